@@ -1,0 +1,127 @@
+"""Keypoints to heatmaps and offset maps, and back.
+
+Cell (row, column) of a map with stride s covers crop pixels [s * column, s * column + s); its centre is
+s * (column + 0.5): the only place besides the two warps where half a pixel appears. The heatmap is a Gaussian of peak
+1 around the exact point; the offset map holds (point - cell centre) / s near the point, channel 2k for x and 2k + 1
+for y of keypoint k.
+
+Reference: BlazePose paper, section 2.5; Papandreou et al. 2017 for the offsets.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from blazepose_tf.array_api import array_namespace
+
+SIGMA = 2.0  # cells; 8 crop pixels at stride 4
+OFFSET_RADIUS = 2.0  # cells around the point in which the offsets are taught and read
+
+
+def _cell_centers(size: int, like, xp):
+    return xp.asarray(np.arange(size, dtype=np.float32) + 0.5, like)
+
+
+def encode(points, weights, *, size: int, stride: float, sigma: float = SIGMA):
+    """Targets of one or more crops.
+
+    Args:
+        points: (..., K, 2) keypoints in crop pixels.
+        weights: (..., K) 0 for keypoints without a label; their maps are zero and so are their offset weights.
+        size: cells per side S.
+        stride: crop pixels per cell.
+        sigma: standard deviation of the Gaussian in cells.
+
+    Returns:
+        heatmaps (..., S, S, K) in [0, 1]; offsets (..., S, S, 2K) in cells; offset_weights (..., S, S, 2K) in {0, 1}
+        times the keypoint's weight.
+    """
+    xp = array_namespace(points)
+    # Far outside, a Gaussian is zero anyway; the clip keeps squares finite whatever was annotated.
+    cells = xp.clip(points / stride, -4.0 * size, 5.0 * size)
+    centers = _cell_centers(size, points, xp)
+    dx = cells[..., None, :, 0] - centers[:, None]  # (..., S, K)
+    dy = cells[..., None, :, 1] - centers[:, None]
+    labelled = xp.where(weights > 0, xp.ones_like(weights), xp.zeros_like(weights))
+    gauss_x = xp.exp(-0.5 * (dx / sigma) ** 2) * labelled[..., None, :]
+    gauss_y = xp.exp(-0.5 * (dy / sigma) ** 2)
+    heatmaps = gauss_y[..., :, None, :] * gauss_x[..., None, :, :]
+
+    dx, dy = dx[..., None, :, :], dy[..., :, None, :]
+    near = xp.cast(dx * dx + dy * dy <= OFFSET_RADIUS**2, points) * weights[..., None, None, :]
+    offsets = xp.stack(
+        [xp.clip(dx, -OFFSET_RADIUS, OFFSET_RADIUS) + 0.0 * dy, xp.clip(dy, -OFFSET_RADIUS, OFFSET_RADIUS) + 0.0 * dx],
+        axis=-1,
+    )
+    near = xp.stack([near, near], axis=-1)
+    # At most the batch size is unknown in a graph.
+    flat = (*(-1 if n is None else n for n in heatmaps.shape[:-1]), 2 * points.shape[-2])
+    return heatmaps, xp.reshape(offsets * near, flat), xp.reshape(near, flat)
+
+
+def decode(heatmaps, offsets=None, *, stride: float):
+    """Keypoints of heatmaps by their maximum (numpy).
+
+    Args:
+        heatmaps: (..., S, S, K) scores or logits.
+        offsets: (..., S, S, 2K) in cells, or None: cell centres with a quarter-cell step to the higher neighbour.
+        stride: crop pixels per cell.
+
+    Returns:
+        points (..., K, 2) in crop pixels; scores (..., K), the values at the maxima.
+    """
+    heatmaps = np.asarray(heatmaps)
+    *batch, rows, columns, count = heatmaps.shape
+    flat = heatmaps.reshape(-1, rows * columns, count)
+    best = flat.argmax(axis=1)
+    scores = np.take_along_axis(flat, best[:, None], axis=1)[:, 0]
+    row, column = np.divmod(best, columns)
+    if offsets is not None:
+        off = np.asarray(offsets).reshape(-1, rows * columns, count, 2)
+        step = np.take_along_axis(off, best[:, None, :, None], axis=1)[:, 0]
+    else:
+        grid = heatmaps.reshape(-1, rows, columns, count)
+        n, k = np.indices(best.shape)
+
+        def higher(r0, c0, r1, c1):
+            inside = (np.minimum(r0, c0) >= 0) & (r1 < rows) & (c1 < columns)
+            clip = lambda v, top: np.clip(v, 0, top - 1)  # noqa: E731
+            difference = grid[n, clip(r1, rows), clip(c1, columns), k] - grid[n, clip(r0, rows), clip(c0, columns), k]
+            return np.where(inside, 0.25 * np.sign(difference), 0.0)
+
+        step = np.stack([higher(row, column - 1, row, column + 1), higher(row - 1, column, row + 1, column)], axis=-1)
+    points = (np.stack([column, row], axis=-1) + 0.5 + step) * stride
+    return points.reshape(*batch, count, 2).astype(np.float32), scores.reshape(*batch, count)
+
+
+def refine(points, heatmaps, *, stride: float, window: int = 9, min_confidence: float = 0.5):
+    """Moves regressed points to the centre of mass of their heatmap's peak (family B, numpy).
+
+    Args:
+        points: (K, 2) in crop pixels.
+        heatmaps: (S, S, K) logits.
+        stride: crop pixels per cell.
+        window: side of the window in cells; MediaPipe 0.10.21 behaves as 9.
+        min_confidence: points whose window stays below this probability are left alone.
+
+    Returns:
+        (K, 2) points. MediaPipe's own convention is kept: cell index times stride, without half a cell.
+
+    Reference: MediaPipe RefineLandmarksFromHeatmapCalculator.
+    """
+    points = np.array(points, np.float32)
+    rows, columns, _ = heatmaps.shape
+    reach = window // 2
+    for k, (x, y) in enumerate(points):
+        column, row = int(x / stride), int(y / stride)
+        if not (0 <= column < columns and 0 <= row < rows):
+            continue
+        c0, c1 = max(column - reach, 0), min(column + reach + 1, columns)
+        r0, r1 = max(row - reach, 0), min(row + reach + 1, rows)
+        weight = 1.0 / (1.0 + np.exp(-heatmaps[r0:r1, c0:c1, k].astype(np.float32)))
+        if weight.max() < min_confidence:
+            continue
+        total = weight.sum()
+        points[k, 0] = (weight.sum(axis=0) * np.arange(c0, c1)).sum() / total * stride
+        points[k, 1] = (weight.sum(axis=1) * np.arange(r0, r1)).sum() / total * stride
+    return points

@@ -1,0 +1,124 @@
+"""What a model promises: sizes, ranges, output names and meanings, in one place for graphs, codecs and runtime.
+
+The output names are the keys of a model's output dict, of training targets, losses, weights and metrics, and of the
+signature of an exported file: one word per tensor everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from blazepose_tf import topology
+
+IMAGE = "image"
+# Tracker outputs.
+LANDMARKS = "landmarks"
+POSE_PRESENCE = "pose_presence"
+ALIGNMENT = "alignment"
+HEATMAPS = "heatmaps"
+OFFSETS = "offsets"
+WORLD_LANDMARKS = "world_landmarks"
+SEGMENTATION = "segmentation"
+# Detector outputs.
+REGRESSORS = "regressors"
+LOGITS = "logits"
+
+# What a visibility label of 1 says. The paper (section 2.6): not occluded and position accurate. The 2020 model
+# card: inside the frame. A model states in its metadata which one it was trained for.
+NOT_OCCLUDED = "not_occluded"
+INSIDE_FRAME = "inside_frame"
+
+
+def _positive(owner: str, **values: float) -> None:
+    for name, value in values.items():
+        if value <= 0:
+            raise ValueError(f"{owner}.{name} must be positive. Received: {name}={value!r}")
+
+
+@dataclass(frozen=True)
+class TrackerSpec:
+    """Contract of a pose tracker.
+
+    Attributes:
+        input_size: side of the square crop in pixels.
+        keypoint_names: names of the K keypoints, in output order.
+        depth: landmarks carry z (crop pixels, hip-centred) between y and the visibility logit.
+        mediapipe_head: landmarks are MediaPipe's flat 39 x 5 vector (33 keypoints, 2 alignment points, 4 hand
+            points; x, y, z, visibility logit, presence logit) instead of (K, 3 or 4) with a separate alignment.
+        heatmap_stride: crop pixels per heatmap cell (64x64 cells for 256 px).
+        roi_scale: side of the region of interest / diameter of the body circle (card: 25 % margin).
+        value_range: pixel values the network sees for black and white.
+        visibility: NOT_OCCLUDED or INSIDE_FRAME.
+    """
+
+    input_size: int = 256
+    keypoint_names: tuple[str, ...] = topology.KEYPOINTS
+    depth: bool = False
+    mediapipe_head: bool = False
+    heatmap_stride: int = 4
+    roi_scale: float = 1.25
+    value_range: tuple[float, float] = (0.0, 1.0)
+    visibility: str = NOT_OCCLUDED
+
+    def __post_init__(self):
+        _positive("TrackerSpec", input_size=self.input_size, roi_scale=self.roi_scale, heatmap_stride=self.heatmap_stride)
+        if self.input_size % 128:
+            raise ValueError(f"TrackerSpec.input_size must be a multiple of 128. Received: {self.input_size}")
+        if len(set(self.keypoint_names)) != len(self.keypoint_names) or not self.keypoint_names:
+            raise ValueError(f"keypoint_names must be unique and not empty. Received: {self.keypoint_names}")
+        if self.visibility not in (NOT_OCCLUDED, INSIDE_FRAME):
+            raise ValueError(f"visibility must be {NOT_OCCLUDED!r} or {INSIDE_FRAME!r}. Received: {self.visibility!r}")
+        if self.mediapipe_head and self.keypoint_names != topology.KEYPOINTS:
+            raise ValueError("mediapipe_head needs the 33 keypoints of the topology")
+
+    @property
+    def num_keypoints(self) -> int:
+        return len(self.keypoint_names)
+
+    @property
+    def heatmap_size(self) -> int:
+        return self.input_size // self.heatmap_stride
+
+
+@dataclass(frozen=True)
+class DetectorSpec:
+    """Contract of a person detector: a dense grid of anchors, each with a score, a face box and alignment points.
+
+    Attributes:
+        input_size: side of the square, letterboxed input in pixels.
+        strides: input pixels per cell of each output level, in anchor order.
+        anchors_per_cell: anchors in a cell of each level.
+        num_keypoints: points after the box; the first two are mid-hip and the point on the body circle.
+        value_range: pixel values the network sees for black and white.
+    """
+
+    input_size: int = 192
+    strides: tuple[int, ...] = (8,)
+    anchors_per_cell: tuple[int, ...] = (1,)
+    num_keypoints: int = 2
+    value_range: tuple[float, float] = (0.0, 1.0)
+
+    def __post_init__(self):
+        _positive("DetectorSpec", input_size=self.input_size)
+        if len(self.strides) != len(self.anchors_per_cell) or not self.strides:
+            raise ValueError(
+                f"strides and anchors_per_cell must have one entry per level. Received: {self.strides}, {self.anchors_per_cell}"
+            )
+        if any(self.input_size % s for s in self.strides):
+            raise ValueError(f"input_size must be a multiple of every stride. Received: {self.input_size}, {self.strides}")
+        if self.num_keypoints < 2:
+            raise ValueError(f"num_keypoints must be at least 2. Received: {self.num_keypoints}")
+
+    @property
+    def num_anchors(self) -> int:
+        return sum(n * (self.input_size // s) ** 2 for s, n in zip(self.strides, self.anchors_per_cell, strict=True))
+
+    @property
+    def num_values(self) -> int:
+        """Regressed values per anchor: box (cx, cy, w, h) and the keypoints' x, y."""
+        return 4 + 2 * self.num_keypoints
+
+
+# MediaPipe's files (spec of their graphs): anchors by stride, four keypoints, input in [-1, 1].
+DETECTOR_2020 = DetectorSpec(128, (8, 16), (2, 6), 4, (-1.0, 1.0))
+DETECTOR_2021 = DetectorSpec(224, (8, 16, 32), (2, 2, 6), 4, (-1.0, 1.0))

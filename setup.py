@@ -1,0 +1,42 @@
+"""Metadata, bounds and extras of blazepose_tf."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "blazepose_tf/__init__.py").read_text()).group(1)
+
+RUNTIME = ["numpy>=2.0,<3", "opencv-python>=4.10,<6", "ai-edge-litert>=2.1,<3", "absl-py>=2.1,<3", "tqdm>=4.66,<5"]
+TRAIN = ["tensorflow>=2.21,<2.22", "keras>=3.12,<4"]
+ONNX = ["tf2onnx>=1.17,<2", "onnx>=1.17,<2", "onnxruntime>=1.23,<2"]
+QUANTIZE = ["ai-edge-quantizer>=0.5,<1"]
+EVALUATE = ["pycocotools>=2.0.8,<3"]
+REPORT = ["matplotlib>=3.9,<4"]
+DATA = ["scipy>=1.13,<2"]
+TEST = ["pytest>=8,<10", "ruff>=0.8"]
+
+setup(
+    name="blazepose_tf",
+    version=VERSION,
+    description="Person detector and 33-keypoint pose tracker in Keras, with training, evaluation and LiteRT export",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.14",
+    packages=find_packages(include=["blazepose_tf", "blazepose_tf.*"]),
+    package_data={"blazepose_tf": ["weights/*"]},
+    install_requires=RUNTIME,
+    extras_require={
+        "runtime": RUNTIME,
+        "train": TRAIN + DATA,
+        "export": TRAIN + QUANTIZE,
+        "onnx": ONNX,
+        "evaluate": EVALUATE,
+        "report": REPORT,
+        "all": TRAIN + DATA + QUANTIZE + ONNX + EVALUATE + REPORT,
+        "test": TEST,
+    },
+    entry_points={"console_scripts": ["blazepose=blazepose_tf.cli.main:run"]},
+)
