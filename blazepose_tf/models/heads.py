@@ -1,0 +1,133 @@
+"""Output heads of the tracker. All of them compute in float32, also under a mixed precision policy.
+
+Each kind of value has a convolution of its own, so that a quantised model gives each its own scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from blazepose_tf.models.mean_pose import CENTER, SCALE_POINT, mean_pose
+from blazepose_tf.specs import ALIGNMENT, HEATMAPS, LANDMARKS, OFFSETS, POSE_PRESENCE, WORLD_LANDMARKS, TrackerSpec
+
+# One unit of a coordinate head's raw output in crop sides: keeps its weights as large as those of other layers.
+COORDINATE_SCALE = 0.25
+# Few cells are positive: start at sigmoid(-4) = 2 % instead of 50 %.
+HEATMAP_BIAS = -4.0
+MEDIAPIPE_POINTS = 39
+MEDIAPIPE_VALUES = 5
+
+
+def _dense(x, channels: int, name: str):
+    """Convolution over the whole (B, n, n, C) feature -> (B, 1, 1, channels), zero to begin with."""
+    return keras.layers.Conv2D(
+        channels,
+        x.shape[1],
+        kernel_initializer="zeros",
+        dtype="float32",
+        name=f"{name}_0_conv",
+    )(x)
+
+
+def _points(x, pose: np.ndarray, size: int, name: str):
+    """(B, n, n, C) -> (B, N, 2) crop pixels around `pose` ((N, 2) in crop units)."""
+    x = _dense(x, 2 * len(pose), name)
+    x = keras.layers.Rescaling(
+        COORDINATE_SCALE * size, offset=(pose * size).ravel().tolist(), dtype="float32", name=f"{name}_pixels"
+    )(x)
+    return keras.layers.Reshape((len(pose), 2), dtype="float32", name=f"{name}_points")(x)
+
+
+def _flat(x, name: str):
+    return keras.layers.Reshape((x.shape[-1],), dtype="float32", name=name)(x)
+
+
+def regression_heads(x, spec: TrackerSpec, *, pose: np.ndarray | None = None, world: bool = False) -> dict:
+    """Heads on the last feature.
+
+    Args:
+        x: (B, n, n, C) feature, 2x2 for a 256 px input.
+        pose: (K, 2) mean pose in crop units; that of `mean_pose` by default.
+        world: also metric landmarks, (B, K, 3) metres, hip-centred ((B, 117) with the MediaPipe head).
+
+    Returns:
+        Tensors by output name: see `build_tracker`.
+
+    Raises:
+        ValueError: the shape of `pose` is not (K, 2).
+    """
+    if pose is None:
+        pose = mean_pose(spec.keypoint_names)
+    pose = np.asarray(pose, np.float32)
+    if pose.shape != (spec.num_keypoints, 2):
+        raise ValueError(f"mean_pose must be ({spec.num_keypoints}, 2). Received: shape={pose.shape}")
+    outputs = {}
+    if spec.mediapipe_head:
+        outputs[LANDMARKS] = _flat(_dense(x, MEDIAPIPE_POINTS * MEDIAPIPE_VALUES, LANDMARKS), LANDMARKS)
+    else:
+        outputs[LANDMARKS] = _landmarks(x, spec, pose)
+        outputs[ALIGNMENT] = _points(x, np.array([CENTER, SCALE_POINT], np.float32), spec.input_size, ALIGNMENT)
+    outputs[POSE_PRESENCE] = _flat(_dense(x, 1, "presence"), POSE_PRESENCE)
+    if world:
+        count = MEDIAPIPE_POINTS if spec.mediapipe_head else spec.num_keypoints
+        values = _dense(x, 3 * count, "world")
+        if spec.mediapipe_head:
+            outputs[WORLD_LANDMARKS] = _flat(values, WORLD_LANDMARKS)
+        else:
+            outputs[WORLD_LANDMARKS] = keras.layers.Reshape((count, 3), dtype="float32", name=WORLD_LANDMARKS)(values)
+    return outputs
+
+
+def _landmarks(x, spec: TrackerSpec, pose: np.ndarray):
+    """(B, K, 3 or 4): x, y, (z,) in crop pixels and the visibility logit."""
+    count = spec.num_keypoints
+    parts = [_points(x, pose, spec.input_size, "coordinates")]
+    if spec.depth:
+        z = _dense(x, count, "depth")
+        z = keras.layers.Rescaling(COORDINATE_SCALE * spec.input_size, dtype="float32", name="depth_pixels")(z)
+        parts.append(keras.layers.Reshape((count, 1), dtype="float32", name="depth_points")(z))
+    visibility = _dense(x, count, "visibility")
+    parts.append(keras.layers.Reshape((count, 1), dtype="float32", name="visibility_points")(visibility))
+    return keras.layers.Concatenate(dtype="float32", name=LANDMARKS)(parts)
+
+
+def mediapipe_bias(names: Sequence[str], size: int) -> np.ndarray:
+    """(195,) initial bias of the MediaPipe head: the mean pose in pixels, zero depth and logits.
+
+    Points 33 and 34 are the alignment points; 35, 36 (37, 38) are hand centre and wrist of the left (right) arm.
+    """
+    hands = mean_pose(("left_index", "left_wrist", "right_index", "right_wrist"))
+    points = np.concatenate([mean_pose(names), [CENTER, SCALE_POINT], hands])
+    bias = np.zeros((MEDIAPIPE_POINTS, MEDIAPIPE_VALUES), np.float32)
+    bias[:, :2] = points * size
+    return bias.ravel()
+
+
+def heatmap_heads(x, spec: TrackerSpec, *, kernel: int = 1) -> dict:
+    """Training heads on the decoder's output (B, S, S, C).
+
+    Returns:
+        HEATMAPS (B, S, S, K) logits and OFFSETS (B, S, S, 2K), [2k] = dx and [2k+1] = dy of keypoint k from the
+        cell's centre in cells. With the MediaPipe head, heatmaps of its 39 points and no offsets, as in its files.
+    """
+
+    def head(channels: int, name: str, role: str, bias: float):
+        return keras.layers.Conv2D(
+            channels,
+            kernel,
+            padding="same",
+            kernel_initializer=keras.initializers.RandomNormal(0.0, 0.01),
+            bias_initializer=keras.initializers.Constant(bias),
+            dtype="float32",
+            name=f"{name}_0_{role}",
+        )(x)
+
+    if spec.mediapipe_head:
+        return {HEATMAPS: head(MEDIAPIPE_POINTS, HEATMAPS, "conv", HEATMAP_BIAS)}
+    return {
+        HEATMAPS: head(spec.num_keypoints, HEATMAPS, "conv", HEATMAP_BIAS),
+        OFFSETS: head(2 * spec.num_keypoints, OFFSETS, "conv", 0.0),
+    }

@@ -1,0 +1,155 @@
+"""The tables of all variants.
+
+Reference: BlazePose (arXiv 2006.10204), figure 4, for the shape of the tracker; channel and block counts as in the
+files that MediaPipe published in 2020 (`lite`, `full`) and 2021 (`ghum_*`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from blazepose_tf.models.stages import Block, Stage
+
+
+@dataclass(frozen=True)
+class Regression:
+    """One stage of the regression encoder.
+
+    Attributes:
+        stage: its blocks.
+        skip: name of the backbone level whose separable convolution is added to the stage's output, or None.
+    """
+
+    stage: Stage
+    skip: str | None = None
+
+
+@dataclass(frozen=True)
+class TrackerTable:
+    """Architecture of a tracker.
+
+    Attributes:
+        backbone: stages f2, f4, f8, f16, f32, named after their stride (ending at 8x8 for a 256 px input).
+        decoder: width of the heatmap decoder.
+        regression: stages of the regression encoder, ending at 2x2 for a 256 px input.
+        stacked: the regression starts at the decoder's output (the paper) instead of at f32.
+        relu6: side branches use the 2021 blocks.
+        segmentation: blocks at half and then at full input size after the merge with f2, as op names.
+    """
+
+    backbone: tuple[Stage, ...]
+    decoder: int
+    regression: tuple[Regression, ...]
+    stacked: bool = True
+    relu6: bool = False
+    segmentation: tuple[Stage, ...] = (Stage("segmentation_f2", (Block("separable", 8),)),)
+
+    @property
+    def separable(self) -> str:
+        return "separable6" if self.relu6 else "separable"
+
+
+def _level(name: str, channels: int, count: int, *, suffix: str = "") -> Stage:
+    return Stage(name, (Block(f"downsample{suffix}", channels), Block(f"residual{suffix}", channels, count)))
+
+
+def _paper(stem: int, levels: tuple[tuple[int, int], ...], decoder: int, regression: tuple[tuple[int, int], ...]):
+    """Family of the paper; `levels` and `regression` are (channels, residual blocks) per stage."""
+    first = Stage("f2", (Block("conv", stem, kernel=3, stride=2), Block("residual", levels[0][0], levels[0][1])))
+    backbone = (first, *(_level(f"f{2 ** (i + 2)}", c, n) for i, (c, n) in enumerate(levels[1:])))
+    skips = ("f8", "f16", "f32", None, None)
+    encoder = tuple(
+        Regression(_level(f"regression_r{2 ** (i + 3)}", c, n), skip)
+        for i, ((c, n), skip) in enumerate(zip(regression, skips, strict=True))
+    )
+    return TrackerTable(backbone, decoder, encoder)
+
+
+def _mb(expand: int, kernel: int, stride: int, channels: int, count: int = 1) -> Block:
+    return Block("inverted", channels, count, kernel, stride, expand)
+
+
+def _ghum(stem: int, f4, f8, f16, low, wide: int, *, decoder: int, regression, stacked: bool):
+    f2 = (Block("conv6", 24, stride=2), Block("depthwise6", 24), Block("pointwise", stem))
+    backbone = (
+        Stage("f2", f2),
+        Stage("f4", f4),
+        Stage("f8", f8),
+        Stage("f16", f16),
+        Stage("f32", (*low, Block("pointwise6", wide), Block("depthwise6", wide))),
+    )
+    refine = Block("residual6", 8, 2)
+    segmentation = (Stage("segmentation_f2", (refine,)), Stage("segmentation_f1", (refine,)))
+    return TrackerTable(backbone, decoder, regression, stacked, True, segmentation)
+
+
+def _straight(width: int, counts: tuple[int, int]) -> tuple[Regression, ...]:
+    return (
+        Regression(Stage("regression_r32", (Block("separable6", width),))),
+        Regression(_level("regression_r64", width, counts[0], suffix="6")),
+        Regression(_level("regression_r128", width, counts[1], suffix="6")),
+    )
+
+
+TRACKERS: dict[str, TrackerTable] = {
+    # 3.46 M parameters and 410.6 M multiply-adds with the 39 x 5 head; "full" of the paper.
+    "full": _paper(
+        24,
+        ((24, 2), (48, 3), (96, 4), (192, 5), (288, 6)),
+        48,
+        ((96, 4), (192, 5), (288, 6), (288, 7), (288, 7)),
+    ),
+    # 1.34 M parameters and 155.4 M multiply-adds with the 39 x 5 head; "lite" of the paper.
+    "lite": _paper(
+        16,
+        ((16, 1), (32, 2), (64, 3), (128, 4), (192, 5)),
+        32,
+        ((64, 3), (128, 4), (192, 5), (192, 5), (192, 5)),
+    ),
+    # The same shape as small as it gets: for tests, not for use.
+    "tiny": _paper(
+        8,
+        ((8, 1), (8, 1), (16, 1), (16, 1), (24, 1)),
+        8,
+        ((16, 1), (16, 1), (24, 1), (24, 1), (24, 1)),
+    ),
+    "ghum_lite": _ghum(
+        8,
+        (_mb(32, 3, 2, 16), _mb(96, 3, 1, 16)),
+        (_mb(96, 5, 2, 24), _mb(144, 5, 1, 24)),
+        (_mb(144, 3, 2, 40), _mb(240, 3, 1, 40, 2), _mb(240, 5, 1, 56), _mb(336, 5, 1, 56, 2)),
+        (_mb(336, 5, 2, 96), _mb(576, 5, 1, 96, 3)),
+        576,
+        decoder=32,
+        regression=_straight(192, (2, 3)),
+        stacked=False,
+    ),
+    "ghum_full": _ghum(
+        16,
+        (_mb(64, 3, 2, 24), _mb(144, 3, 1, 24)),
+        (_mb(144, 5, 2, 32), _mb(192, 5, 1, 32)),
+        (_mb(192, 3, 2, 64), _mb(384, 3, 1, 64, 2), _mb(384, 5, 1, 88), _mb(528, 5, 1, 88, 2)),
+        (_mb(528, 5, 2, 144), _mb(864, 5, 1, 144, 3)),
+        864,
+        decoder=48,
+        regression=_straight(288, (4, 5)),
+        stacked=False,
+    ),
+    "ghum_heavy": _ghum(
+        24,
+        (_mb(96, 3, 2, 32), _mb(128, 3, 1, 32), _mb(192, 3, 1, 32, 2)),
+        (_mb(192, 5, 2, 56), _mb(336, 5, 1, 56, 3)),
+        (_mb(336, 3, 2, 112), _mb(672, 3, 1, 112, 5), _mb(672, 5, 1, 160), _mb(960, 5, 1, 160, 5)),
+        (_mb(960, 5, 2, 272), _mb(1632, 5, 1, 272, 7)),
+        1632,
+        decoder=48,
+        regression=(
+            Regression(_level("regression_r8", 96, 6, suffix="6"), "f8"),
+            Regression(_level("regression_r16", 192, 7, suffix="6"), "f16"),
+            Regression(_level("regression_r32", 288, 7, suffix="6"), "f32"),
+            Regression(_level("regression_r64", 288, 7, suffix="6")),
+            Regression(_level("regression_r128", 288, 7, suffix="6")),
+        ),
+        stacked=True,
+    ),
+}
