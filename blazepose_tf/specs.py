@@ -61,7 +61,9 @@ class TrackerSpec:
     visibility: str = NOT_OCCLUDED
 
     def __post_init__(self):
-        _positive("TrackerSpec", input_size=self.input_size, roi_scale=self.roi_scale, heatmap_stride=self.heatmap_stride)
+        _positive(
+            "TrackerSpec", input_size=self.input_size, roi_scale=self.roi_scale, heatmap_stride=self.heatmap_stride
+        )
         if self.input_size % 128:
             raise ValueError(f"TrackerSpec.input_size must be a multiple of 128. Received: {self.input_size}")
         if len(set(self.keypoint_names)) != len(self.keypoint_names) or not self.keypoint_names:
@@ -105,7 +107,9 @@ class DetectorSpec:
                 f"strides and anchors_per_cell must have one entry per level. Received: {self.strides}, {self.anchors_per_cell}"
             )
         if any(self.input_size % s for s in self.strides):
-            raise ValueError(f"input_size must be a multiple of every stride. Received: {self.input_size}, {self.strides}")
+            raise ValueError(
+                f"input_size must be a multiple of every stride. Received: {self.input_size}, {self.strides}"
+            )
         if self.num_keypoints < 2:
             raise ValueError(f"num_keypoints must be at least 2. Received: {self.num_keypoints}")
 

@@ -153,7 +153,9 @@ def mirror_permutation(names: Sequence[str] = KEYPOINTS) -> np.ndarray:
     for name in names:
         other = mirrored_name(name)
         if other not in index:
-            raise ValueError(f"keypoint {name!r} has no counterpart {other!r} in the set. Received: names={tuple(names)}")
+            raise ValueError(
+                f"keypoint {name!r} has no counterpart {other!r} in the set. Received: names={tuple(names)}"
+            )
         permutation.append(index[other])
     return np.array(permutation, np.int32)
 

@@ -38,7 +38,12 @@ def verbs() -> dict[str, str]:
 def _overview() -> str:
     table = verbs()
     width = max(map(len, table), default=0)
-    lines = [f"blazepose {__version__}: train, measure and ship BlazePose models", "", "usage: blazepose VERB [--flags]", ""]
+    lines = [
+        f"blazepose {__version__}: train, measure and ship BlazePose models",
+        "",
+        "usage: blazepose VERB [--flags]",
+        "",
+    ]
     lines += [f"  {name.ljust(width)}  {text}" for name, text in sorted(table.items())]
     return "\n".join([*lines, "", "blazepose VERB --help lists the flags of a verb."])
 

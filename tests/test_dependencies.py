@@ -1,0 +1,79 @@
+"""Who may import whom: read from the syntax trees, so that an import inside a function counts too."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "blazepose_tf"
+PURE = {"numpy"}
+# package or module -> (own packages, third-party packages) that it may import; the standard library always.
+RULES: dict[str, tuple[set[str], set[str]]] = {
+    "topology": (set(), PURE),
+    "specs": ({"topology"}, set()),
+    "array_api": (set(), PURE | {"keras"}),
+    "geometry": ({"array_api"}, PURE),
+    "codecs": ({"geometry", "topology", "specs", "array_api"}, PURE),
+    "layers": ({"specs", "topology"}, {"keras", "numpy"}),
+    "models": ({"layers", "specs", "topology", "runtime.weights"}, {"keras", "numpy"}),
+    "losses": ({"specs", "topology", "codecs"}, {"keras", "numpy"}),
+    "metrics": ({"geometry", "topology", "array_api"}, PURE | {"keras"}),
+    "data": ({"geometry", "codecs", "topology", "specs", "array_api"}, PURE | {"tensorflow", "cv2", "scipy", "tqdm"}),
+    "runtime": (
+        {"geometry", "codecs", "topology", "specs", "array_api"},
+        PURE | {"cv2", "ai_edge_litert", "onnxruntime", "tqdm"},
+    ),
+}
+
+
+def _imports(path: Path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            if node.module == "blazepose_tf":
+                yield from (f"blazepose_tf.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def _files(name: str):
+    single = PACKAGE / f"{name}.py"
+    return [single] if single.exists() else sorted((PACKAGE / name).rglob("*.py"))
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_imports_follow_the_design(name):
+    own, third = RULES[name]
+    files = _files(name)
+    assert files, f"no source for {name}"
+    wrong = []
+    for path in files:
+        for module in _imports(path):
+            parts = module.split(".")
+            if parts[0] == "blazepose_tf":
+                target = ".".join(parts[1:])
+                allowed = not target or any(target == rule or target.startswith(rule + ".") for rule in own | {name})
+            else:
+                allowed = parts[0] in sys.stdlib_module_names or parts[0] in third
+            if not allowed:
+                wrong.append(f"{path.relative_to(PACKAGE)}: {module}")
+    assert not wrong, wrong
+
+
+def test_no_module_outgrows_the_limit():
+    long = {
+        str(p.relative_to(PACKAGE)): n for p in PACKAGE.rglob("*.py") if (n := len(p.read_text().splitlines())) > 400
+    }
+    assert not long
+
+
+@pytest.mark.parametrize("module", ["runtime", "geometry.roi", "codecs.heatmaps", "topology", "metrics"])
+def test_light_imports_stay_light(module):
+    code = f"import sys, blazepose_tf.{module}; print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
