@@ -14,7 +14,7 @@ import numpy as np
 
 _NAMES = (
     "stack", "concatenate", "where", "cos", "sin", "sqrt", "exp", "floor", "abs", "maximum", "minimum", "arctan2",
-    "sum", "max", "mean", "expand_dims", "ones_like", "zeros_like", "reshape", "clip", "matmul", "broadcast_to", "argmax",
+    "sum", "max", "ones_like", "zeros_like", "reshape", "clip", "matmul",
 )  # fmt: skip
 
 
@@ -24,7 +24,6 @@ def _numpy_namespace() -> SimpleNamespace:
         **names,
         cast=lambda x, like: np.asarray(x).astype(like.dtype),
         asarray=lambda x, like: np.asarray(x, like.dtype),
-        shape=lambda x: x.shape,
         sigmoid=lambda x: 1.0 / (1.0 + np.exp(-np.clip(x, -100.0, 100.0))),
     )
 
@@ -35,12 +34,10 @@ def _tensorflow_namespace(tf) -> SimpleNamespace:
         floor=tf.floor, abs=tf.abs, maximum=tf.maximum, minimum=tf.minimum, arctan2=tf.atan2,
         sum=lambda x, axis=None, keepdims=False: tf.reduce_sum(x, axis, keepdims),
         max=lambda x, axis=None, keepdims=False: tf.reduce_max(x, axis, keepdims),
-        mean=lambda x, axis=None, keepdims=False: tf.reduce_mean(x, axis, keepdims),
-        expand_dims=tf.expand_dims, ones_like=tf.ones_like, zeros_like=tf.zeros_like, reshape=tf.reshape,
-        clip=tf.clip_by_value, matmul=tf.matmul, broadcast_to=tf.broadcast_to, argmax=tf.argmax,
+        ones_like=tf.ones_like, zeros_like=tf.zeros_like, reshape=tf.reshape,
+        clip=tf.clip_by_value, matmul=tf.matmul,
         cast=lambda x, like: tf.cast(x, like.dtype),
         asarray=lambda x, like: tf.cast(tf.convert_to_tensor(x), like.dtype),
-        shape=tf.shape,
         sigmoid=tf.sigmoid,
     )  # fmt: skip
 
@@ -51,7 +48,6 @@ def _keras_namespace(ops) -> SimpleNamespace:
         **names,
         cast=lambda x, like: ops.cast(x, like.dtype),
         asarray=lambda x, like: ops.convert_to_tensor(x, like.dtype),
-        shape=ops.shape,
         sigmoid=ops.sigmoid,
     )
 

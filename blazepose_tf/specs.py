@@ -104,7 +104,8 @@ class DetectorSpec:
         _positive("DetectorSpec", input_size=self.input_size)
         if len(self.strides) != len(self.anchors_per_cell) or not self.strides:
             raise ValueError(
-                f"strides and anchors_per_cell must have one entry per level. Received: {self.strides}, {self.anchors_per_cell}"
+                "strides and anchors_per_cell must have one entry per level. "
+                f"Received: {self.strides}, {self.anchors_per_cell}"
             )
         if any(self.input_size % s for s in self.strides):
             raise ValueError(

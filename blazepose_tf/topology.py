@@ -96,7 +96,7 @@ def _wholebody() -> tuple[str, ...]:
     return COCO_17 + _COCO_FEET + tuple(face) + tuple(hands)
 
 
-_HALPE_BODY = COCO_17 + ("head_top", "neck", "mid_hip")
+_HALPE_BODY = (*COCO_17, "head_top", "neck", "mid_hip")
 _HALPE_FEET = (
     "left_foot_index", "right_foot_index", "left_small_toe", "right_small_toe", "left_heel", "right_heel",
 )  # fmt: skip

@@ -25,7 +25,8 @@ CASES = {
     "apply": (lambda a, p: affine.apply(roi.crop_matrix(roi.from_alignment(a), 256), p), ALIGNMENT, POINTS),
     "corners": (lambda a: roi.corners(roi.from_alignment(a)), ALIGNMENT),
     "alignment": (
-        lambda p, w: alignment.from_keypoints(p, w, hips=(23, 24), shoulders=(11, 12), ankles=(27, 28)), POINTS, LABELLED,
+        lambda p, w: alignment.from_keypoints(p, w, hips=(23, 24), shoulders=(11, 12), ankles=(27, 28)),
+        POINTS, LABELLED,
     ),
     "heatmaps": (lambda p, w: heatmaps.encode(p, w, size=16, stride=16), POINTS, LABELLED),
     "landmarks": (lambda p, w: landmarks.encode(p, w * 2), POINTS, LABELLED),

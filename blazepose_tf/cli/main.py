@@ -57,7 +57,7 @@ def _parse(module, verb: str, argv: list[str]) -> list[str]:
     module.define_flags()
     flags.FLAGS.set_gnu_getopt(True)  # flags may stand after positional arguments
     if any(word in ("--help", "-h", "--helpfull", "-help") for word in argv):
-        own = [f for f in flags.FLAGS.get_flags_for_module(module)]
+        own = list(flags.FLAGS.get_flags_for_module(module))
         print(f"blazepose {verb}: {(module.__doc__ or '').strip()}\n\nflags:")
         for flag in sorted(own, key=lambda f: f.name):
             default = "" if flag.default is None else f" (default: {flag.default_as_str})"

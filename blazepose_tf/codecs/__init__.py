@@ -1,1 +1,1 @@
-"""Model tensors to geometry and back: every encode stands beside its decode, and nothing reinterprets a tensor between."""
+"""Model tensors to geometry and back: every encode stands beside its decode."""

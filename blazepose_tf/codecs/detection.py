@@ -110,7 +110,8 @@ def decode(regressors, logits, *, anchors, num_keypoints: int = 2):
         num_keypoints: points per anchor.
 
     Returns:
-        boxes (..., A, 4) x0, y0, x1, y1 in input pixels; keypoints (..., A, P, 2) in input pixels; scores (..., A) in (0, 1).
+        boxes (..., A, 4) x0, y0, x1, y1 in input pixels; keypoints (..., A, P, 2) in input pixels; scores (..., A)
+        in (0, 1).
     """
     xp = array_namespace(regressors)
     anchors = xp.asarray(anchors, regressors)

@@ -15,8 +15,15 @@ MEDIAPIPE_ALIGNMENT = slice(33, 35)
 
 
 class Landmarks(NamedTuple):
-    """Decoded landmarks of one or more crops: points (..., K, 2) crop px, z (..., K) or None, visibility and presence (..., K)
-    in [0, 1] (presence None where the model has none per point), alignment (..., 2, 2) crop px or None."""
+    """Decoded landmarks of one or more crops.
+
+    Attributes:
+        points: (..., K, 2) crop pixels.
+        z: (..., K) crop pixels, or None where the model has none.
+        visibility: (..., K) in [0, 1].
+        presence: (..., K) in [0, 1], or None where the model has none per point.
+        alignment: (..., 2, 2) crop pixels, or None.
+    """
 
     points: np.ndarray
     z: np.ndarray | None
