@@ -21,3 +21,11 @@ def pad_channels(x, channels: int):
 def pooled_skip(x, channels: int, *, name: str):
     """The shortcut of a stride-2 block: 2x2 maximum of the block's input, zero channels appended."""
     return pad_channels(keras.layers.MaxPooling2D(2, name=name)(x), channels)
+
+
+def depth_to_space(x, *, name: str):
+    """(B, H, W, 4C) -> (B, 2H, 2W, C); channel (2r + c) C + k goes to row r, column c of its cell (DCR order)."""
+    height, width, channels = x.shape[1], x.shape[2], x.shape[3] // 4
+    x = keras.layers.Reshape((height, width, 2, 2, channels), name=f"{name}_split")(x)
+    x = keras.layers.Permute((1, 3, 2, 4, 5), name=f"{name}_order")(x)
+    return keras.layers.Reshape((2 * height, 2 * width, channels), name=f"{name}_join")(x)

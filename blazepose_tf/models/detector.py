@@ -10,25 +10,14 @@ import math
 
 import keras
 
-from blazepose_tf.layers.fusion import upsample
+from blazepose_tf.layers.fusion import depth_to_space, upsample
 from blazepose_tf.layers.normalization import use_fused_kernels
-from blazepose_tf.models.stages import Block, Stage, run_stage
+from blazepose_tf.models.presets import DETECTORS, DetectorTable
+from blazepose_tf.models.stages import run_stage
 from blazepose_tf.specs import IMAGE, LOGITS, REGRESSORS, DetectorSpec
 
-# One unit of raw output in input sides, as in the tracker's coordinate head.
-REGRESSION_SCALE = 0.25
-# A fresh detector believes in a person in one of a hundred cells.
+# A fresh detector believes in a person in one of a hundred anchors.
 PRIOR = 0.01
-
-# Chosen under 0.5 M parameters and 0.3 x the time of MediaPipe's detector of 2021 (LiteRT, one thread, float32).
-BLAZEFACE_BACKBONE = (
-    Stage("f2", (Block("conv", 16, kernel=3, stride=2), Block("residual", 16))),
-    Stage("f4", (Block("downsample", 40, kernel=5), Block("residual", 40, 2))),
-    Stage("f8", (Block("downsample", 88, kernel=5), Block("residual", 88, 4, kernel=5))),
-    Stage("f16", (Block("downsample", 128, kernel=5), Block("residual", 128, 5, kernel=5))),
-    Stage("f32", (Block("downsample", 192, kernel=5), Block("residual", 192, 5, kernel=5))),
-)
-BLAZEFACE_WIDTH = 104
 
 
 def build_detector(spec: DetectorSpec | None = None, *, variant: str = "blazeface") -> keras.Model:
@@ -44,53 +33,67 @@ def build_detector(spec: DetectorSpec | None = None, *, variant: str = "blazefac
 
     Args:
         spec: contract of the model; the variant's own by default.
-        variant: `blazeface`.
+        variant: one of `presets.DETECTORS`.
 
     Raises:
         ValueError: an unknown variant or a spec that the variant cannot meet.
     """
-    if variant != "blazeface":
-        raise ValueError(f"variant must be 'blazeface'. Received: variant={variant!r}")
-    spec = DetectorSpec() if spec is None else spec
-    if spec.strides != (8,):
-        raise ValueError(f"blazeface has one level, stride 8. Received: strides={spec.strides}")
-    if spec.input_size % 32:
-        raise ValueError(f"blazeface needs an input size that is a multiple of 32. Received: {spec.input_size}")
+    if variant not in DETECTORS:
+        raise ValueError(f"variant must be one of {sorted(DETECTORS)}. Received: variant={variant!r}")
+    table = DETECTORS[variant]
+    spec = table.spec if spec is None else spec
+    if spec.strides != table.spec.strides:
+        raise ValueError(f"{variant} has strides {table.spec.strides}. Received: strides={spec.strides}")
+    deepest = 2 ** (len(table.backbone) - (0 if table.pyramid else 1))
+    if spec.input_size % deepest:
+        raise ValueError(
+            f"{variant} needs an input size that is a multiple of {deepest}. Received: input_size={spec.input_size}"
+        )
     image = keras.Input((spec.input_size, spec.input_size, 3), name=IMAGE)
     features, x = {}, image
-    for stage in BLAZEFACE_BACKBONE:
+    for stage in table.backbone:
         x = features[stage.name] = run_stage(x, stage)
-    x = run_stage(x, Stage("pyramid_p32", (Block("separable", BLAZEFACE_WIDTH),)))
-    for level in ("f16", "f8"):
-        name = f"pyramid_p{level[1:]}"
-        lateral = run_stage(features[level], Stage(f"{name}_lateral", (Block("separable", BLAZEFACE_WIDTH, kernel=3),)))
-        x = keras.layers.Add(name=f"{name}_sum")([upsample(x, name=f"{name}_up"), lateral])
-        x = run_stage(x, Stage(name, (Block("residual", BLAZEFACE_WIDTH, 1, kernel=5),)))
-    count = spec.anchors_per_cell[0]
-    regressors = keras.layers.Conv2D(
-        count * spec.num_values,
-        1,
-        kernel_initializer=keras.initializers.RandomNormal(0.0, 0.01),
-        dtype="float32",
-        name=f"{REGRESSORS}_0_conv",
-    )(x)
-    regressors = keras.layers.Rescaling(
-        REGRESSION_SCALE * spec.input_size, dtype="float32", name=f"{REGRESSORS}_pixels"
-    )(regressors)
-    logits = keras.layers.Conv2D(
-        count,
-        1,
-        kernel_initializer=keras.initializers.RandomNormal(0.0, 0.01),
-        bias_initializer=keras.initializers.Constant(-math.log((1.0 - PRIOR) / PRIOR)),
-        dtype="float32",
-        name=f"{LOGITS}_0_conv",
-    )(x)
+    x = run_stage(x, table.neck)
+    for level in table.pyramid:
+        top = run_stage(upsample(x, name=f"{level.blocks.name}_up"), level.top)
+        lateral = run_stage(features[level.source], level.lateral)
+        x = keras.layers.Add(name=f"{level.blocks.name}_sum")([top, lateral])
+        x = features[level.name] = run_stage(x, level.blocks)
     outputs = {
-        REGRESSORS: keras.layers.Reshape((spec.num_anchors, spec.num_values), dtype="float32", name=REGRESSORS)(
-            regressors
-        ),
-        LOGITS: keras.layers.Reshape((spec.num_anchors, 1), dtype="float32", name=LOGITS)(logits),
+        REGRESSORS: _head(features, table, spec, REGRESSORS, spec.num_values, 0.0),
+        LOGITS: _head(features, table, spec, LOGITS, 1, -math.log((1.0 - PRIOR) / PRIOR)),
     }
     model = keras.Model(image, outputs, name=f"detector_{variant}")
     use_fused_kernels(model)
     return model
+
+
+def _head(features: dict, table: DetectorTable, spec: DetectorSpec, name: str, values: int, bias: float):
+    """(B, A, values) float32 from the features of all levels."""
+    levels = []
+    for i, (feature, count) in enumerate(zip(table.heads, spec.anchors_per_cell, strict=True)):
+        x = features[feature]
+        if table.shuffled:
+            x = _shuffle(x, f"{name}_{i}")
+        x = keras.layers.Conv2D(
+            count * values,
+            1,
+            kernel_initializer=keras.initializers.RandomNormal(0.0, 0.01),
+            bias_initializer=keras.initializers.Constant(bias),
+            dtype="float32",
+            name=f"{name}_{i}_conv",
+        )(x)
+        if name == REGRESSORS and table.regression_scale is not None:
+            scale = table.regression_scale * spec.input_size
+            x = keras.layers.Rescaling(scale, dtype="float32", name=f"{name}_{i}_pixels")(x)
+        anchors = x.shape[1] * x.shape[2] * count
+        last = name if len(table.heads) == 1 else f"{name}_{i}_anchors"
+        levels.append(keras.layers.Reshape((anchors, values), dtype="float32", name=last)(x))
+    return levels[0] if len(levels) == 1 else keras.layers.Concatenate(axis=1, dtype="float32", name=name)(levels)
+
+
+def _shuffle(x, name: str):
+    """Head of 2021: (B, H, W, 4C) -> (B, H, W, C) by depth-to-space and a biased depthwise convolution at stride 2."""
+    x = depth_to_space(x, name=f"{name}_shuffle")
+    x = keras.layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
+    return keras.layers.DepthwiseConv2D(3, strides=2, name=f"{name}_depthwise")(x)

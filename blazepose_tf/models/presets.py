@@ -1,7 +1,8 @@
 """The tables of all variants.
 
 Reference: BlazePose (arXiv 2006.10204), figure 4, for the shape of the tracker; channel and block counts as in the
-files that MediaPipe published in 2020 (`lite`, `full`) and 2021 (`ghum_*`).
+files that MediaPipe published in 2020 (`lite`, `full`, `det_2020`) and 2021 (`ghum_*`, `det_2021`). `blazeface` is
+this project's own, in the manner of BlazeFace (arXiv 1907.05047).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from blazepose_tf.models.stages import Block, Stage
+from blazepose_tf.specs import DETECTOR_2020, DETECTOR_2021, DetectorSpec
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class TrackerTable:
 
     @property
     def separable(self) -> str:
+        """Op of the side branches' separable convolutions."""
         return "separable6" if self.relu6 else "separable"
 
 
@@ -151,5 +154,119 @@ TRACKERS: dict[str, TrackerTable] = {
             Regression(_level("regression_r128", 288, 7, suffix="6")),
         ),
         stacked=True,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class PyramidLevel:
+    """One top-down step: blocks(top(up(coarser)) + lateral(feature)).
+
+    Attributes:
+        name: name of the result.
+        source: backbone stage of the same size.
+    """
+
+    name: str
+    source: str
+    top: Stage
+    lateral: Stage
+    blocks: Stage
+
+
+@dataclass(frozen=True)
+class DetectorTable:
+    """Architecture of a detector.
+
+    Attributes:
+        spec: the contract it was designed for.
+        backbone: stages in order.
+        neck: stage between the backbone and the pyramid; its result is called `p32`.
+        pyramid: top-down steps, coarse to fine.
+        heads: feature of each output level.
+        shuffled: heads are depth-to-space, depthwise at stride 2, 1x1 (2021) instead of 1x1.
+        regression_scale: input sides per unit of the regression head's raw output; None: it is in pixels already.
+    """
+
+    spec: DetectorSpec
+    backbone: tuple[Stage, ...]
+    neck: Stage
+    pyramid: tuple[PyramidLevel, ...]
+    heads: tuple[str, ...]
+    shuffled: bool = False
+    regression_scale: float | None = None
+
+
+def _face_level(stride: int, width: int) -> PyramidLevel:
+    name = f"pyramid_p{stride}"
+    return PyramidLevel(
+        f"p{stride}",
+        f"f{stride}",
+        Stage(f"{name}_top", ()),
+        Stage(f"{name}_lateral", (Block("separable", width),)),
+        Stage(name, (Block("residual", width, kernel=5),)),
+    )
+
+
+def _person_level(stride: int, width: int) -> PyramidLevel:
+    name = f"pyramid_p{stride}"
+    return PyramidLevel(
+        f"p{stride}",
+        f"f{stride}",
+        Stage(f"{name}_top", (Block("pointwise6", width),)),
+        Stage(f"{name}_lateral", (Block("separable", width, limit=6.0),)),
+        Stage(name, (Block("residual", width, 2, limit=6.0),)),
+    )
+
+
+def _wide(name: str, channels: int, count: int) -> Stage:
+    return Stage(name, (Block("downsample", channels, kernel=5), Block("residual", channels, count, kernel=5)))
+
+
+DETECTORS: dict[str, DetectorTable] = {
+    # Chosen under 0.5 M parameters and 0.3 x the time of MediaPipe's detector of 2021 (LiteRT, one thread, float32).
+    "blazeface": DetectorTable(
+        DetectorSpec(),
+        (
+            Stage("f2", (Block("conv", 16, stride=2), Block("residual", 16))),
+            Stage("f4", (Block("downsample", 40, kernel=5), Block("residual", 40, 2))),
+            _wide("f8", 88, 4),
+            _wide("f16", 128, 5),
+            _wide("f32", 192, 5),
+        ),
+        Stage("pyramid_p32", (Block("separable", 104),)),
+        (_face_level(16, 104), _face_level(8, 104)),
+        ("p8",),
+        regression_scale=0.25,
+    ),
+    "det_2020": DetectorTable(
+        DETECTOR_2020,
+        (
+            Stage("f1", (Block("conv", 48, kernel=5), Block("residual", 48, 3, kernel=5))),
+            _wide("f2", 64, 3),
+            _wide("f4", 96, 6),
+            _wide("f8", 128, 7),
+            _wide("f16", 256, 6),
+        ),
+        Stage("pyramid_p32", ()),
+        (),
+        ("f8", "f16"),
+    ),
+    "det_2021": DetectorTable(
+        DETECTOR_2021,
+        (
+            Stage("f2", (Block("conv6", 24, stride=2), Block("depthwise6", 24), Block("pointwise", 16))),
+            Stage("f4", (_mb(64, 3, 2, 24), _mb(144, 3, 1, 24))),
+            Stage("f8", (_mb(144, 5, 2, 40), _mb(240, 5, 1, 40))),
+            Stage("f16", (_mb(240, 3, 2, 80), _mb(480, 3, 1, 80, 2), _mb(480, 5, 1, 112), _mb(672, 5, 1, 112, 2))),
+            Stage(
+                "f32",
+                (_mb(672, 5, 2, 192), _mb(1152, 5, 1, 192, 3), Block("pointwise6", 1152), Block("depthwise6", 1152)),
+            ),
+        ),
+        Stage("pyramid_p32", ()),
+        (_person_level(16, 192), _person_level(8, 96)),
+        ("p8", "p16", "f32"),
+        shuffled=True,
     ),
 }

@@ -22,6 +22,7 @@ class Block:
         kernel: side of the depthwise kernel (of the full kernel for the convolution ops).
         stride: 1 or 2; only for ops that take one.
         expand: inner channels of an inverted residual.
+        limit: upper bound of the ReLU of the 2020 blocks; None has none.
     """
 
     op: str
@@ -30,6 +31,7 @@ class Block:
     kernel: int = 3
     stride: int = 1
     expand: int = 0
+    limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,21 +62,29 @@ def _inverted(x, row: Block, name: str):
     )
 
 
+def _simple(block: Callable) -> Callable:
+    return lambda x, row, name: block(x, row.channels, kernel=row.kernel, name=name)
+
+
+def _limited(block: Callable) -> Callable:
+    return lambda x, row, name: block(x, row.channels, kernel=row.kernel, limit=row.limit, name=name)
+
+
 OPS: dict[str, Callable] = {
     # 2020: ReLU.
     "conv": _conv,
-    "residual": lambda x, row, name: blaze.residual(x, row.channels, kernel=row.kernel, name=name),
-    "downsample": lambda x, row, name: blaze.downsample(x, row.channels, kernel=row.kernel, name=name),
-    "separable": lambda x, row, name: blaze.separable(x, row.channels, kernel=row.kernel, name=name),
+    "residual": _limited(blaze.residual),
+    "downsample": _limited(blaze.downsample),
+    "separable": _limited(blaze.separable),
     # 2021: ReLU6.
     "conv6": _conv6,
     "depthwise6": _depthwise6,
     "pointwise": lambda x, row, name: inverted_residual.pointwise_norm(x, row.channels, name=name),
     "pointwise6": lambda x, row, name: inverted_residual.pointwise_norm_relu(x, row.channels, name=name),
     "inverted": _inverted,
-    "residual6": lambda x, row, name: inverted_residual.residual6(x, row.channels, kernel=row.kernel, name=name),
-    "downsample6": lambda x, row, name: inverted_residual.downsample6(x, row.channels, kernel=row.kernel, name=name),
-    "separable6": lambda x, row, name: inverted_residual.separable6(x, row.channels, kernel=row.kernel, name=name),
+    "residual6": _simple(inverted_residual.residual6),
+    "downsample6": _simple(inverted_residual.downsample6),
+    "separable6": _simple(inverted_residual.separable6),
 }
 
 
