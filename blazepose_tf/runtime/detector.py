@@ -1,0 +1,142 @@
+"""The person detector at runtime: an image in, faces with their body alignment out.
+
+The image is letterboxed through the same crop path as every other region: its roi is `roi.whole_image`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from blazepose_tf import specs
+from blazepose_tf.codecs import anchors as anchors_lib
+from blazepose_tf.codecs import detection as detection_codec
+from blazepose_tf.geometry import affine, boxes, roi
+from blazepose_tf.runtime import metadata as metadata_lib
+from blazepose_tf.runtime.interpreter import LiteRtModel, OnnxModel, load_model
+from blazepose_tf.runtime.warp import check_image, warp
+
+SCORE_THRESHOLD = 0.5  # MediaPipe's pose graphs
+IOU_THRESHOLD = 0.3
+_OFFICIAL = {(s.input_size, s.num_anchors): s for s in (specs.DETECTOR_2020, specs.DETECTOR_2021)}
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """One person found in an image.
+
+    Attributes:
+        box: (4,) face box x0, y0, x1, y1 in image pixels.
+        keypoints: (P, 2) points in image pixels; 0 is mid-hip, 1 the point on the body circle.
+        score: in (0, 1).
+    """
+
+    box: np.ndarray
+    keypoints: np.ndarray
+    score: float
+
+    @property
+    def alignment(self) -> np.ndarray:
+        """(2, 2) alignment points in image pixels."""
+        return self.keypoints[:2]
+
+
+class Detector:
+    """Finds people.
+
+    Attributes:
+        model: the opened file.
+        spec: its contract.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike | bytes | LiteRtModel | OnnxModel,
+        *,
+        threshold: float = SCORE_THRESHOLD,
+        iou_threshold: float = IOU_THRESHOLD,
+        num_threads: int = 1,
+        half_pixel: bool = True,
+    ):
+        """Opens a detector.
+
+        Args:
+            model: file, content or opened model; ours or one of MediaPipe's.
+            threshold: scores below it are nobody.
+            iou_threshold: overlap of faces above which two candidates are the same person.
+            num_threads: threads of one inference, when the file is opened here.
+            half_pixel: False letterboxes as MediaPipe does (see `warp`).
+
+        Raises:
+            ValueError: the file is not a detector.
+        """
+        self.model = model if hasattr(model, "output_shapes") else load_model(model, num_threads=num_threads)
+        self.spec = detector_spec(self.model)
+        if not 0.0 < threshold < 1.0:
+            raise ValueError(f"threshold must lie in (0, 1). Received: threshold={threshold}")
+        self.threshold = threshold
+        self.iou_threshold = iou_threshold
+        self.half_pixel = half_pixel
+        self._anchors = anchors_lib.grid_anchors(self.spec)
+        self._logit_threshold = float(np.log(threshold / (1.0 - threshold)))
+
+    def __call__(self, image: np.ndarray) -> list[Detection]:
+        """Detections in a (H, W, 3) uint8 RGB image, best first."""
+        crop, matrix = self.crop(image)
+        return self.decode(self.infer(crop), matrix)
+
+    def crop(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The letterboxed (S, S, 3) uint8 input and its (2, 3) matrix to image pixels."""
+        check_image(image)
+        height, width = image.shape[:2]
+        matrix = roi.crop_matrix(roi.whole_image(width, height), self.spec.input_size)
+        return warp(image, matrix, self.spec.input_size, border="zero", half_pixel=self.half_pixel), matrix
+
+    def infer(self, crop: np.ndarray) -> dict[str, np.ndarray]:
+        """The network's outputs (`specs.REGRESSORS`, `specs.LOGITS`) for an (S, S, 3) uint8 crop."""
+        return self.model(crop, self.spec.value_range, (specs.REGRESSORS, specs.LOGITS))
+
+    def decode(self, outputs: dict[str, np.ndarray], matrix: np.ndarray) -> list[Detection]:
+        """Detections in image pixels of one picture's outputs, best first."""
+        logits = outputs[specs.LOGITS].reshape(-1, 1)
+        regressors = outputs[specs.REGRESSORS].reshape(-1, self.spec.num_values)
+        # Nearly all anchors see nobody: only the others are decoded.
+        alive = np.flatnonzero(logits[:, 0] >= self._logit_threshold)
+        alive = alive[np.isfinite(regressors[alive]).all(axis=-1)]
+        faces, points, scores = detection_codec.decode(
+            regressors[alive], logits[alive], anchors=self._anchors[alive], num_keypoints=self.spec.num_keypoints
+        )
+        faces, points, scores = boxes.weighted_nms(faces, points, scores, iou_threshold=self.iou_threshold)
+        matrix = np.asarray(matrix, np.float32)
+        faces = affine.apply(matrix, faces.reshape(-1, 2, 2)).reshape(-1, 4)
+        points = affine.apply(matrix, points)
+        return [Detection(b, p, float(s)) for b, p, s in zip(faces, points, scores, strict=True)]
+
+
+def detector_spec(model: LiteRtModel | OnnxModel) -> specs.DetectorSpec:
+    """Contract of an opened detector: from its metadata, else by the shapes of MediaPipe's files.
+
+    Raises:
+        ValueError: the file is something else; the message says what it looks like.
+    """
+    shapes = model.output_shapes
+    if specs.REGRESSORS not in shapes or specs.LOGITS not in shapes:
+        kind = "a tracker" if specs.LANDMARKS in shapes else "an unknown model"
+        raise ValueError(f"{model.name}: expected a detector. Received: {kind} with outputs {shapes}")
+    if model.metadata is not None:
+        spec = metadata_lib.spec_of(model.metadata)
+        if not isinstance(spec, specs.DetectorSpec):
+            raise ValueError(f"{model.name}: expected a detector. Received: kind={model.metadata['kind']!r}")
+        expected = (spec.num_anchors, spec.num_values)
+        if model.input_size != spec.input_size or tuple(shapes[specs.REGRESSORS][-2:]) != expected:
+            raise ValueError(f"{model.name}: its outputs {shapes} contradict its spec {spec}")
+        return spec
+    key = (model.input_size, int(np.prod(shapes[specs.LOGITS])))
+    if key not in _OFFICIAL:
+        raise ValueError(
+            f"{model.name}: a detector without {metadata_lib.METADATA_NAME} metadata that is none of MediaPipe's. "
+            f"Received: input_size={key[0]}, anchors={key[1]}; known: {sorted(_OFFICIAL)}"
+        )
+    return _OFFICIAL[key]

@@ -1,0 +1,245 @@
+"""Model files behind one small surface: a picture in, named float32 tensors out.
+
+`load_model` opens LiteRT files (ours and MediaPipe's, float or fully quantized) and ONNX files. Outputs carry the names
+of `specs`: our files name them in their signature; MediaPipe's carry no signature and are recognised by their shapes.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from blazepose_tf import specs
+from blazepose_tf.runtime import metadata as metadata_lib
+
+_PIP_ONNX = "running .onnx files needs onnxruntime: pip install 'blazepose_tf[onnx]'"
+
+
+def load_model(source: str | os.PathLike | bytes, *, num_threads: int = 1) -> LiteRtModel | OnnxModel:
+    """Opens a model file.
+
+    Args:
+        source: path of a .tflite or .onnx file, or the content of a .tflite file.
+        num_threads: threads that one inference may use.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: the content is no model, is damaged, or does not take one square RGB picture.
+        ImportError: an .onnx file without onnxruntime.
+    """
+    if num_threads < 1:
+        raise ValueError(f"num_threads must be at least 1. Received: num_threads={num_threads}")
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return LiteRtModel(bytes(source), num_threads=num_threads)
+    path = Path(source)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: a folder, expected a .tflite or .onnx model file")
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such model file") from None
+    if path.suffix == ".onnx":
+        return OnnxModel(content, name=str(path), num_threads=num_threads)
+    return LiteRtModel(content, name=str(path), num_threads=num_threads)
+
+
+def _square_input(shape, name: str) -> int:
+    shape = [int(n) if isinstance(n, (int, np.integer)) else -1 for n in shape]
+    if len(shape) != 4 or shape[1] != shape[2] or shape[3] != 3 or shape[0] not in (1, -1) or shape[1] < 1:
+        raise ValueError(f"{name}: expected a model with input (1, S, S, 3). Received: input shape={tuple(shape)}")
+    return shape[1]
+
+
+class _Quantizer:
+    """Affine (de)quantization of one tensor; does nothing for float tensors."""
+
+    def __init__(self, details: dict[str, Any]):
+        parameters = details.get("quantization_parameters") or {}
+        scales, zeros = parameters.get("scales", ()), parameters.get("zero_points", ())
+        self.dtype = np.dtype(details["dtype"])
+        self.active = self.dtype.kind in "iu" and len(scales) == 1
+        self.scale = np.float32(scales[0]) if self.active else np.float32(1)
+        self.zero = int(zeros[0]) if self.active else 0
+
+    def quantize(self, values: np.ndarray) -> np.ndarray:
+        if not self.active:
+            return values.astype(self.dtype)
+        limits = np.iinfo(self.dtype)
+        return np.clip(np.round(values / self.scale) + self.zero, limits.min, limits.max).astype(self.dtype)
+
+    def dequantize(self, values: np.ndarray) -> np.ndarray:
+        values = values.astype(np.float32)
+        return (values - self.zero) * self.scale if self.active else values
+
+
+class LiteRtModel:
+    """A LiteRT file.
+
+    Attributes:
+        name: file name for messages.
+        metadata: the document our exporter wrote, or None.
+        input_size: side of the square input in pixels.
+        output_shapes: shape of each output by name.
+    """
+
+    def __init__(self, content: bytes, *, name: str = "model", num_threads: int = 1):
+        from ai_edge_litert.interpreter import Interpreter
+
+        if not content:
+            raise ValueError(f"{name}: the file is empty, expected a LiteRT model")
+        if not metadata_lib.is_litert(content):
+            raise ValueError(f"{name}: not a LiteRT model (the TFL3 mark is missing)")
+        try:
+            self._interpreter = Interpreter(model_content=content, num_threads=num_threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(f"{name}: damaged or unsupported LiteRT model ({' '.join(str(error).split())})") from error
+        self.name = name
+        self.metadata = metadata_lib.read_metadata(content)
+        inputs = self._interpreter.get_input_details()
+        if len(inputs) != 1:
+            raise ValueError(f"{name}: expected a model with one input. Received: {len(inputs)} inputs")
+        self.input_size = _square_input(inputs[0]["shape"], name)
+        self._input_index = inputs[0]["index"]
+        self._input = _Quantizer(inputs[0])
+        if self._input.dtype.kind == "f" and self._input.dtype != np.float32:
+            raise ValueError(f"{name}: unsupported input type. Received: dtype={self._input.dtype}")
+        self._outputs = {key: (detail["index"], _Quantizer(detail)) for key, detail in self._named_outputs().items()}
+        self._tables: dict[tuple[float, float], np.ndarray] = {}
+
+    def _named_outputs(self) -> dict[str, dict[str, Any]]:
+        details = self._interpreter.get_output_details()
+        signatures = self._interpreter.get_signature_list()
+        if signatures:
+            # The runner's details carry the names of the signature; the interpreter's own order is arbitrary.
+            runner = self._interpreter.get_signature_runner(next(iter(signatures)))
+            named = dict(runner.get_output_details())
+        else:
+            named = _names_by_shape(details, self.name)
+        self.output_shapes = {key: tuple(int(n) for n in detail["shape"]) for key, detail in named.items()}
+        return named
+
+    def infer(self, values: np.ndarray, outputs: tuple[str, ...] | None = None) -> dict[str, np.ndarray]:
+        """Runs the network on float values.
+
+        Args:
+            values: (1, S, S, 3) float32 in the model's value range.
+            outputs: names wanted; all of them when None.
+
+        Returns:
+            name -> float32 array with the batch dimension of 1.
+        """
+        self._interpreter.set_tensor(self._input_index, self._input.quantize(np.asarray(values, np.float32)))
+        return self._invoke(outputs)
+
+    def __call__(
+        self,
+        crop: np.ndarray,
+        value_range: tuple[float, float] = (0.0, 1.0),
+        outputs: tuple[str, ...] | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Runs the network on a picture.
+
+        Args:
+            crop: (S, S, 3) uint8 RGB.
+            value_range: values of black and white.
+            outputs: names wanted; all of them when None.
+
+        Returns:
+            name -> float32 array with the batch dimension of 1.
+        """
+        table = self._tables.get(value_range)
+        if table is None:
+            low, high = value_range
+            values = np.arange(256, dtype=np.float32) * np.float32((high - low) / 255.0) + np.float32(low)
+            table = self._tables.setdefault(value_range, self._input.quantize(values))
+        # The view on the input tensor is used up before the interpreter runs: it must not outlive the call.
+        np.take(table, crop, out=self._interpreter.tensor(self._input_index)()[0], mode="clip")
+        return self._invoke(outputs)
+
+    def _invoke(self, outputs: tuple[str, ...] | None) -> dict[str, np.ndarray]:
+        self._interpreter.invoke()
+        chosen = self._outputs if outputs is None else {name: self._outputs[name] for name in outputs}
+        return {name: q.dequantize(self._interpreter.get_tensor(index)) for name, (index, q) in chosen.items()}
+
+
+def _names_by_shape(details: list[dict[str, Any]], name: str) -> dict[str, dict[str, Any]]:
+    """Names for the outputs of a file without a signature: MediaPipe's detectors and trackers, old and new."""
+    named: dict[str, dict[str, Any]] = {}
+    for detail in details:
+        shape = tuple(int(n) for n in detail["shape"])
+        if shape == (1, 195):
+            key = specs.LANDMARKS
+        elif shape == (1, 117):
+            key = specs.WORLD_LANDMARKS
+        elif shape == (1, 1):
+            key = specs.POSE_PRESENCE
+        elif len(shape) == 4 and shape[-1] == 39:
+            key = specs.HEATMAPS
+        elif len(shape) == 4 and shape[-1] == 1:
+            key = specs.SEGMENTATION
+        elif len(shape) == 3 and shape[-1] == 12:
+            key = specs.REGRESSORS
+        elif len(shape) == 3 and shape[-1] == 1:
+            key = specs.LOGITS
+        else:
+            key = str(detail["name"])
+        if key in named:
+            raise ValueError(f"{name}: two outputs look like {key!r} (shape {shape}): not a known pose model")
+        named[key] = detail
+    return named
+
+
+class OnnxModel:
+    """An ONNX file with the outputs of `specs`; same surface as `LiteRtModel`."""
+
+    def __init__(self, content: bytes, *, name: str = "model", num_threads: int = 1):
+        import json
+
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ImportError(_PIP_ONNX) from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = num_threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own exception types share no public base class
+            raise ValueError(f"{name}: damaged or unsupported ONNX model ({' '.join(str(error).split())})") from error
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1:
+            raise ValueError(f"{name}: expected a model with one input. Received: {len(inputs)} inputs")
+        self.name = name
+        self.input_size = _square_input(inputs[0].shape, name)
+        self._input_name = inputs[0].name
+        self.output_shapes = {
+            output.name: tuple(n if isinstance(n, int) else 1 for n in output.shape)
+            for output in self._session.get_outputs()
+        }
+        text = self._session.get_modelmeta().custom_metadata_map.get(metadata_lib.METADATA_NAME)
+        try:
+            self.metadata = json.loads(text) if text else None
+        except ValueError as error:
+            raise ValueError(f"{name}: the {metadata_lib.METADATA_NAME} metadata is damaged: {error}") from error
+
+    def infer(self, values: np.ndarray, outputs: tuple[str, ...] | None = None) -> dict[str, np.ndarray]:
+        """As `LiteRtModel.infer`."""
+        names = list(self.output_shapes if outputs is None else outputs)
+        results = self._session.run(names, {self._input_name: np.asarray(values, np.float32)})
+        return {name: np.asarray(value, np.float32) for name, value in zip(names, results, strict=True)}
+
+    def __call__(
+        self,
+        crop: np.ndarray,
+        value_range: tuple[float, float] = (0.0, 1.0),
+        outputs: tuple[str, ...] | None = None,
+    ) -> dict[str, np.ndarray]:
+        """As `LiteRtModel.__call__`."""
+        low, high = value_range
+        values = crop[None].astype(np.float32) * np.float32((high - low) / 255.0) + np.float32(low)
+        return self.infer(values, outputs)

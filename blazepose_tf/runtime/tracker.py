@@ -1,0 +1,173 @@
+"""The pose tracker at runtime: an image and a region of interest in, landmarks in image pixels out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from blazepose_tf import specs, topology
+from blazepose_tf.codecs import heatmaps as heatmap_codec
+from blazepose_tf.codecs import landmarks as landmark_codec
+from blazepose_tf.geometry import affine, roi
+from blazepose_tf.runtime import metadata as metadata_lib
+from blazepose_tf.runtime.interpreter import LiteRtModel, OnnxModel, load_model
+from blazepose_tf.runtime.warp import warp
+
+# The 2020 graphs cut with another margin than the later ones.
+OFFICIAL_2020 = specs.TrackerSpec(depth=True, mediapipe_head=True, roi_scale=1.5, visibility=specs.INSIDE_FRAME)
+OFFICIAL_2021 = specs.TrackerSpec(depth=True, mediapipe_head=True, visibility=specs.INSIDE_FRAME)
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """What the tracker sees in one region of interest.
+
+    Attributes:
+        points: (K, 2) landmarks in image pixels.
+        z: (K,) depth in image pixels relative to the hips, smaller is nearer; None without depth.
+        visibility: (K,) in [0, 1]; the spec says what it means.
+        presence: (K,) in [0, 1] probability that the landmark lies inside the crop; None where the model lacks it.
+        pose_presence: in [0, 1], whether a person aligned with the region is there at all.
+        alignment: (2, 2) refined alignment points in image pixels; None where the model lacks them.
+        world: (K, 3) metres, hip-centred, axes of the image; None where the model lacks them.
+    """
+
+    points: np.ndarray
+    z: np.ndarray | None
+    visibility: np.ndarray
+    presence: np.ndarray | None
+    pose_presence: float
+    alignment: np.ndarray | None
+    world: np.ndarray | None
+
+
+class Tracker:
+    """Reads one person's pose out of a region of interest.
+
+    Attributes:
+        model: the opened file.
+        spec: its contract.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike | bytes | LiteRtModel | OnnxModel,
+        *,
+        num_threads: int = 1,
+        half_pixel: bool = True,
+        refine: bool | None = None,
+    ):
+        """Opens a tracker.
+
+        Args:
+            model: file, content or opened model; ours or one of MediaPipe's.
+            num_threads: threads of one inference, when the file is opened here.
+            half_pixel: False crops as MediaPipe does (see `warp`).
+            refine: move landmarks to the peaks of the heatmap output, as MediaPipe does with its later files. None
+                does so exactly for those.
+
+        Raises:
+            ValueError: the file is not a tracker, or refinement is wanted from one without heatmaps.
+        """
+        self.model = model if hasattr(model, "output_shapes") else load_model(model, num_threads=num_threads)
+        self.spec, self._presence_is_logit = tracker_spec(self.model)
+        shapes = self.model.output_shapes
+        has_heatmaps = specs.HEATMAPS in shapes and shapes[specs.HEATMAPS][-1] == landmark_codec.MEDIAPIPE_POINTS
+        if refine and not has_heatmaps:
+            raise ValueError(f"{self.model.name}: has no heatmaps of 39 points to refine with. Received: refine=True")
+        self.refine = has_heatmaps and self.model.metadata is None if refine is None else refine
+        self.half_pixel = half_pixel
+        wanted = [specs.LANDMARKS, specs.POSE_PRESENCE, specs.ALIGNMENT, specs.WORLD_LANDMARKS]
+        wanted += [specs.HEATMAPS] if self.refine else []
+        self._outputs = tuple(name for name in wanted if name in shapes)
+
+    def __call__(self, image: np.ndarray, region: np.ndarray) -> Track:
+        """Landmarks of the person in `region`.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            region: (4,) roi: center x, y, size, rotation in image pixels and radians.
+        """
+        crop, matrix = self.crop(image, region)
+        return self.decode(self.infer(crop), matrix)
+
+    def crop(self, image: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The (S, S, 3) uint8 input and its (2, 3) matrix to image pixels."""
+        region = np.asarray(region, np.float32)
+        if region.shape != (4,) or not np.isfinite(region).all() or region[2] <= 0:
+            raise ValueError(f"roi must be finite (center x, center y, size > 0, rotation). Received: roi={region}")
+        matrix = roi.crop_matrix(region, self.spec.input_size)
+        return warp(image, matrix, self.spec.input_size, half_pixel=self.half_pixel), matrix
+
+    def infer(self, crop: np.ndarray) -> dict[str, np.ndarray]:
+        """The network's outputs that decoding needs, for an (S, S, 3) uint8 crop."""
+        return self.model(crop, self.spec.value_range, self._outputs)
+
+    def decode(self, outputs: dict[str, np.ndarray], matrix: np.ndarray) -> Track:
+        """Landmarks in image pixels of one crop's outputs."""
+        matrix = np.asarray(matrix, np.float32)
+        raw = outputs[specs.LANDMARKS]
+        if self.spec.mediapipe_head:
+            raw = raw.reshape(landmark_codec.MEDIAPIPE_POINTS, 5).copy()
+            if self.refine:
+                raw[:, :2] = heatmap_codec.refine(
+                    raw[:, :2], outputs[specs.HEATMAPS][0], stride=float(self.spec.heatmap_stride)
+                )
+            decoded = landmark_codec.decode_mediapipe(raw)
+        else:
+            refined = outputs.get(specs.ALIGNMENT)
+            decoded = landmark_codec.decode(
+                raw.reshape(self.spec.num_keypoints, -1), None if refined is None else refined.reshape(2, 2)
+            )
+        presence = outputs[specs.POSE_PRESENCE].reshape(-1)[0]
+        if self._presence_is_logit:
+            presence = 1.0 / (1.0 + np.exp(-np.clip(presence, -100.0, 100.0)))
+        alignment = decoded.alignment
+        return Track(
+            points=affine.apply(matrix, decoded.points),
+            z=None if decoded.z is None else decoded.z * affine.scale_of(matrix),
+            visibility=decoded.visibility,
+            presence=decoded.presence,
+            pose_presence=float(presence),
+            alignment=None if alignment is None else affine.apply(matrix, alignment),
+            world=self._world(outputs, matrix),
+        )
+
+    def _world(self, outputs: dict[str, np.ndarray], matrix: np.ndarray) -> np.ndarray | None:
+        if specs.WORLD_LANDMARKS not in outputs:
+            return None
+        world = outputs[specs.WORLD_LANDMARKS].reshape(-1, 3)[: self.spec.num_keypoints].copy()
+        # The network sees the body upright in its crop: x and y turn back by the roi's rotation.
+        world[:, :2] = world[:, :2] @ (matrix[:, :2] / affine.scale_of(matrix)).T
+        return world
+
+
+def tracker_spec(model: LiteRtModel | OnnxModel) -> tuple[specs.TrackerSpec, bool]:
+    """Contract of an opened tracker and whether its presence is a logit: from metadata, else by MediaPipe's shapes.
+
+    Raises:
+        ValueError: the file is something else; the message says what it looks like.
+    """
+    shapes = model.output_shapes
+    if specs.LANDMARKS not in shapes or specs.POSE_PRESENCE not in shapes:
+        kind = "a detector" if specs.REGRESSORS in shapes else "an unknown model"
+        raise ValueError(f"{model.name}: expected a tracker. Received: {kind} with outputs {shapes}")
+    if model.metadata is not None:
+        spec = metadata_lib.spec_of(model.metadata)
+        if not isinstance(spec, specs.TrackerSpec):
+            raise ValueError(f"{model.name}: expected a tracker. Received: kind={model.metadata['kind']!r}")
+        count = landmark_codec.MEDIAPIPE_POINTS * 5 if spec.mediapipe_head else spec.num_keypoints * (3 + spec.depth)
+        if model.input_size != spec.input_size or int(np.prod(shapes[specs.LANDMARKS])) != count:
+            raise ValueError(f"{model.name}: its outputs {shapes} contradict its spec {spec}")
+        return spec, bool(model.metadata.get("presence_is_logit", True))
+    if shapes[specs.LANDMARKS] == (1, 195) and model.input_size == OFFICIAL_2021.input_size:
+        # MediaPipe's files end in a sigmoid. Only the first generation lacks world landmarks.
+        return (OFFICIAL_2021 if specs.WORLD_LANDMARKS in shapes else OFFICIAL_2020), False
+    if tuple(shapes[specs.LANDMARKS][-2:]) == (len(topology.KEYPOINTS), 3) and specs.ALIGNMENT in shapes:
+        return specs.TrackerSpec(input_size=model.input_size), True
+    raise ValueError(
+        f"{model.name}: a tracker without {metadata_lib.METADATA_NAME} metadata that is none of MediaPipe's. "
+        f"Received: outputs {shapes}"
+    )
