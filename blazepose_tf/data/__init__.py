@@ -1,0 +1,1 @@
+"""Annotated pictures to training batches: the only package on tf.data."""

@@ -1,0 +1,253 @@
+"""One annotated picture, in memory and as the features of a TFRecord.
+
+Invariant: coordinates are continuous pixels of the stored picture (the centre of its first pixel is (0.5, 0.5)) and a
+keypoint's third number is its label state: 0 unlabelled (x = y = 0), 1 labelled but occluded, 2 visible.
+
+Features (all but `image/encoded` and `keypoints/names` may be absent; flat lists are row-major):
+
+    image/encoded    bytes    JPEG or PNG file
+    image/width      int64    pixels
+    image/height     int64    pixels
+    image/id         bytes    unique within the dataset, e.g. the file name
+    dataset          bytes    where the picture comes from; per-dataset weights refer to it
+    split            bytes    train, val, ... as the source says
+    weight           float    weight of the picture's labels
+    keypoints/names  bytes    K names, in the order of `person/keypoints`
+    person/keypoints float    N * K * 3: x, y, state
+    person/alignment float    N * 2 * 2: centre and scale point; zeros where it has to be derived from the keypoints
+    person/box       float    N * 4: x0, y0, x1, y1 of the person; zeros where unknown
+    person/face_box  float    N * 4: x0, y0, x1, y1 of the face; zeros where unknown
+    person/weight    float    N: weight of each person's labels
+    ignore_boxes     float    M * 4: regions with people who carry no usable labels
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import tensorflow as tf
+
+from blazepose_tf import topology
+
+
+def _empty(*shape: int):
+    return field(default_factory=lambda: np.zeros(shape, np.float32))
+
+
+@dataclass(frozen=True)
+class Example:
+    """An encoded picture with N labelled persons; person 0 is the one that a tracker learns from.
+
+    Attributes:
+        image: encoded JPEG or PNG.
+        width: pixels.
+        height: pixels.
+        names: the K keypoint names.
+        keypoints: (N, K, 3) x, y, state; N may be 0 (a picture without labelled people).
+        alignment: (N, 2, 2) centre and scale point; zeros where unknown. Defaults to zeros.
+        boxes: (N, 4) boxes of the persons; zeros where unknown. Defaults to zeros.
+        face_box: (N, 4) boxes of the faces; zeros where unknown. Defaults to zeros.
+        person_weight: (N,) weights of the persons' labels. Defaults to ones.
+        ignore_boxes: (M, 4) regions with unlabelled people.
+        weight: weight of the whole picture.
+        dataset: name of the source.
+        image_id: identifier within the source.
+        split: "train", "val" or what the source calls it.
+    """
+
+    image: bytes
+    width: int
+    height: int
+    names: tuple[str, ...] = topology.KEYPOINTS
+    keypoints: np.ndarray | None = None
+    alignment: np.ndarray | None = None
+    boxes: np.ndarray | None = None
+    face_box: np.ndarray | None = None
+    person_weight: np.ndarray | None = None
+    ignore_boxes: np.ndarray = _empty(0, 4)
+    weight: float = 1.0
+    dataset: str = ""
+    image_id: str = ""
+    split: str = ""
+
+    def __post_init__(self):
+        if not self.image:
+            raise ValueError(
+                f"image must hold an encoded picture. Received: {len(self.image)} bytes, id={self.image_id!r}"
+            )
+        if self.width <= 0 or self.height <= 0:
+            raise ValueError(
+                f"width and height must be positive. Received: {self.width}x{self.height}, id={self.image_id!r}"
+            )
+        if not self.names or len(set(self.names)) != len(self.names):
+            raise ValueError(f"names must be unique and not empty. Received: names={self.names}, id={self.image_id!r}")
+        count = 0 if self.keypoints is None else len(self.keypoints)
+        for name, shape, fill in (
+            ("keypoints", (count, len(self.names), 3), 0.0),
+            ("alignment", (count, 2, 2), 0.0),
+            ("boxes", (count, 4), 0.0),
+            ("face_box", (count, 4), 0.0),
+            ("person_weight", (count,), 1.0),
+            ("ignore_boxes", (len(self.ignore_boxes), 4), 0.0),
+        ):
+            value = getattr(self, name)
+            value = np.full(shape, fill, np.float32) if value is None else np.asarray(value, np.float32)
+            if value.shape != shape:
+                raise ValueError(f"{name} must have shape {shape}. Received: shape={value.shape}, id={self.image_id!r}")
+            if not np.isfinite(value).all():
+                raise ValueError(f"{name} must be finite. Received: a NaN or infinity, id={self.image_id!r}")
+            object.__setattr__(self, name, value)
+        if not np.isin(self.keypoints[..., 2], (0.0, 1.0, 2.0)).all():
+            raise ValueError(f"keypoint states must be 0, 1 or 2. Received: id={self.image_id!r}")
+
+    @property
+    def num_persons(self) -> int:
+        return len(self.keypoints)
+
+    def with_main_person(self, index: int) -> Example:
+        """The same picture with person `index` first; the tracker learns from that one."""
+        order = [index, *(i for i in range(self.num_persons) if i != index)]
+        per_person = ("keypoints", "alignment", "boxes", "face_box", "person_weight")
+        return replace(self, **{name: getattr(self, name)[order] for name in per_person})
+
+    def with_keypoint_set(self, names: Sequence[str]) -> Example:
+        """The same picture with its keypoints remapped by name to another set; what it lacks is unlabelled."""
+        return replace(self, names=tuple(names), keypoints=topology.remap(self.keypoints, self.names, names))
+
+
+def _bytes(*values: bytes | str) -> tf.train.Feature:
+    raw = [v.encode() if isinstance(v, str) else v for v in values]
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=raw))
+
+
+def _floats(values) -> tf.train.Feature:
+    return tf.train.Feature(float_list=tf.train.FloatList(value=np.asarray(values, np.float32).reshape(-1)))
+
+
+def _ints(*values: int) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+
+def encode(example: Example) -> bytes:
+    """Serialises an example to the features in the module docstring."""
+    features = {
+        "image/encoded": _bytes(example.image),
+        "image/width": _ints(example.width),
+        "image/height": _ints(example.height),
+        "image/id": _bytes(example.image_id),
+        "dataset": _bytes(example.dataset),
+        "split": _bytes(example.split),
+        "weight": _floats([example.weight]),
+        "keypoints/names": _bytes(*example.names),
+        "person/keypoints": _floats(example.keypoints),
+        "person/alignment": _floats(example.alignment),
+        "person/box": _floats(example.boxes),
+        "person/face_box": _floats(example.face_box),
+        "person/weight": _floats(example.person_weight),
+        "ignore_boxes": _floats(example.ignore_boxes),
+    }
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def decode(record: bytes) -> Example:
+    """Inverse of `encode`.
+
+    Raises:
+        ValueError: the bytes are not such a record.
+    """
+    proto = tf.train.Example()
+    try:
+        proto.ParseFromString(record)
+    except Exception as error:  # the protobuf runtimes raise different classes, none of which is public
+        raise ValueError(f"not a serialised example: {error}") from error
+    feature = proto.features.feature
+    if "image/encoded" not in feature or "keypoints/names" not in feature:
+        raise ValueError(f"record lacks image/encoded or keypoints/names. Received: features={sorted(feature)}")
+
+    def text(key: str) -> str:
+        values = feature[key].bytes_list.value
+        return values[0].decode() if values else ""
+
+    def floats(key: str, *shape: int) -> np.ndarray | None:
+        values = np.array(feature[key].float_list.value, np.float32)
+        return values.reshape(shape) if values.size else None
+
+    names = tuple(name.decode() for name in feature["keypoints/names"].bytes_list.value)
+    keypoints = floats("person/keypoints", -1, len(names), 3)
+    ignore_boxes = floats("ignore_boxes", -1, 4)
+    weight = floats("weight", -1)
+    return Example(
+        image=feature["image/encoded"].bytes_list.value[0],
+        width=feature["image/width"].int64_list.value[0],
+        height=feature["image/height"].int64_list.value[0],
+        names=names,
+        keypoints=keypoints,
+        alignment=floats("person/alignment", -1, 2, 2),
+        boxes=floats("person/box", -1, 4),
+        face_box=floats("person/face_box", -1, 4),
+        person_weight=floats("person/weight", -1),
+        ignore_boxes=np.zeros((0, 4), np.float32) if ignore_boxes is None else ignore_boxes,
+        weight=1.0 if weight is None else float(weight[0]),
+        dataset=text("dataset"),
+        image_id=text("image/id"),
+        split=text("split"),
+    )
+
+
+def parse(record, *, num_keypoints: int) -> dict[str, tf.Tensor]:
+    """Reads a serialised record inside a graph.
+
+    Args:
+        record: scalar string tensor.
+        num_keypoints: K of the file's keypoint set.
+
+    Returns:
+        image (scalar bytes), width, height (int32 scalars), image_id, dataset (scalar strings), weight (scalar),
+        keypoints (N, K, 3), alignment (N, 2, 2), boxes (N, 4), face_box (N, 4), person_weight (N,),
+        ignore_boxes (M, 4).
+    """
+
+    def floats() -> tf.io.FixedLenSequenceFeature:
+        return tf.io.FixedLenSequenceFeature([], tf.float32, allow_missing=True)
+
+    parsed = tf.io.parse_single_example(
+        record,
+        {
+            "image/encoded": tf.io.FixedLenFeature([], tf.string),
+            "image/width": tf.io.FixedLenFeature([], tf.int64),
+            "image/height": tf.io.FixedLenFeature([], tf.int64),
+            "image/id": tf.io.FixedLenFeature([], tf.string, default_value=""),
+            "dataset": tf.io.FixedLenFeature([], tf.string, default_value=""),
+            "weight": tf.io.FixedLenFeature([], tf.float32, default_value=1.0),
+            "person/keypoints": floats(),
+            "person/alignment": floats(),
+            "person/box": floats(),
+            "person/face_box": floats(),
+            "person/weight": floats(),
+            "ignore_boxes": floats(),
+        },
+    )
+    keypoints = tf.reshape(parsed["person/keypoints"], [-1, num_keypoints, 3])
+    count = tf.shape(keypoints)[0]
+
+    def per_person(key: str, *shape: int, fill: float = 0.0):
+        values = parsed[key]
+        values = tf.cond(tf.size(values) > 0, lambda: values, lambda: tf.fill([count * int(np.prod(shape))], fill))
+        return tf.reshape(values, [count, *shape])
+
+    return {
+        "image": parsed["image/encoded"],
+        "width": tf.cast(parsed["image/width"], tf.int32),
+        "height": tf.cast(parsed["image/height"], tf.int32),
+        "image_id": parsed["image/id"],
+        "dataset": parsed["dataset"],
+        "weight": parsed["weight"],
+        "keypoints": keypoints,
+        "alignment": per_person("person/alignment", 2, 2),
+        "boxes": per_person("person/box", 4),
+        "face_box": per_person("person/face_box", 4),
+        "person_weight": per_person("person/weight", fill=1.0),
+        "ignore_boxes": tf.reshape(parsed["ignore_boxes"], [-1, 4]),
+    }

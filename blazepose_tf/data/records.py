@@ -1,0 +1,275 @@
+"""Record shards: written in parallel, resumable and atomic; read in any order.
+
+A dataset `NAME` in a folder is `NAME-00000-of-00008.tfrecord` ... plus `NAME.json`, the manifest: keypoint names, what
+was written, what was left out and why. TFRecord checksums every record by itself. Invariant: a shard file exists only
+when it is complete (it is written under a temporary name and renamed), so an interrupted conversion goes on where it
+stopped and never leaves half a shard behind.
+
+Reading is by position: the headers of all records are scanned once (two small reads per record), so that an epoch is
+any permutation of positions, computed in numpy, and a resumed run starts in its middle at no cost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import struct
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import tensorflow as tf
+
+from blazepose_tf.data import example as example_lib
+
+log = logging.getLogger(__name__)
+Item = TypeVar("Item")
+FORMAT = 1
+_READ_BUFFER = 64 * 1024  # bytes read at a time; a record is about 12 kB and read alone
+_HEADER, _FOOTER = 12, 4  # length (8 bytes) and its checksum (4) before, checksum (4) after the data
+
+
+@dataclass(frozen=True)
+class WriteReport:
+    """What `write_shards` did: examples written (in all shards, reused ones included), shards reused, and what was left out."""
+
+    name: str
+    folder: Path
+    written: int
+    reused_shards: int
+    skipped: dict[str, str] = field(default_factory=dict)  # item -> reason
+
+    def reasons(self) -> Counter[str]:
+        return Counter(self.skipped.values())
+
+
+def write_shards(
+    items: Sequence[Item],
+    build: Callable[[Item], example_lib.Example],
+    *,
+    folder: str | os.PathLike,
+    name: str,
+    num_shards: int | None = None,
+    workers: int = 4,
+    describe: Callable[[Item], str] = str,
+) -> WriteReport:
+    """Writes one record per item.
+
+    Args:
+        items: what to convert; item i goes to shard i * num_shards // len(items), in order.
+        build: makes the example of an item. A ValueError or OSError leaves the item out, counted with its message.
+        folder: where the shards go; made if absent.
+        name: name of the dataset in that folder.
+        num_shards: number of files; by default one per 1,000 items.
+        workers: shards written at a time (threads: reading files and serialising leave the interpreter free).
+        describe: a stable name for an item; the names decide whether an existing shard still fits.
+
+    Returns:
+        The report; it is also in the manifest.
+
+    Raises:
+        ValueError: no items, or the examples of one dataset have different keypoint names.
+    """
+    if not items:
+        raise ValueError(f"nothing to write for dataset {name!r}. Received: 0 items")
+    count = num_shards or -(-len(items) // 1000)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    bounds = np.linspace(0, len(items), count + 1).astype(int)
+    keys = [describe(item) for item in items]
+
+    files = [folder / f"{name}-{shard:05d}-of-{count:05d}.tfrecord" for shard in range(count)]
+    done = {entry["file"]: entry for entry in _read_json(folder / f"{name}.json").get("shards", [])}
+
+    def write(shard: int) -> dict:
+        part = slice(bounds[shard], bounds[shard + 1])
+        return _write_shard(files[shard], items[part], keys[part], build, done.get(files[shard].name))
+
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        shards = list(pool.map(write, range(count)))
+    names = {tuple(s["names"]) for s in shards if s["names"]}
+    if len(names) > 1:
+        raise ValueError(f"dataset {name!r} mixes {len(names)} keypoint sets; write one dataset per set")
+    skipped = {key: reason for s in shards for key, reason in s["skipped"].items()}
+    written = sum(s["written"] for s in shards)
+    reused = sum(s.pop("reused") for s in shards)
+    manifest = {
+        "format": FORMAT,
+        "name": name,
+        "keypoint_names": list(next(iter(names), ())),
+        "examples": written,
+        "shards": shards,
+    }
+    _write_json(folder / f"{name}.json", manifest)
+    for file in files:
+        _note(file).unlink(missing_ok=True)  # the manifest says it all now
+    if skipped:
+        log.warning("dataset %s: %d of %d items left out: %s", name, len(skipped), len(items), summary(skipped))
+    return WriteReport(name, folder, written, reused, skipped)
+
+
+def summary(skipped: dict[str, str]) -> str:
+    """The most frequent reasons with their counts, in one line."""
+    return "; ".join(f"{n} x {reason}" for reason, n in Counter(skipped.values()).most_common(5))
+
+
+def _write_shard(path: Path, items: Sequence[Item], keys: Sequence[str], build, done: dict | None) -> dict:
+    """Writes a shard, or recognises a finished one by the names of its items. Returns its entry in the manifest."""
+    fingerprint = hashlib.sha256("\n".join([str(FORMAT), *keys]).encode()).hexdigest()[:16]
+    for entry in (done, _read_json(_note(path))):
+        if entry and entry.get("fingerprint") == fingerprint and path.exists():
+            return {**entry, "reused": 1}
+    part = path.with_name(f"{path.name}.tmp{os.getpid()}")
+    names: tuple[str, ...] = ()
+    skipped: dict[str, str] = {}
+    written = 0
+    try:
+        with tf.io.TFRecordWriter(str(part)) as writer:
+            for item, key in zip(items, keys, strict=True):
+                try:
+                    example = build(item)
+                except (ValueError, OSError) as error:
+                    skipped[key] = str(error)
+                    continue
+                if names and example.names != names:
+                    raise TypeError(f"{key}: keypoint names differ from those before it. Received: {example.names}")
+                names = example.names
+                writer.write(example_lib.encode(example))
+                written += 1
+        entry = {
+            "file": path.name,
+            "fingerprint": fingerprint,
+            "written": written,
+            "names": list(names),
+            "skipped": skipped,
+        }
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    _write_json(_note(path), entry)
+    return {**entry, "reused": 0}
+
+
+def _note(path: Path) -> Path:
+    return path.with_suffix(".note")
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+
+
+def _write_json(path: Path, content: dict) -> None:
+    part = path.with_name(f"{path.name}.tmp{os.getpid()}")
+    part.write_text(json.dumps(content, indent=1) + "\n")
+    os.replace(part, path)
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of a dataset by position.
+
+    Attributes:
+        name: of the dataset.
+        names: keypoint names of its records.
+        files: shard files.
+        file_index: (n,) int32 index into `files` of each record.
+        offsets: (n,) int64 byte offset of each record in its file.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    files: tuple[str, ...]
+    file_index: np.ndarray
+    offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def example(self, position: int) -> example_lib.Example:
+        """Reads one record eagerly. Raises ValueError when it is damaged."""
+        file, offset = self.files[self.file_index[position]], int(self.offsets[position])
+        try:
+            raw = read(tf.constant(file), tf.constant(offset, tf.int64)).numpy()
+        except tf.errors.OpError as error:
+            raise ValueError(f"damaged record at byte {offset} of {file}: {error}") from error
+        return example_lib.decode(raw)
+
+
+def open_records(path: str | os.PathLike) -> Records:
+    """Opens a dataset.
+
+    Args:
+        path: the manifest (`folder/NAME.json`), or the path without its ending, or a folder with one manifest.
+
+    Returns:
+        Positions of all its records.
+
+    Raises:
+        FileNotFoundError: no manifest or a shard is missing.
+        ValueError: not a manifest, or a folder with several.
+    """
+    path = Path(path)
+    if path.is_dir():
+        found = sorted(p for p in path.glob("*.json") if "shards" in _read_json(p))
+        if len(found) != 1:
+            raise ValueError(f"expected one dataset in {path}; name its manifest. Received: {[p.name for p in found]}")
+        path = found[0]
+    elif path.suffix != ".json":
+        path = path.with_name(path.name + ".json")
+    if not path.exists():
+        raise FileNotFoundError(f"no dataset manifest {path}")
+    manifest = _read_json(path)
+    if manifest.get("format") != FORMAT or "shards" not in manifest:
+        raise ValueError(f"{path} is not a manifest of record shards (format {FORMAT})")
+    files, index, offsets = [], [], []
+    for i, shard in enumerate(manifest["shards"]):
+        file = path.parent / shard["file"]
+        found = _scan(file)
+        if len(found) != shard["written"]:
+            log.warning("%s: %d records found, %d were written", file, len(found), shard["written"])
+        files.append(str(file))
+        index.append(np.full(len(found), i, np.int32))
+        offsets.append(found)
+    return Records(
+        manifest["name"],
+        tuple(manifest["keypoint_names"]),
+        tuple(files),
+        np.concatenate(index),
+        np.concatenate(offsets),
+    )
+
+
+def _scan(file: Path) -> np.ndarray:
+    """(n,) int64 offsets of the records that lie completely in the file."""
+    offsets, offset, end = [], 0, file.stat().st_size
+    with open(file, "rb", buffering=0) as stream:
+        while offset + _HEADER + _FOOTER <= end:
+            stream.seek(offset)
+            (length,) = struct.unpack("<Q", stream.read(8))
+            following = offset + _HEADER + length + _FOOTER
+            if following > end:
+                break
+            offsets.append(offset)
+            offset = following
+    return np.array(offsets, np.int64)
+
+
+def read(file, offset):
+    """The serialised record at a byte offset, inside a graph; a damaged one raises DataLossError when it is run."""
+    # The Python class hides the byte offsets that its op has.
+    variant = tf.raw_ops.TFRecordDatasetV2(
+        filenames=tf.reshape(file, [1]),
+        compression_type="",
+        buffer_size=_READ_BUFFER,
+        byte_offsets=tf.reshape(offset, [1]),
+    )
+    return tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.string)).take(1).get_single_element()
