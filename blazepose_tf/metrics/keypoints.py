@@ -57,7 +57,8 @@ def normalized_errors(predicted, truth, labelled, normalizer) -> np.ndarray:
         normalizer: (N,) pixels; people with nan or a value that is not positive are left out.
 
     Returns:
-        (N, K) float64; inf for a point without a prediction, nan where nothing can be said (not labelled, no normaliser).
+        (N, K) float64; inf for a point without a prediction, nan where nothing can be said (not labelled or no
+        normaliser).
 
     Raises:
         ValueError: shapes that do not fit.
@@ -199,9 +200,9 @@ def nme(predicted, truth, labelled, normalizer, *, cap: float = 1.0) -> NME:
 def head_size(truth: np.ndarray, labelled: np.ndarray, names: Sequence[str] = topology.KEYPOINTS) -> np.ndarray:
     """Head length for PCKh where no head box is annotated.
 
-    MPII takes 0.6 x the diagonal of its head box. The 33 points have no head top; twice the distance from mid-ear to mid-mouth
-    plus the ears' own distance behave alike from the front and the side: size = max(|ear - ear|, 2 |mid-ear - mid-mouth|),
-    both times 1.2 (rough: adults' bizygomatic breadth 14 cm, head length 19 cm, 0.6 x diagonal of 23 x 20 cm = 18 cm).
+    MPII takes 0.6 x the diagonal of its head box (about 18 cm on an adult). The 33 points have no head top; the
+    larger of the ears' distance and twice the distance from mid-ear to mid-mouth is about 15 cm from the front and
+    from the side alike, hence the factor 1.2.
 
     Args:
         truth: (N, K, 2) pixels.
