@@ -1,0 +1,267 @@
+"""Draws tapered capsules, ellipsoids and boxes into a depth buffer, vectorised over the pixels of their bounding boxes.
+
+The one curved primitive is the hull of two spheres (a round cone) in a linearly deformed space, so that it can be a
+ball, an ellipsoid, a limb or a flattened trunk. Its front surface has a closed form along a viewing ray: along the
+axis parameter t the depth is -t d3 - sqrt(Q(t)) with the quadratic Q(t) = A t^2 + 2 B t + C, which is extremal at
+t = (B - d3 sqrt((B^2 - A C) / (d3^2 - A))) / -A.
+
+Camera frame: x right, y down, z forward, metres. End points and radii are projected exactly; within one solid the
+perspective is the one of its middle, which is far below a pixel for parts as small as limbs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+_NEAR = 0.15  # metres; solids that come closer to the camera are not drawn
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera.
+
+    Attributes:
+        rotation: (3, 3) world to camera.
+        position: (3,) metres in the world.
+        focal: pixels.
+        center: (2,) principal point in continuous pixels.
+    """
+
+    rotation: np.ndarray
+    position: np.ndarray
+    focal: float
+    center: tuple[float, float]
+
+    def to_camera(self, points: np.ndarray) -> np.ndarray:
+        """(..., 3) metres in the world to (..., 3) metres in the camera frame."""
+        return (np.asarray(points) - self.position) @ self.rotation.T
+
+    def project(self, points: np.ndarray) -> np.ndarray:
+        """(..., 3) metres in the world to (..., 2) continuous pixels; only meaningful in front of the camera."""
+        p = self.to_camera(points)
+        return self.focal * p[..., :2] / np.maximum(p[..., 2:], 1e-6) + np.array(self.center)
+
+    def scaled(self, factor: float) -> Camera:
+        """The same view on a picture that is `factor` times as large."""
+        x, y = self.center
+        return Camera(self.rotation, self.position, self.focal * factor, (x * factor, y * factor))
+
+
+@dataclass(frozen=True)
+class Solid:
+    """A round cone: the hull of two balls, deformed by `axes`.
+
+    Attributes:
+        start: (3,) metres, centre of the first ball.
+        end: (3,) metres, centre of the second ball; equal to `start` for a ball or an ellipsoid.
+        radius: of the first ball in metres.
+        end_radius: of the second ball in metres.
+        material: index into the palette of the picture.
+        frame: (3, 3) columns = axes of the part in the world; patterns follow them, and `stretch` acts along them.
+        stretch: factors of the radii along the axes of `frame`; None = round.
+    """
+
+    start: np.ndarray
+    end: np.ndarray
+    radius: float
+    end_radius: float
+    material: int
+    frame: np.ndarray
+    stretch: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Buffers:
+    """What is seen at every pixel.
+
+    Attributes:
+        depth: (H, W) float32 metres along the camera axis; inf = background.
+        normal: (H, W, 3) float32 surface normal in the camera frame, not normalised.
+        material: (H, W) int16 index into the palette; -1 = background.
+        owner: (H, W) int16 index of the person, -1 = background, -2 = an object.
+        local: (H, W, 3) float32 metres in the frame of the part, for patterns.
+    """
+
+    depth: np.ndarray
+    normal: np.ndarray
+    material: np.ndarray
+    owner: np.ndarray
+    local: np.ndarray
+
+
+def new_buffers(height: int, width: int) -> Buffers:
+    """Empty buffers of height x width pixels."""
+    return Buffers(
+        np.full((height, width), np.inf, np.float32),
+        np.zeros((height, width, 3), np.float32),
+        np.full((height, width), -1, np.int16),
+        np.full((height, width), -1, np.int16),
+        np.zeros((height, width, 3), np.float32),
+    )
+
+
+def draw_solids(buffers: Buffers, solids: Sequence[Solid], camera: Camera, *, owner: int) -> None:
+    """Draws solids into the buffers, in any order.
+
+    Args:
+        buffers: changed in place.
+        solids: what to draw, world frame.
+        camera: in pixels of the buffers.
+        owner: index of the person, or -2 for an object.
+    """
+    if not solids:
+        return
+    height, width = buffers.depth.shape
+    a = camera.to_camera(np.stack([solid.start for solid in solids]))
+    b = camera.to_camera(np.stack([solid.end for solid in solids]))
+    radii = np.array([(solid.radius, solid.end_radius) for solid in solids])
+    frames = camera.rotation @ np.stack([solid.frame for solid in solids])
+    stretch = np.array([solid.stretch or (1.0, 1.0, 1.0) for solid in solids])
+    front = (np.minimum(a[:, 2], b[:, 2]) - radii.max(1) * stretch.max(1)) > _NEAR
+    za, zb = np.maximum(a[:, 2], _NEAR), np.maximum(b[:, 2], _NEAR)
+    middle = (a + b) / 2
+    pa = camera.focal * a[:, :2] / za[:, None] + camera.center
+    pb = camera.focal * b[:, :2] / zb[:, None] + camera.center
+    scale = camera.focal / np.maximum(middle[:, 2], _NEAR)
+    ra, rb = radii[:, 0] * camera.focal / za, radii[:, 1] * camera.focal / zb
+    # Viewing rays are parallel to z after the shear q = S q'; the quadric of the deformation follows.
+    shear = np.tile(np.eye(3), (len(solids), 1, 1))
+    shear[:, :2, 2] = middle[:, :2] / np.maximum(middle[:, 2:], _NEAR)
+    quadric = (frames / stretch[:, None, :] ** 2) @ frames.transpose(0, 2, 1)
+    quadric = shear.transpose(0, 2, 1) @ quadric @ shear
+    extent = np.sqrt(np.maximum(np.diagonal(np.linalg.inv(quadric), axis1=1, axis2=2)[:, :2], 0))
+    # U lower triangular with U'U = quadric, so that U keeps the viewing direction: a flipped Cholesky factor.
+    deform = np.linalg.cholesky(quadric[:, ::-1, ::-1])[:, ::-1, ::-1].transpose(0, 2, 1)
+    d = np.concatenate([pb - pa, ((zb - za) * scale)[:, None]], axis=1)
+    d = np.einsum("pij,pj->pi", deform, d)
+    to_normal = np.linalg.inv(shear).transpose(0, 2, 1) @ deform.transpose(0, 2, 1)
+    low = np.floor(np.minimum(pa - ra[:, None] * extent, pb - rb[:, None] * extent))
+    high = np.ceil(np.maximum(pa + ra[:, None] * extent, pb + rb[:, None] * extent))
+    x0, y0 = np.maximum(low, 0).astype(int).T
+    x1, y1 = np.minimum(high, (width, height)).astype(int).T
+    for i in np.flatnonzero(front & (x1 > x0) & (y1 > y0)):
+        window = (slice(y0[i], y1[i]), slice(x0[i], x1[i]))
+        _draw(
+            buffers, window, deform[i], pa[i], d[i], float(ra[i]), float(rb[i]), float(za[i]), float(scale[i]),
+            to_normal[i], frames[i], a[i], camera, solids[i].material, owner,
+        )  # fmt: skip
+
+
+def _draw(buffers, window, deform, origin, d, ra, rb, za, scale, to_normal, frame, start, camera, material, owner):
+    """Draws one solid whose numbers are in pixels of its own scale."""
+    f32 = np.float32
+    d1, d2, d3 = (float(v) for v in d)
+    u11, u21, u22 = f32(deform[0, 0]), f32(deform[1, 0]), f32(deform[1, 1])
+    u31, u32, u33 = f32(deform[2, 0]), f32(deform[2, 1]), f32(deform[2, 2])
+    rows, columns = window
+    xs = (np.arange(columns.start, columns.stop, dtype=f32) + f32(0.5 - origin[0]))[None, :]
+    ys = (np.arange(rows.start, rows.stop, dtype=f32) + f32(0.5 - origin[1]))[:, None]
+    dr = rb - ra
+    flat = d1 * d1 + d2 * d2
+    p1, p2 = u11 * xs, u21 * xs + u22 * ys
+    rest = f32(ra * ra) - p1 * p1 - p2 * p2
+    if flat + d3 * d3 < 1e-6:
+        t, q = None, rest
+    else:
+        if flat < 1.05 * dr * dr + 0.01:
+            # Seen along its axis one disc hides the other and the closed form has no maximum; a nudge of the axis
+            # by less than the difference of the radii brings it back.
+            grow = np.sqrt((1.05 * dr * dr + 0.01) / max(flat, 1e-9))
+            d1, d2 = (d1 * grow, d2 * grow) if flat > 1e-9 else (float(np.sqrt(1.05 * dr * dr + 0.01)), 0.0)
+            flat = d1 * d1 + d2 * d2
+        qa = dr * dr - flat
+        qb = f32(ra * dr) + f32(d1) * p1 + f32(d2) * p2
+        t = np.maximum(qb * qb - f32(qa) * rest, f32(0))
+        t = np.sqrt(t, out=t)
+        t *= f32(-d3 / np.sqrt(d3 * d3 - qa))
+        t += qb
+        t *= f32(-1 / qa)
+        np.clip(t, f32(0), f32(1), out=t)
+        q = (f32(qa) * t + f32(2) * qb) * t + rest
+    hit = q > 0
+    root = np.sqrt(q, where=hit, out=np.zeros_like(q))
+    surface = f32(d3) * t - root if t is not None else -root
+    depth = (surface - u31 * xs - u32 * ys) * f32(1 / (float(u33) * scale)) + f32(za)
+    hit &= depth < buffers.depth[window]
+    y, x = np.nonzero(hit)
+    if not len(y):
+        return
+    th = t[y, x] if t is not None else f32(0)
+    z = depth[y, x]
+    n = np.empty((len(y), 3), f32)
+    n[:, 0] = p1[0, x] - f32(d1) * th
+    n[:, 1] = p2[y, x] - f32(d2) * th
+    n[:, 2] = -root[y, x]
+    n /= f32(ra) + f32(dr) * (th[:, None] if t is not None else f32(0))
+    rays = np.empty((len(y), 3), f32)
+    y += rows.start
+    x += columns.start
+    rays[:, 0] = (x + f32(0.5 - camera.center[0])) * (z * f32(1 / camera.focal)) - f32(start[0])
+    rays[:, 1] = (y + f32(0.5 - camera.center[1])) * (z * f32(1 / camera.focal)) - f32(start[1])
+    rays[:, 2] = z - f32(start[2])
+    buffers.depth[y, x] = z
+    buffers.normal[y, x] = n @ to_normal.T.astype(f32)
+    buffers.local[y, x] = rays @ frame.astype(f32)
+    buffers.material[y, x] = material
+    buffers.owner[y, x] = owner
+
+
+_CUBE = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
+_SIDES = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
+
+
+def draw_box(
+    buffers: Buffers, camera: Camera, *, center: np.ndarray, frame: np.ndarray, half: np.ndarray, material: int
+) -> None:
+    """Draws a box as an object.
+
+    Args:
+        buffers: changed in place.
+        camera: in pixels of the buffers.
+        center: (3,) metres in the world.
+        frame: (3, 3) columns = its axes in the world.
+        half: (3,) half of its sides in metres.
+        material: index into the palette.
+    """
+    height, width = buffers.depth.shape
+    corners = camera.to_camera(center + (_CUBE * half) @ frame.T)
+    if corners[:, 2].min() < _NEAR:
+        return
+    pixels = camera.focal * corners[:, :2] / corners[:, 2:] + camera.center
+    axes = camera.rotation @ frame
+    middle = corners.mean(0)
+    for side in _SIDES:
+        face = corners[list(side)]
+        normal = face.mean(0) - middle
+        if normal @ face[0] >= 0:
+            continue
+        quad = pixels[list(side)]
+        x0, y0 = np.maximum(np.floor(quad.min(0)), 0).astype(int)
+        x1, y1 = np.minimum(np.ceil(quad.max(0)), (width, height)).astype(int)
+        if x1 <= x0 or y1 <= y0:
+            continue
+        xs, ys = np.arange(x0, x1) + 0.5, (np.arange(y0, y1) + 0.5)[:, None]
+        inside = np.ones((y1 - y0, x1 - x0), bool)
+        turn = np.sign(_cross(quad[1] - quad[0], quad[2] - quad[0]))
+        for p, q in zip(quad, np.roll(quad, -1, axis=0), strict=True):
+            inside &= turn * ((q[0] - p[0]) * (ys - p[1]) - (q[1] - p[1]) * (xs - p[0])) >= 0
+        ray_x, ray_y = (xs - camera.center[0]) / camera.focal, (ys - camera.center[1]) / camera.focal
+        inverse = (normal[0] * ray_x + normal[1] * ray_y + normal[2]) / (normal @ face[0])
+        depth = (1 / np.maximum(inverse, 1e-6)).astype(np.float32)
+        inside &= depth < buffers.depth[y0:y1, x0:x1]
+        y, x = np.nonzero(inside)
+        z = depth[y, x]
+        points = np.stack([ray_x[x] * z, ray_y[y, 0] * z, z], axis=1) - middle
+        y, x = y + y0, x + x0
+        buffers.depth[y, x] = z
+        buffers.normal[y, x] = normal / np.linalg.norm(normal)
+        buffers.local[y, x] = points @ axes
+        buffers.material[y, x] = material
+        buffers.owner[y, x] = -2
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> float:
+    return float(a[0] * b[1] - a[1] * b[0])
