@@ -1,0 +1,134 @@
+"""Keras model to LiteRT file: batch 1, one named signature, training heads gone, metadata inside.
+
+A file is only written when XNNPACK takes the graph as one partition with nothing left over: an operation that falls
+back to the reference kernels costs more than the rest of the model, and nobody notices on the desk.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from blazepose_tf.benchmark.delegates import Partitions, delegate_partitions
+from blazepose_tf.models import without_training_heads
+from blazepose_tf.runtime.interpreter import load_model
+from blazepose_tf.runtime.metadata import metadata_of, write_metadata
+from blazepose_tf.specs import IMAGE, DetectorSpec, TrackerSpec
+
+FLOAT32 = "float32"
+FLOAT16 = "float16"
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Difference of one output between two models on the same inputs, in the output's own unit (pixels or logits)."""
+
+    name: str
+    max: float
+    mean: float
+
+
+def to_litert(model: keras.Model, spec: TrackerSpec | DetectorSpec, *, name: str, precision: str = FLOAT32) -> bytes:
+    """Converts a model.
+
+    Args:
+        model: detector or tracker; training heads are cut off.
+        spec: its contract, written into the metadata.
+        name: preset name for the metadata, such as "lite".
+        precision: FLOAT32, or FLOAT16 for weights stored in half precision (arithmetic stays float32).
+
+    Returns:
+        Content of a .tflite file.
+
+    Raises:
+        ValueError: an unknown precision.
+    """
+    if precision not in (FLOAT32, FLOAT16):
+        raise ValueError(f"precision must be {FLOAT32!r} or {FLOAT16!r}. Received: precision={precision!r}")
+    with saved_model(model) as folder:
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        if precision == FLOAT16:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
+        content = converter.convert()
+    return write_metadata(content, metadata_of(spec, model=name, precision=precision))
+
+
+class saved_model:  # noqa: N801 - a context manager, used like a function
+    """Context manager: folder of a temporary SavedModel of the model at batch 1, without training heads."""
+
+    def __init__(self, model: keras.Model):
+        self._model = without_training_heads(model)
+        self._folder = tempfile.TemporaryDirectory(prefix="blazepose_export_")
+
+    def __enter__(self) -> str:
+        model, folder = self._model, self._folder.name
+        shape = (1, *model.inputs[0].shape[1:])
+        archive = keras.export.ExportArchive()
+        archive.track(model)
+        archive.add_endpoint(
+            "serving_default",
+            fn=lambda image: model(image, training=False),
+            input_signature=[tf.TensorSpec(shape, tf.float32, name=IMAGE)],
+        )
+        archive.write_out(folder, verbose=False)
+        return folder
+
+    def __exit__(self, *_):
+        self._folder.cleanup()
+
+
+def require_one_partition(content: bytes) -> Partitions:
+    """Partitions of the file on this host; ValueError names the operations that XNNPACK leaves out."""
+    with tempfile.NamedTemporaryFile(suffix=".tflite") as file:
+        file.write(content)
+        file.flush()
+        partitions = delegate_partitions(file.name)
+    if not partitions.fully_delegated:
+        left = ", ".join(f"{count} x {op}" for op, count in partitions.left_over.items()) or "none"
+        raise ValueError(
+            f"XNNPACK must take the model as one partition with nothing left over. Received: {partitions.count} "
+            f"partitions, operations left over: {left}"
+        )
+    return partitions
+
+
+def parity(model: keras.Model, content: bytes, images: Iterable[np.ndarray]) -> list[Parity]:
+    """Largest and mean absolute difference per output between Keras and the file.
+
+    Args:
+        model: the Keras model.
+        content: the exported file.
+        images: (S, S, 3) float32 inputs in the model's value range.
+    """
+    model = without_training_heads(model)
+    exported = load_model(content)
+    differences: dict[str, list[np.ndarray]] = {}
+    for image in images:
+        batch = np.asarray(image, np.float32)[None]
+        expected = model(batch, training=False)
+        for name, value in exported.infer(batch).items():
+            difference = np.abs(np.asarray(value, np.float32) - keras.ops.convert_to_numpy(expected[name]))
+            differences.setdefault(name, []).append(difference)
+    return [
+        Parity(name, float(np.max(parts)), float(np.mean(parts))) for name, parts in sorted(differences.items())
+    ]
+
+
+def write_file(content: bytes, path: str | os.PathLike) -> None:
+    """Writes the file under a temporary name and renames it, so that the final name never holds half a model."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
