@@ -1,0 +1,158 @@
+"""Models on disk together with their spec: `.keras` files, and compact `.npz` weight files.
+
+A `.keras` file written here is an ordinary one (plain `keras.models.load_model` reads it) with one more member,
+`blazepose_tf.json`: kind, variant and spec. Every file is written under a temporary name first.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from blazepose_tf import topology
+from blazepose_tf.models.heads import MEDIAPIPE_POINTS, MEDIAPIPE_VALUES
+from blazepose_tf.models.presets import DETECTORS, TRACKERS
+from blazepose_tf.specs import HEATMAPS, LANDMARKS, REGRESSORS, DetectorSpec, TrackerSpec
+
+MEMBER = "blazepose_tf.json"
+TRACKER = "tracker"
+DETECTOR = "detector"
+_SPECS = {TRACKER: TrackerSpec, DETECTOR: DetectorSpec}
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a model is: preset and contract.
+
+    Attributes:
+        variant: key of `presets.TRACKERS` or `presets.DETECTORS`.
+        spec: its contract.
+    """
+
+    variant: str
+    spec: TrackerSpec | DetectorSpec
+
+    @property
+    def kind(self) -> str:
+        """TRACKER or DETECTOR."""
+        return TRACKER if isinstance(self.spec, TrackerSpec) else DETECTOR
+
+    def to_json(self) -> str:
+        """JSON document of the description."""
+        return json.dumps({"kind": self.kind, "model": self.variant, "spec": dataclasses.asdict(self.spec)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Description:
+        """Inverse of `to_json`; ValueError for a document that this version cannot read."""
+        try:
+            document = json.loads(text)
+            spec = {k: tuple(v) if isinstance(v, list) else v for k, v in document["spec"].items()}
+            return cls(document["model"], _SPECS[document["kind"]](**spec))
+        except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
+            raise ValueError(f"the model's description is damaged or of another version: {error!r}") from error
+
+
+def save_model(model: keras.Model, path: str | os.PathLike, description: Description) -> None:
+    """Writes a `.keras` file with the description in it.
+
+    Raises:
+        ValueError: the name does not end in .keras.
+        OSError: the file cannot be written.
+    """
+    if Path(path).suffix != ".keras":
+        raise ValueError(f"a Keras model's file name must end in .keras. Received: path={str(path)!r}")
+
+    def write(temporary: Path) -> None:
+        model.save(temporary)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(MEMBER, description.to_json())
+
+    write_atomically(path, write)
+
+
+def load_model(path: str | os.PathLike) -> tuple[keras.Model, Description]:
+    """Reads a `.keras` file and its description; for a file saved by Keras alone the description is inferred.
+
+    Raises:
+        OSError: no such file.
+        ValueError: not a Keras model, or none of this project's.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no model file {str(path)!r}")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{str(path)!r} is not a Keras model (.keras)")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            text = archive.read(MEMBER).decode("utf-8") if MEMBER in names else None
+        if "config.json" not in names:
+            raise ValueError("config.json is missing")
+        model = keras.models.load_model(path)
+    except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{str(path)!r} is damaged or not a Keras model: {error}") from error
+    return model, infer_description(model) if text is None else Description.from_json(text)
+
+
+def infer_description(model: keras.Model) -> Description:
+    """Description of a model of this project from its name and shapes.
+
+    Keypoint names follow from their number: the 33 of the topology, or the set with that many, or numbers.
+
+    Raises:
+        ValueError: the model has neither a tracker's nor a detector's outputs.
+    """
+    shapes = {name: tuple(t.shape) for name, t in model.output.items()} if isinstance(model.output, dict) else {}
+    size = model.inputs[0].shape[1]
+    variant = model.name.partition("_")[2]
+    if REGRESSORS in shapes:
+        default = DETECTORS[variant].spec if variant in DETECTORS else DetectorSpec()
+        keypoints = (shapes[REGRESSORS][-1] - 4) // 2
+        return Description(variant, dataclasses.replace(default, input_size=size, num_keypoints=keypoints))
+    if variant not in TRACKERS or not ({LANDMARKS, HEATMAPS} & set(shapes)):
+        raise ValueError(f"not a tracker or detector of blazepose_tf. Received: outputs={sorted(shapes)}")
+    shape = shapes.get(LANDMARKS, ())
+    if shape[-1:] == (MEDIAPIPE_POINTS * MEDIAPIPE_VALUES,):
+        return Description(variant, TrackerSpec(size, mediapipe_head=True))
+    count = shape[1] if shape else shapes[HEATMAPS][-1]
+    spec = TrackerSpec(size, _names(count), depth=shape[-1:] == (4,))
+    return Description(variant, spec)
+
+
+def _names(count: int) -> tuple[str, ...]:
+    sets = [names for names in topology.KEYPOINT_SETS.values() if len(names) == count]
+    return sets[0] if sets else tuple(f"keypoint_{i}" for i in range(count))
+
+
+def write_atomically(path: str | os.PathLike, write: Callable[[Path], None]) -> None:
+    """Calls `write` with a temporary name in the folder of `path` (same suffix), then renames it to `path`.
+
+    Raises:
+        OSError: the folder does not exist or cannot be written; nothing is left behind.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name!r} to")
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes private files
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

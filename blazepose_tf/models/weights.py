@@ -1,0 +1,222 @@
+"""Weights by variable name: compact `.npz` files, transfer between models, and the ones that ship with the package.
+
+A variable's name is its path in the model, such as `f4_0_project/kernel`; names do not depend on input size, heads or
+backend, so weights move between stages of training and between keypoint sets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from blazepose_tf.models.detector import build_detector
+from blazepose_tf.models.saving import DETECTOR, TRACKER, Description, load_model, write_atomically
+from blazepose_tf.models.tracker import build_tracker
+
+SHIPPED = Path(__file__).resolve().parents[1] / "weights"
+SUMS = "SHA256SUMS"
+_DESCRIPTION = "blazepose_tf"
+
+
+@dataclass(frozen=True)
+class TransferReport:
+    """Names of variables, by what became of them.
+
+    Attributes:
+        loaded: copied.
+        missing: in the target only; they keep their values.
+        mismatched: in both with different shapes; they keep their values.
+        unused: in the source only.
+    """
+
+    loaded: tuple[str, ...]
+    missing: tuple[str, ...]
+    mismatched: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+def save_weights(
+    model: keras.Model, path: str | os.PathLike, *, half: bool = False, description: Description | None = None
+) -> None:
+    """Writes all weights as a `.npz` file.
+
+    Args:
+        model: any model with unique variable names.
+        path: file name ending in .npz.
+        half: kernels as float16; vectors (biases, normalisation) stay float32, for their range and small size.
+        description: kind, variant and spec, needed by `load_tracker` and `load_detector`.
+
+    Raises:
+        ValueError: another suffix, or a kernel that float16 cannot hold.
+        OSError: the file cannot be written.
+    """
+    if Path(path).suffix != ".npz":
+        raise ValueError(f"a weight file's name must end in .npz. Received: path={str(path)!r}")
+    arrays = {}
+    for name, value in _values(model).items():
+        if half and value.ndim > 1:
+            value = value.astype(np.float16)
+            if not np.isfinite(value).all():
+                raise ValueError(f"float16 cannot hold the values of {name!r}")
+        arrays[name] = value
+    if description is not None:
+        arrays[_DESCRIPTION] = np.array(description.to_json())
+
+    def write(temporary: Path) -> None:
+        with open(temporary, "wb") as file:
+            np.savez_compressed(file, **arrays)
+
+    write_atomically(path, write)
+
+
+def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
+    """Loads a `.npz` file that holds exactly the weights of `model`.
+
+    Raises:
+        OSError: no such file.
+        ValueError: a damaged file, or weights of another model.
+    """
+    values, _ = read_weights(path)
+    report = _assign(values, model, dry=True)
+    wrong = {"missing": report.missing, "of another shape": report.mismatched, "unknown": report.unused}
+    if any(wrong.values()):
+        text = "; ".join(f"{len(v)} {k}, e.g. {v[0]!r}" for k, v in wrong.items() if v)
+        raise ValueError(f"{str(path)!r} holds weights of another model: {text}")
+    _assign(values, model)
+
+
+def read_weights(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], Description | None]:
+    """Arrays by variable name, as float32, and the description if the file has one.
+
+    Raises:
+        OSError: no such file.
+        ValueError: not a `.npz` file, or a damaged one.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{str(path)!r} is damaged or not a weight file (.npz): {error}") from error
+    text = arrays.pop(_DESCRIPTION, None)
+    values = {name: value.astype(np.float32) for name, value in arrays.items()}
+    return values, None if text is None else Description.from_json(str(text))
+
+
+def transfer(source: keras.Model | str | os.PathLike, model: keras.Model) -> TransferReport:
+    """Copies the weights that have the same name and shape into `model`, e.g. to start from other keypoints.
+
+    Args:
+        source: a model, or a `.npz` or `.keras` file.
+        model: changed in place.
+
+    Raises:
+        OSError: no such file.
+        ValueError: a damaged file, or not a single weight in common.
+    """
+    if isinstance(source, keras.Model):
+        values = _values(source)
+    elif Path(source).suffix == ".keras":
+        values = _values(load_model(source)[0])
+    else:
+        values, _ = read_weights(source)
+    report = _assign(values, model)
+    if not report.loaded:
+        raise ValueError(f"the source has no weight in common with {model.name!r}. Received: source={source!r}")
+    return report
+
+
+def load_tracker(name: str = "full") -> keras.Model:
+    """Tracker with the weights that ship with the package.
+
+    Raises:
+        FileNotFoundError: there are none of that name; the message lists those that are.
+        ValueError: the file differs from its checksum, or is no tracker.
+    """
+    return _load_shipped(name, TRACKER)
+
+
+def load_detector(name: str = "blazeface") -> keras.Model:
+    """Detector with the weights that ship with the package; errors as `load_tracker`."""
+    return _load_shipped(name, DETECTOR)
+
+
+def load_described(path: str | os.PathLike) -> tuple[keras.Model, Description]:
+    """Model of a `.npz` file that carries its description, or of a `.keras` file.
+
+    Raises:
+        OSError: no such file.
+        ValueError: a damaged file or one without a description.
+    """
+    if Path(path).suffix == ".keras":
+        return load_model(path)
+    values, description = read_weights(path)
+    if description is None:
+        raise ValueError(f"{str(path)!r} does not say which model its weights belong to")
+    heads = {name.split("_")[0] for name in values}
+    if description.kind == DETECTOR:
+        model = build_detector(description.spec, variant=description.variant)
+    else:
+        model = build_tracker(
+            description.spec,
+            variant=description.variant,
+            training_heads="heatmaps" in heads,
+            regression="regression" in heads,
+            world="world" in heads,
+            segmentation="segmentation" in heads,
+        )
+    load_weights(model, path)
+    return model, description
+
+
+def shipped_file(filename: str, *, folder: Path = SHIPPED) -> Path:
+    """Path of a file that ships with the package, its content checked against SHA256SUMS.
+
+    Raises:
+        FileNotFoundError: no such file; the message lists those that are.
+        ValueError: the content differs from the checksum.
+    """
+    sums = folder / SUMS
+    known = {}
+    if sums.is_file():
+        known = {name: digest for digest, name in (line.split() for line in sums.read_text().splitlines() if line)}
+    path = folder / filename
+    if filename not in known or not path.is_file():
+        listed = ", ".join(sorted(n for n in known if (folder / n).is_file())) or "none"
+        raise FileNotFoundError(f"no weights {filename!r} in {str(folder)!r}; there are: {listed}")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != known[filename]:
+        raise ValueError(f"{str(path)!r} is damaged (its SHA-256 is not that of {SUMS}); reinstall the package")
+    return path
+
+
+def _load_shipped(name: str, kind: str) -> keras.Model:
+    model, description = load_described(shipped_file(f"{name}.npz"))
+    if description.kind != kind:
+        raise ValueError(f"{name!r} is a {description.kind}, not a {kind}")
+    return model
+
+
+def _values(model: keras.Model) -> dict[str, np.ndarray]:
+    return {v.path: np.asarray(keras.ops.convert_to_numpy(v.value), np.float32) for v in model.weights}
+
+
+def _assign(values: dict[str, np.ndarray], model: keras.Model, *, dry: bool = False) -> TransferReport:
+    loaded, missing, mismatched = [], [], []
+    for variable in model.weights:
+        value = values.get(variable.path)
+        if value is None:
+            missing.append(variable.path)
+        elif tuple(value.shape) != tuple(variable.shape):
+            mismatched.append(variable.path)
+        else:
+            loaded.append(variable.path)
+            if not dry:
+                variable.assign(value)
+    unused = sorted(set(values) - set(loaded) - set(mismatched))
+    return TransferReport(tuple(loaded), tuple(missing), tuple(mismatched), tuple(unused))
