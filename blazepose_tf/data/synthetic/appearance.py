@@ -124,7 +124,9 @@ def sample_look(rng: np.random.Generator, body: Body) -> Look:
     )
 
 
-def build_solids(skeleton: Skeleton, look: Look, *, palette_start: int = 0, face: bool = True) -> list[Solid]:
+def build_solids(
+    skeleton: Skeleton, look: Look, *, palette_start: int = 0, face: bool = True, fingers: bool = True
+) -> list[Solid]:
     """The solids of a dressed person.
 
     Args:
@@ -132,6 +134,7 @@ def build_solids(skeleton: Skeleton, look: Look, *, palette_start: int = 0, face
         look: skin, hair and clothes.
         palette_start: index of the person's first material in the palette of the picture.
         face: with eyes, brows and mouth; they are invisible on small persons and cost time.
+        fingers: with single fingers instead of a mitten.
 
     Returns:
         The solids in the world frame.
@@ -139,12 +142,13 @@ def build_solids(skeleton: Skeleton, look: Look, *, palette_start: int = 0, face
     out: list[Solid] = []
 
     def add(slot, start, end, radius, end_radius, frame, stretch=None) -> None:
-        out.append(Solid(start, end, radius, end_radius, palette_start + slot, frame, stretch))
+        patterned = look.materials[slot].pattern != "plain"
+        out.append(Solid(start, end, radius, end_radius, palette_start + slot, frame, stretch, patterned))
 
     _add_trunk(add, skeleton, look)
     _add_head(add, skeleton, look, face=face)
     for side, sign in (("left", 1.0), ("right", -1.0)):
-        _add_arm(add, skeleton, look, side, sign)
+        _add_arm(add, skeleton, look, side, sign, fingers=fingers)
         _add_leg(add, skeleton, look, side)
     return out
 
@@ -191,12 +195,13 @@ def _add_trunk(add: Adder, skeleton: Skeleton, look: Look) -> None:
             top, j["mid_hip"] + pelvis @ (0, -0.01 * h, 0), ribs, hips * 1.5, 0.083 * h * wide, pelvis, (1.0, 1.0, 0.78)
         )
     if look.bottom in ("skirt", "dress"):
-        knees = (j["left_knee"] + j["right_knee"]) / 2
-        spread = np.linalg.norm(j["left_knee"] - j["right_knee"]) / 2
-        end = _lerp(j["mid_hip"], knees, 0.35 + 0.6 * look.leg)
-        # Legs that are far apart would pull any skirt up: shorten it instead of letting it swallow them.
-        if spread < 0.16 * h:
-            add(bottom, j["mid_hip"], end, hips * 1.35, hips * 1.2 + 0.75 * spread, pelvis, (1.0, 1.0, 0.85))
+        # Two wide tubes and the cloth between them follow any position of the legs.
+        reach = 0.4 + 0.55 * look.leg
+        ends = [_lerp(j[f"{side}_hip"], j[f"{side}_knee"], reach) for side in ("left", "right")]
+        for side, end in zip(("left", "right"), ends, strict=True):
+            add(bottom, j[f"{side}_hip"], end, hips * 1.02, hips * 0.95, skeleton.frames[f"{side}_thigh"])
+        if np.linalg.norm(ends[0] - ends[1]) < 0.2 * h:
+            add(bottom, j["mid_hip"], (ends[0] + ends[1]) / 2, hips * 1.1, hips, pelvis)
     add(SKIN, j["neck"], _lerp(j["neck"], j["head"], 0.8), 0.031 * h * (0.6 + 0.4 * g), 0.029 * h, chest)
 
 
@@ -241,13 +246,14 @@ def _add_head(add: Adder, skeleton: Skeleton, look: Look, *, face: bool) -> None
         ellipsoid(HAIR, at(0, 0.55, -1.05), (0.45 * rx, 0.35 * ry, 0.4 * rz))
 
 
-def _add_arm(add: Adder, skeleton: Skeleton, look: Look, side: str, sign: float) -> None:
+def _add_arm(add: Adder, skeleton: Skeleton, look: Look, side: str, sign: float, *, fingers: bool) -> None:
     j, h, g = skeleton.joints, skeleton.body.height, skeleton.body.girth
     upper, fore, hand = (skeleton.frames[f"{side}_{name}"] for name in ("upper_arm", "forearm", "hand"))
     shoulder, elbow, wrist = (j[f"{side}_{name}"] for name in ("shoulder", "elbow", "wrist"))
     thick = h * (0.45 + 0.55 * g)
     full = look.top in ("long", "jacket")
-    add(TOP if look.top == "jacket" else SKIN, shoulder, elbow, 0.031 * thick, 0.024 * thick, upper)
+    if not full:
+        add(SKIN, shoulder, elbow, 0.031 * thick, 0.024 * thick, upper)
     belly = _lerp(elbow, wrist, 0.3)
     add(SKIN, elbow, belly, 0.024 * thick, 0.0245 * thick, fore)
     add(SKIN, belly, wrist, 0.0245 * thick, 0.0165 * thick, fore, (0.85, 1.0, 1.0))
@@ -267,11 +273,12 @@ def _add_arm(add: Adder, skeleton: Skeleton, look: Look, side: str, sign: float)
     across = index - pinky
     middle = j[f"{side}_knuckles"]
     bend = _lerp(middle, tips, 0.55) + hand @ (-sign * 0.002 * h, 0, 0)
-    for share in (0.5, 0.17, -0.17, -0.5):
+    for share in (0.5, 0.17, -0.17, -0.5) if fingers else (0.3, -0.3):
         start = middle + across * share
         reach = 1.0 - 0.25 * abs(share + 0.1)
         end = start + (bend - middle) * 1.7 * reach
-        add(SKIN, start, end, 0.0085 * h, 0.006 * h, hand)
+        thick = (0.0085, 0.006) if fingers else (0.013, 0.009)
+        add(SKIN, start, end, thick[0] * h, thick[1] * h, hand)
     tip = thumb + (thumb - wrist) * 0.35
     add(SKIN, _lerp(wrist, thumb, 0.3), thumb, 0.011 * h, 0.0085 * h, hand)
     add(SKIN, thumb, tip, 0.0085 * h, 0.006 * h, hand)
@@ -285,7 +292,8 @@ def _add_leg(add: Adder, skeleton: Skeleton, look: Look, side: str) -> None:
     long = look.bottom in ("trousers", "tights")
     bare = BOTTOM if look.bottom == "tights" else SKIN
     calf = _lerp(knee, ankle, 0.3) + shin @ (0, 0, -0.008 * h)
-    add(bare, hip, knee, 0.050 * thick, 0.032 * thick, thigh)
+    if look.bottom != "trousers":
+        add(bare, hip, knee, 0.050 * thick, 0.032 * thick, thigh)
     add(bare, knee, calf, 0.032 * thick, 0.034 * thick, shin)
     add(bare, calf, ankle, 0.034 * thick, 0.020 * thick, shin)
     loose = look.loose

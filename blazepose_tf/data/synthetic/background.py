@@ -9,9 +9,8 @@ from blazepose_tf.data.synthetic.solids import Camera
 
 
 def sample_texture(rng: np.random.Generator, size: int = 128) -> np.ndarray:
-    """A random (size, size, 3) float32 texture, RGB 0..1: fractal noise, planks, tiles or checks in two colours."""
-    base = rng.random(3) * rng.uniform(0.2, 1.0)
-    base = base + (base.mean() - base) * rng.uniform(0.3, 1.0)  # most surfaces are nearly grey
+    """A random (size, size, 3) uint8 texture: fractal noise, planks, tiles or checks in two colours."""
+    base = _dull_color(rng)
     other = np.clip(base * rng.uniform(0.45, 1.5) + rng.normal(0, 0.08, 3), 0, 1)
     noise = fractal_noise(rng, size, size)[..., None]
     kind = int(rng.integers(5))
@@ -26,7 +25,15 @@ def sample_texture(rng: np.random.Generator, size: int = 128) -> np.ndarray:
         else:
             lines = (y % step < max(1, step // 12)) | (x % (2 * step) < max(1, step // 12))
         mix = (0.3 * noise + 0.7 * lines[..., None]).astype(np.float32)
-    return (base + (other - base) * mix).clip(0, 1).astype(np.float32)
+    color = base.astype(np.float32) + (other - base).astype(np.float32) * mix
+    return (np.clip(color, 0, 1) * np.float32(255)).astype(np.uint8)
+
+
+def _dull_color(rng: np.random.Generator) -> np.ndarray:
+    """(3,) RGB 0..1, mostly of low saturation like walls, floors and furniture."""
+    color = rng.random(3)
+    color += (color.mean() - color) * rng.choice([0.9, 0.8, 0.6, 0.2])
+    return np.clip(color * rng.uniform(0.5, 1.4), 0.03, 1)
 
 
 def fractal_noise(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
@@ -64,25 +71,27 @@ def render_background(rng: np.random.Generator, camera: Camera, *, size: tuple[i
         image = _room(rng, camera, height, width)
     if rng.random() < 0.7:
         _add_clutter(rng, image)
-    light = _gradient(rng, height, width).mean(axis=2, keepdims=True)
-    image *= 0.75 + 0.5 * light
     if rng.random() < 0.35:
         # Out of focus, as behind a portrait.
         k = int(max(3, height / rng.uniform(25, 120))) | 1
         image = cv2.blur(cv2.blur(image, (k, k)), (k, k))
-    return np.clip(image, 0, 1, out=image)
+    # Uneven light: 0.7 .. 1.2 of the brightness from corner to corner.
+    corners = rng.uniform(0.7, 1.2, (2, 2)).astype(np.float32) / np.float32(255)
+    light = cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.minimum(image * light[..., None], np.float32(1))
 
 
 def _gradient(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    corners = rng.random((2, 2, 3), dtype=np.float32)
-    corners = corners.mean(axis=2, keepdims=True) + (corners - corners.mean(axis=2, keepdims=True)) * np.float32(0.6)
-    return cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR)
+    """(height, width, 3) uint8 smooth change between related colours."""
+    base = _dull_color(rng)
+    corners = np.clip(base + rng.normal(0, 0.18, (2, 2, 1)) + rng.normal(0, 0.05, (2, 2, 3)), 0, 1)
+    return cv2.resize((corners * 255).astype(np.uint8), (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def _room(rng: np.random.Generator, camera: Camera, height: int, width: int) -> np.ndarray:
     """A floor in perspective up to a wall or the horizon."""
     if rng.random() < 0.5:
-        image = _gradient(rng, height, width) * 0.5 + rng.random(3, dtype=np.float32) * np.float32(0.5)
+        image = _gradient(rng, height, width)
     else:
         image = cv2.resize(sample_texture(rng), (width, height), interpolation=cv2.INTER_LINEAR)
     texture = sample_texture(rng)
@@ -101,15 +110,14 @@ def _room(rng: np.random.Generator, camera: Camera, height: int, width: int) -> 
     foot = -camera.position[1] / (np.hypot(camera.position[0], camera.position[2]) + wall)
     xs, ys = np.arange(width) + 0.5, np.arange(height) + 0.5
     below = (up[0] * xs[None, :] + up[1] * ys[:, None] + up[2]) < foot
-    image[below] = ground[below]
-    return image
+    return cv2.copyTo(ground, below.view(np.uint8), image)
 
 
 def _add_clutter(rng: np.random.Generator, image: np.ndarray) -> None:
     """Draws flat furniture, pictures, lamps and trees of no particular kind."""
     height, width = image.shape[:2]
     for _ in range(int(rng.integers(1, 9))):
-        color = np.clip(rng.random() * (0.5 + 0.5 * rng.random(3)), 0, 1).tolist()
+        color = (_dull_color(rng) * 255).tolist()
         x, y = rng.uniform(-0.1, 1.1, 2) * (width, height)
         w, h = rng.uniform(0.03, 0.35, 2) * (width, height)
         shape = int(rng.integers(5))
@@ -117,10 +125,10 @@ def _add_clutter(rng: np.random.Generator, image: np.ndarray) -> None:
             a, b = (int(x), int(y)), (int(x + w), int(y + h))
             cv2.rectangle(image, a, b, color, -1)
             if shape == 1:
-                cv2.rectangle(image, a, b, rng.random(3).tolist(), max(1, int(min(w, h) * 0.08)))
+                cv2.rectangle(image, a, b, (rng.random(3) * 255).tolist(), max(1, int(min(w, h) * 0.08)))
         elif shape == 2:
-            cv2.ellipse(image, (int(x), int(y)), (int(w / 2) + 1, int(h / 2) + 1), rng.uniform(0, 180), 0, 360, color, -1,
-                        cv2.LINE_AA)  # fmt: skip
+            axes = (int(w / 2) + 1, int(h / 2) + 1)
+            cv2.ellipse(image, (int(x), int(y)), axes, rng.uniform(0, 180), 0, 360, color, -1, cv2.LINE_AA)
         elif shape == 3:
             end = (int(x + rng.normal(0, 0.4) * width), int(y + rng.normal(0, 0.4) * height))
             cv2.line(image, (int(x), int(y)), end, color, max(1, int(0.04 * rng.random() * width)), cv2.LINE_AA)

@@ -1,8 +1,8 @@
 """Bodies of all ages and builds, and where their 33 keypoints are in a pose.
 
 Lengths are shares of the standing height (adult values: Drillis & Contini 1966 as tabulated by Winter, Biomechanics and
-Motor Control of Human Movement), with a larger head and shorter legs for children. World frame: metres, y up; the lowest
-solid of the body touches y = 0 after `scene` has put it there.
+Motor Control of Human Movement), with a larger head and shorter legs for children. World frame: metres, y up; `scene`
+puts the lowest solid of the body on y = 0.
 """
 
 from __future__ import annotations

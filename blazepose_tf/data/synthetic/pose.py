@@ -76,8 +76,8 @@ _RELAXED: dict[str, tuple[float, float]] = {
     "hip_flex": (-6, 12), "hip_abduct": (-1, 12), "hip_twist": (-5, 25), "knee": (0, 14), "ankle": (-8, 12),
 }  # fmt: skip
 
-# kind -> (relative frequency, ranges in degrees that replace the relaxed ones). A name without a side means both sides,
-# drawn independently. `shin_tilt` is the forward tilt of the shin in the world and replaces `knee`; `flat_feet` = (1, 1)
+# kind -> (relative frequency, ranges in degrees that replace the relaxed ones). A name without a side means both
+# sides, drawn independently. `shin_tilt` is the forward tilt of the shin in the world and replaces `knee`; `flat_feet`
 # derives the ankle so that the sole is level. `same` is the probability that the right side copies the left one.
 KINDS: dict[str, tuple[float, dict[str, tuple[float, float]]]] = {
     "standing": (0.17, {"flat_feet": (1, 1)}),
@@ -128,8 +128,9 @@ KINDS: dict[str, tuple[float, dict[str, tuple[float, float]]]] = {
     "handstand": (0.02, {"root_pitch": (165, 180), "shoulder_flex": (160, 180), "shoulder_abduct": (0, 15),
                          "elbow": (0, 20), "hip_flex": (-20, 60), "hip_abduct": (0, 50), "knee": (0, 70),
                          "neck_bend": (-50, -10), "wrist_flex": (-65, -40)}),
-    "jumping": (0.04, {"shoulder_flex": (-30, 178), "shoulder_abduct": (0, 150), "elbow": (0, 80), "hip_flex": (-25, 90),
-                       "hip_abduct": (0, 50), "knee": (0, 120), "ankle": (10, 50), "root_pitch": (-20, 25)}),
+    "jumping": (0.04, {"shoulder_flex": (-30, 178), "shoulder_abduct": (0, 150), "elbow": (0, 80),
+                       "hip_flex": (-25, 90), "hip_abduct": (0, 50), "knee": (0, 120), "ankle": (10, 50),
+                       "root_pitch": (-20, 25)}),
     "tumbling": (0.015, {"root_pitch": (-180, 180), "root_roll": (-90, 90), "hip_flex": (0, 120), "knee": (0, 140),
                          "shoulder_flex": (0, 178), "elbow": (0, 120), "spine_bend": (0, 60)}),
 }  # fmt: skip

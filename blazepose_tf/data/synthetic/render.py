@@ -10,7 +10,7 @@ import numpy as np
 from blazepose_tf.data.synthetic.appearance import PATTERNS, Material, build_solids, depth_slack
 from blazepose_tf.data.synthetic.background import render_background
 from blazepose_tf.data.synthetic.scene import Scene
-from blazepose_tf.data.synthetic.solids import Buffers, Camera, Solid, draw_box, draw_solids, new_buffers
+from blazepose_tf.data.synthetic.solids import Buffers, Solid, draw_box, draw_solids, new_buffers
 from blazepose_tf.topology import GROUPS, KEYPOINTS, indices
 
 _FACE = indices(GROUPS["face"])
@@ -21,6 +21,7 @@ _SHOULDERS = indices(("left_shoulder", "right_shoulder"))
 _CIRCLE_MARGIN = 1.1  # radius of the body circle / distance of the farthest point, head top included
 _FACE_LIMITS = (0.13, 0.6)  # side of the face box / radius of the body circle
 _SMALL_FACE = 7.0  # pixels of head width of the drawing below which eyes and mouth are left out
+_SMALL_HAND = 45.0  # likewise for single fingers
 _MIN_AREA = 24  # visible pixels below which a person is not annotated
 
 
@@ -67,22 +68,29 @@ def render_scene(scene: Scene, *, size: tuple[int, int], supersample: int = 2) -
     buffers = new_buffers(height * supersample, width * supersample)
     palette: list[Material] = []
     shadows: list[tuple[np.ndarray, list[Solid]]] = []
-    for owner, person in enumerate(scene.persons):
+    for person in scene.persons:
         # Solids stay in the frame of the body; the camera moves instead.
         body_camera = replace(camera, position=camera.position - person.offset)
         depth = max(float(camera.to_camera(person.skeleton.joints["head"] + person.offset)[2]), 0.1)
-        face = 0.1 * person.skeleton.body.height * camera.focal / depth > _SMALL_FACE
-        solids = build_solids(person.skeleton, person.look, palette_start=len(palette), face=face)
+        head = 0.1 * person.skeleton.body.height * camera.focal / depth
+        solids = build_solids(
+            person.skeleton,
+            person.look,
+            palette_start=len(palette),
+            face=head > _SMALL_FACE,
+            fingers=head > _SMALL_HAND,
+        )
         palette += person.look.materials
-        draw_solids(buffers, solids, body_camera, owner=owner)
+        draw_solids(buffers, solids, body_camera)
         shadows.append((person.offset, solids))
     for box in scene.boxes:
         draw_box(buffers, camera, center=box.center, frame=box.frame, half=box.half, material=len(palette))
         palette.append(box.material)
     for ball in scene.balls:
-        solid = Solid(ball.start, ball.end, ball.radius, ball.radius, len(palette), np.eye(3))
+        patterned = ball.material.pattern != "plain"
+        solid = Solid(ball.start, ball.end, ball.radius, ball.radius, len(palette), np.eye(3), patterned=patterned)
         palette.append(ball.material)
-        draw_solids(buffers, [solid], camera, owner=-2)
+        draw_solids(buffers, [solid], camera)
         shadows.append((np.zeros(3), [solid]))
     image = render_background(np.random.default_rng(scene.background_seed), scene.camera, size=size)
     _cast_shadows(image, shadows, scene)
@@ -123,41 +131,53 @@ def _composite(image: np.ndarray, buffers: Buffers, palette: list[Material], sce
     y0, y1 = rows[0] // s, rows[-1] // s + 1
     x0, x1 = columns[0] // s, columns[-1] // s + 1
     window = (slice(y0 * s, y1 * s), slice(x0 * s, x1 * s))
-    covered = covered[window]
-    layer = np.zeros((*covered.shape, 4), np.float32)
-    layer[covered] = _shade(buffers, window, covered, palette, scene)
-    layer = cv2.resize(layer, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
+    shape = (int(y1 - y0) * s, int(x1 - x0) * s)
+    where = np.flatnonzero(covered[window])
+    crevices = _crevices(np.ascontiguousarray(buffers.depth[window]), covered[window])
+    layer = np.zeros((shape[0] * shape[1], 4), np.float32)
+    layer[where] = _shade(
+        buffers.material[window].reshape(-1)[where],
+        buffers.normal[window].reshape(-1, 3)[where],
+        buffers.local[window].reshape(-1, 3)[where],
+        1 - crevices.reshape(-1)[where],
+        palette,
+        scene,
+    )
+    layer = cv2.resize(layer.reshape(*shape, 4), (int(x1 - x0), int(y1 - y0)), interpolation=cv2.INTER_AREA)
     part = image[y0:y1, x0:x1]
     part *= 1 - layer[..., 3:]
     part += layer[..., :3]
 
 
-def _shade(buffers: Buffers, window, covered: np.ndarray, palette: list[Material], scene: Scene) -> np.ndarray:
-    """(n, 4) float32 colour and opacity of the covered pixels of a window."""
+def _shade(material, normal, local, exposed, palette: list[Material], scene: Scene) -> np.ndarray:
+    """(n, 4) float32 colour and opacity 1 of n pixels: their material, normal, position on the part, openness."""
     f32 = np.float32
-    material = buffers.material[window][covered]
-    normal = buffers.normal[window][covered]
-    normal *= f32(1) / np.sqrt(np.einsum("ni,ni->n", normal, normal) + f32(1e-12))[:, None]
+    length = np.sqrt(np.einsum("ni,ni->n", normal, normal) + f32(1e-12))
     light = (scene.camera.rotation @ scene.light).astype(f32)
     up = scene.camera.rotation[:, 1].astype(f32)
     half = light - np.array((0, 0, 1), f32)
     half /= np.linalg.norm(half)
-    colors = np.array([entry.color for entry in palette], f32)[material]
-    for i in np.unique(material):
-        entry = palette[i]
-        if entry.pattern != "plain":
+    towards = (normal @ np.stack([light, up, half], axis=1)) / length[:, None]
+    second = np.zeros(len(material), bool)
+    for i in np.flatnonzero(np.bincount(material, minlength=len(palette))):
+        if palette[i].pattern != "plain":
             chosen = np.flatnonzero(material == i)
-            local = buffers.local[window][covered][chosen] if len(chosen) else None
-            on = _pattern(entry, local)
-            colors[chosen[on]] = np.array(entry.second, f32)
-    diffuse = np.maximum(normal @ light * f32(0.85) + f32(0.15), 0)
-    sky = normal @ up * f32(0.25) + f32(0.75)
-    power = np.maximum(normal @ half, 0) ** 16
-    shine = np.array([entry.gloss for entry in palette], f32)[material] * power * f32(1.3)
-    lit = sky * f32(scene.ambient) + diffuse * f32(1.05 - 0.75 * scene.ambient)
-    lit *= f32(1) - _crevices(buffers.depth[window], covered)[covered]
-    out = np.empty((len(material), 4), f32)
-    out[:, :3] = (colors * lit[:, None] + shine[:, None]) * scene.tint.astype(f32)
+            second[chosen] = _pattern(palette[i], local[chosen])
+    table = np.array(
+        [(*entry.color, entry.gloss) for entry in palette] + [(*entry.second, entry.gloss) for entry in palette]
+    )
+    surface = table.astype(f32)[material + len(palette) * second]
+    diffuse = np.maximum(towards[:, 0] * f32(0.85) + f32(0.15), 0)
+    sky = towards[:, 1] * f32(0.25) + f32(0.75)
+    lit = sky * f32(scene.ambient) + diffuse * f32(1.15 - 0.75 * scene.ambient)
+    lit *= exposed
+    shine = np.maximum(towards[:, 2], 0)
+    for _ in range(4):  # to the power 16
+        shine *= shine
+    shine *= surface[:, 3] * f32(1.3)
+    out = surface * lit[:, None]
+    out += shine[:, None]
+    out[:, :3] *= scene.tint.astype(f32)
     np.clip(out, 0, 1, out=out)
     out[:, 3] = 1
     return out
@@ -192,7 +212,7 @@ def _expose(image: np.ndarray, seed: int | None) -> np.ndarray:
     if seed is None:
         return (image * 255 + 0.5).astype(np.uint8)
     rng = np.random.default_rng(seed)
-    gain, contrast = rng.uniform(0.75, 1.2), rng.uniform(0.8, 1.15)
+    gain, contrast = rng.uniform(0.85, 1.25), rng.uniform(0.8, 1.15)
     image = (image - np.float32(0.5)) * np.float32(255 * gain * contrast) + np.float32(127.5 * gain)
     if rng.random() < 0.3:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.1))
@@ -208,7 +228,9 @@ def _annotate(image: np.ndarray, buffers: Buffers, scene: Scene, supersample: in
     height, width = image.shape[:2]
     keypoints, alignment, boxes, masks = [], [], [], []
     for owner, person in enumerate(scene.persons):
-        mask = buffers.owner == owner
+        # Every person's palette has the same length and persons come first, so the material tells the owner.
+        slots = len(person.look.materials)
+        mask = (buffers.material >= owner * slots) & (buffers.material < (owner + 1) * slots)
         if supersample > 1:
             mask = cv2.resize(mask.view(np.uint8) * 255, (width, height), interpolation=cv2.INTER_AREA) >= 128
         if np.count_nonzero(mask) < _MIN_AREA:

@@ -160,7 +160,9 @@ def _sample_camera(rng: np.random.Generator, subject: Person, size: tuple[int, i
     radius = 1.1 * np.linalg.norm(points - points[_TORSO[2:]].mean(0), axis=1).max()
     short = min(size)
     fill = (
-        rng.uniform(0.65, 1.05) if rng.random() < 0.72 else rng.choice([rng.uniform(0.3, 0.65), rng.uniform(1.05, 1.7)])
+        rng.uniform(0.75, 1.15)
+        if rng.random() < 0.72
+        else rng.choice([rng.uniform(0.35, 0.75), rng.uniform(1.15, 1.8)])
     )
     focal = short * rng.uniform(0.85, 2.4)
     distance = max(focal * 2 * radius / (fill * short), radius + 0.7)
@@ -239,7 +241,7 @@ def _seat(rng: np.random.Generator, subject: Person) -> list[Box]:
     depth, width = rng.uniform(0.10, 0.15) * h, rng.uniform(0.11, 0.3) * h
     thick = min(top / 2, 0.03 * h) if rng.random() < 0.5 else top / 2
     base = np.array((subject.offset[0], 0.0, subject.offset[2])) + 0.03 * h * front
-    boxes = [Box(base + (0, top - thick, 0), frame, np.array((width, thick, depth)), material)]
+    boxes = [Box(base + np.array((0, top - thick, 0)), frame, np.array((width, thick, depth)), material)]
     if thick < top / 2:
         leg = np.array((0.015 * h, (top - thick) / 2, 0.015 * h))
         for x in (-1, 1):
@@ -270,10 +272,10 @@ def _sample_object(rng: np.random.Generator, camera: Camera, subject: Person) ->
         turn = rng.uniform(0, np.pi)
         frame = np.array([(np.cos(turn), 0, np.sin(turn)), (0, 1, 0), (-np.sin(turn), 0, np.cos(turn))])
         lift = 0.0 if rng.random() < 0.75 else rng.uniform(0, 1.2)
-        return Box(place + (0, half[1] + lift, 0), frame, half, material)
+        return Box(place + np.array((0, half[1] + lift, 0)), frame, half, material)
     if rng.random() < 0.5:
         radius = rng.uniform(0.05, 0.22) * shrink
-        center = place + (0, radius if rng.random() < 0.5 else rng.uniform(radius, 1.9), 0)
+        center = place + np.array((0, radius if rng.random() < 0.5 else rng.uniform(radius, 1.9), 0))
         return Ball(center, center, float(radius), material)
-    top = place + (rng.normal(0, 0.15), rng.uniform(0.5, 3.0), rng.normal(0, 0.15))
+    top = place + np.array((rng.normal(0, 0.15), rng.uniform(0.5, 3.0), rng.normal(0, 0.15)))
     return Ball(place, top, float(rng.uniform(0.015, 0.09)), material)

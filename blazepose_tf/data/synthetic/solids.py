@@ -62,6 +62,7 @@ class Solid:
         material: index into the palette of the picture.
         frame: (3, 3) columns = axes of the part in the world; patterns follow them, and `stretch` acts along them.
         stretch: factors of the radii along the axes of `frame`; None = round.
+        patterned: whether the material has a pattern, for which positions on the part are kept.
     """
 
     start: np.ndarray
@@ -71,6 +72,7 @@ class Solid:
     material: int
     frame: np.ndarray
     stretch: tuple[float, float, float] | None = None
+    patterned: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,14 +83,12 @@ class Buffers:
         depth: (H, W) float32 metres along the camera axis; inf = background.
         normal: (H, W, 3) float32 surface normal in the camera frame, not normalised.
         material: (H, W) int16 index into the palette; -1 = background.
-        owner: (H, W) int16 index of the person, -1 = background, -2 = an object.
-        local: (H, W, 3) float32 metres in the frame of the part, for patterns.
+        local: (H, W, 3) float32 metres in the frame of the part, written for solids with `patterned` only.
     """
 
     depth: np.ndarray
     normal: np.ndarray
     material: np.ndarray
-    owner: np.ndarray
     local: np.ndarray
 
 
@@ -96,21 +96,19 @@ def new_buffers(height: int, width: int) -> Buffers:
     """Empty buffers of height x width pixels."""
     return Buffers(
         np.full((height, width), np.inf, np.float32),
-        np.zeros((height, width, 3), np.float32),
+        np.empty((height, width, 3), np.float32),
         np.full((height, width), -1, np.int16),
-        np.full((height, width), -1, np.int16),
-        np.zeros((height, width, 3), np.float32),
+        np.empty((height, width, 3), np.float32),
     )
 
 
-def draw_solids(buffers: Buffers, solids: Sequence[Solid], camera: Camera, *, owner: int) -> None:
+def draw_solids(buffers: Buffers, solids: Sequence[Solid], camera: Camera) -> None:
     """Draws solids into the buffers, in any order.
 
     Args:
         buffers: changed in place.
         solids: what to draw, world frame.
         camera: in pixels of the buffers.
-        owner: index of the person, or -2 for an object.
     """
     if not solids:
         return
@@ -144,69 +142,96 @@ def draw_solids(buffers: Buffers, solids: Sequence[Solid], camera: Camera, *, ow
     x1, y1 = np.minimum(high, (width, height)).astype(int).T
     for i in np.flatnonzero(front & (x1 > x0) & (y1 > y0)):
         window = (slice(y0[i], y1[i]), slice(x0[i], x1[i]))
-        _draw(
-            buffers, window, deform[i], pa[i], d[i], float(ra[i]), float(rb[i]), float(za[i]), float(scale[i]),
-            to_normal[i], frames[i], a[i], camera, solids[i].material, owner,
-        )  # fmt: skip
+        front_surface = _surface(window, deform[i], pa[i], d[i].tolist(), float(ra[i]), float(rb[i]))
+        _keep_nearest(buffers, window, front_surface, solids[i], camera, a[i], frames[i], to_normal[i], float(scale[i]))
 
 
-def _draw(buffers, window, deform, origin, d, ra, rb, za, scale, to_normal, frame, start, camera, material, owner):
-    """Draws one solid whose numbers are in pixels of its own scale."""
+def _surface(window, deform, origin, d, ra, rb):
+    """Front surface of one round cone in pixels of its own scale.
+
+    Returns:
+        hit (h, w) bool, depth (h, w) from the first centre along the viewing ray, and the normal as a function of
+        (row, column) index arrays.
+    """
     f32 = np.float32
-    d1, d2, d3 = (float(v) for v in d)
-    u11, u21, u22 = f32(deform[0, 0]), f32(deform[1, 0]), f32(deform[1, 1])
-    u31, u32, u33 = f32(deform[2, 0]), f32(deform[2, 1]), f32(deform[2, 2])
+    d1, d2, d3 = d
+    (u11, _, _), (u21, u22, _), (u31, u32, u33) = deform.tolist()
     rows, columns = window
     xs = (np.arange(columns.start, columns.stop, dtype=f32) + f32(0.5 - origin[0]))[None, :]
     ys = (np.arange(rows.start, rows.stop, dtype=f32) + f32(0.5 - origin[1]))[:, None]
     dr = rb - ra
     flat = d1 * d1 + d2 * d2
-    p1, p2 = u11 * xs, u21 * xs + u22 * ys
-    rest = f32(ra * ra) - p1 * p1 - p2 * p2
-    if flat + d3 * d3 < 1e-6:
-        t, q = None, rest
-    else:
-        if flat < 1.05 * dr * dr + 0.01:
+    p1 = f32(u11) * xs
+    p2 = f32(u21) * xs + f32(u22) * ys
+    q = (f32(ra * ra) - p1 * p1) - p2 * p2
+    t = None
+    if flat + d3 * d3 > 1e-6:
+        needed = 1.05 * dr * dr + 0.01
+        if flat < needed:
             # Seen along its axis one disc hides the other and the closed form has no maximum; a nudge of the axis
             # by less than the difference of the radii brings it back.
-            grow = np.sqrt((1.05 * dr * dr + 0.01) / max(flat, 1e-9))
-            d1, d2 = (d1 * grow, d2 * grow) if flat > 1e-9 else (float(np.sqrt(1.05 * dr * dr + 0.01)), 0.0)
-            flat = d1 * d1 + d2 * d2
+            grow = (needed / flat) ** 0.5 if flat > 1e-9 else 0.0
+            d1, d2 = (d1 * grow, d2 * grow) if grow else (needed**0.5, 0.0)
+            flat = needed
         qa = dr * dr - flat
-        qb = f32(ra * dr) + f32(d1) * p1 + f32(d2) * p2
-        t = np.maximum(qb * qb - f32(qa) * rest, f32(0))
-        t = np.sqrt(t, out=t)
-        t *= f32(-d3 / np.sqrt(d3 * d3 - qa))
+        qb = (f32(ra * dr) + f32(d1) * p1) + f32(d2) * p2
+        t = qb * qb
+        t -= f32(qa) * q
+        np.maximum(t, f32(0), out=t)
+        np.sqrt(t, out=t)
+        t *= f32(-d3 / (d3 * d3 - qa) ** 0.5)
         t += qb
         t *= f32(-1 / qa)
-        np.clip(t, f32(0), f32(1), out=t)
-        q = (f32(qa) * t + f32(2) * qb) * t + rest
+        np.maximum(t, f32(0), out=t)
+        np.minimum(t, f32(1), out=t)
+        qb *= f32(2)
+        qb += f32(qa) * t
+        qb *= t
+        q += qb
     hit = q > 0
-    root = np.sqrt(q, where=hit, out=np.zeros_like(q))
-    surface = f32(d3) * t - root if t is not None else -root
-    depth = (surface - u31 * xs - u32 * ys) * f32(1 / (float(u33) * scale)) + f32(za)
+    np.maximum(q, f32(0), out=q)
+    root = np.sqrt(q, out=q)
+    depth = f32(d3) * t - root if t is not None else -root
+    depth -= f32(u31) * xs + f32(u32) * ys
+    depth *= f32(1 / u33)
+
+    def normal(y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        n = np.empty((len(y), 3), f32)
+        if t is None:
+            n[:, 0], n[:, 1] = p1[0, x], p2[y, x]
+        else:
+            share = t[y, x]
+            n[:, 0] = p1[0, x] - f32(d1) * share
+            n[:, 1] = p2[y, x] - f32(d2) * share
+        n[:, 2] = -root[y, x]
+        return n
+
+    return hit, depth, normal
+
+
+def _keep_nearest(buffers, window, front_surface, solid, camera, start, frame, to_normal, scale):
+    """Writes the pixels of a front surface that are nearer than what the buffers hold."""
+    f32 = np.float32
+    hit, depth, normal = front_surface
+    depth *= f32(1 / scale)
+    depth += f32(max(start[2], _NEAR))
     hit &= depth < buffers.depth[window]
     y, x = np.nonzero(hit)
     if not len(y):
         return
-    th = t[y, x] if t is not None else f32(0)
     z = depth[y, x]
-    n = np.empty((len(y), 3), f32)
-    n[:, 0] = p1[0, x] - f32(d1) * th
-    n[:, 1] = p2[y, x] - f32(d2) * th
-    n[:, 2] = -root[y, x]
-    n /= f32(ra) + f32(dr) * (th[:, None] if t is not None else f32(0))
-    rays = np.empty((len(y), 3), f32)
-    y += rows.start
-    x += columns.start
-    rays[:, 0] = (x + f32(0.5 - camera.center[0])) * (z * f32(1 / camera.focal)) - f32(start[0])
-    rays[:, 1] = (y + f32(0.5 - camera.center[1])) * (z * f32(1 / camera.focal)) - f32(start[1])
-    rays[:, 2] = z - f32(start[2])
+    n = normal(y, x) @ to_normal.T.astype(f32)
+    y += window[0].start
+    x += window[1].start
     buffers.depth[y, x] = z
-    buffers.normal[y, x] = n @ to_normal.T.astype(f32)
-    buffers.local[y, x] = rays @ frame.astype(f32)
-    buffers.material[y, x] = material
-    buffers.owner[y, x] = owner
+    buffers.normal[y, x] = n
+    buffers.material[y, x] = solid.material
+    if solid.patterned:
+        points = np.empty((len(y), 3), f32)
+        points[:, 0] = (x + f32(0.5 - camera.center[0])) * (z * f32(1 / camera.focal)) - f32(start[0])
+        points[:, 1] = (y + f32(0.5 - camera.center[1])) * (z * f32(1 / camera.focal)) - f32(start[1])
+        points[:, 2] = z - f32(start[2])
+        buffers.local[y, x] = points @ frame.astype(f32)
 
 
 _CUBE = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
@@ -260,7 +285,6 @@ def draw_box(
         buffers.normal[y, x] = normal / np.linalg.norm(normal)
         buffers.local[y, x] = points @ axes
         buffers.material[y, x] = material
-        buffers.owner[y, x] = -2
 
 
 def _cross(a: np.ndarray, b: np.ndarray) -> float:
