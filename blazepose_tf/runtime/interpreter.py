@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from blazepose_tf import specs
@@ -157,7 +158,7 @@ class LiteRtModel:
             values = np.arange(256, dtype=np.float32) * np.float32((high - low) / 255.0) + np.float32(low)
             table = self._tables.setdefault(value_range, self._input.quantize(values))
         # The view on the input tensor is used up before the interpreter runs: it must not outlive the call.
-        np.take(table, crop, out=self._interpreter.tensor(self._input_index)()[0], mode="clip")
+        cv2.LUT(crop, table, dst=self._interpreter.tensor(self._input_index)()[0])
         return self._invoke(outputs)
 
     def _invoke(self, outputs: tuple[str, ...] | None) -> dict[str, np.ndarray]:

@@ -32,7 +32,7 @@ class _AlignedBuilder(flatbuffers.Builder):
     """Starts every vector on a multiple of 16 bytes, as the schema's `force_align: 16` of weight buffers asks for and
     Python's generated code does not do; kernels read weights in place."""
 
-    def StartVector(self, elem_size, num_elems, alignment):  # noqa: N802 - overrides
+    def StartVector(self, elem_size, num_elems, alignment):
         return super().StartVector(elem_size, num_elems, max(alignment, 16))
 
 

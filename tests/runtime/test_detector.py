@@ -1,0 +1,75 @@
+"""The detector on real frames, and its decoding by hand-made tensors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from blazepose_tf import specs
+from blazepose_tf.geometry import alignment
+from blazepose_tf.runtime.detector import Detector
+
+OFFICIAL = ["pose_detection_2020.tflite", "pose_detection_2021.tflite"]
+
+
+@pytest.fixture(scope="module", params=OFFICIAL)
+def detector(request, peers):
+    return Detector(peers / request.param)
+
+
+def test_finds_the_person(detector, yoga_frames):
+    found = detector(yoga_frames[4])
+    assert len(found) == 1 and found[0].score > 0.8
+    # Read off the picture: hips at about (253, 158), head at (310, 98).
+    assert np.abs(found[0].alignment[0] - [253, 158]).max() < 10
+    assert (found[0].box[:2] < [310, 98]).all() and (found[0].box[2:] > [310, 98]).all()
+
+
+def test_follows_the_picture_when_it_is_padded(detector, yoga_frames):
+    """30 % more background on one side moves everything by exactly that much, up to the network's own noise."""
+    image = yoga_frames[4]
+    wide = np.pad(image, ((0, 0), (144, 0), (0, 0)), mode="edge")
+    a, b = detector(image)[0], detector(wide)[0]
+    radius = alignment.radius(a.alignment)
+    assert np.abs(b.alignment - a.alignment - [144, 0]).max() < 0.12 * radius
+
+
+def test_nobody_is_an_empty_list(detector):
+    assert detector(np.full((90, 120, 3), 128, np.uint8)) == []
+    assert detector(np.zeros((1, 1, 3), np.uint8)) == []
+
+
+def test_decode_by_hand(peers):
+    detector = Detector(peers / OFFICIAL[0])
+    count = detector.spec.num_anchors
+    logits = np.full((1, count, 1), -20.0, np.float32)
+    regressors = np.zeros((1, count, 12), np.float32)
+    # Anchors 0 and 1 sit in the first cell (centre 4, 4) of the 16x16 grid: one face seen twice, one far below half.
+    logits[0, 0], logits[0, 1], logits[0, 2] = 4.0, 1.0, -0.1
+    regressors[0, 0, :8] = [2, 4, 20, 20, 10, 30, 10, -10]
+    regressors[0, 1, :8] = [4, 4, 20, 20, 12, 30, 12, -10]
+    matrix = np.array([[2.0, 0, 5], [0, 2, -7]], np.float32)
+    (found,) = detector.decode({specs.LOGITS: logits, specs.REGRESSORS: regressors}, matrix)
+    high, low = 1 / (1 + np.exp(-4.0)), 1 / (1 + np.exp(-1.0))
+    shift = 2.0 * low / (high + low)  # score-weighted mean of both candidates
+    assert found.score == pytest.approx(high, abs=1e-6)
+    np.testing.assert_allclose(found.box, [2 * (6 + shift - 10) + 5, -11, 2 * (6 + shift + 10) + 5, 29], atol=1e-4)
+    np.testing.assert_allclose(found.alignment, [[2 * (14 + shift) + 5, 61], [2 * (14 + shift) + 5, -19]], atol=1e-4)
+
+
+def test_refuses_other_models(peers):
+    with pytest.raises(ValueError, match=r"expected a detector. Received: a tracker"):
+        Detector(peers / "pose_landmark_lite_2021.tflite")
+    with pytest.raises(ValueError, match="threshold"):
+        Detector(peers / OFFICIAL[0], threshold=0.0)
+
+
+def test_metadata_gives_the_spec(peers):
+    from blazepose_tf.runtime import metadata
+
+    content = (peers / OFFICIAL[0]).read_bytes()
+    document = metadata.metadata_of(specs.DETECTOR_2020, model="det_2020")
+    assert Detector(metadata.write_metadata(content, document)).spec == specs.DETECTOR_2020
+    wrong = metadata.metadata_of(specs.DetectorSpec(128, (8,), (1,)), model="x")
+    with pytest.raises(ValueError, match="contradict"):
+        Detector(metadata.write_metadata(content, wrong))

@@ -1,0 +1,108 @@
+"""The tracker on real frames with every generation of official files, and decoding of our own head."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from blazepose_tf import specs, topology
+from blazepose_tf.geometry import affine, roi
+from blazepose_tf.runtime import metadata
+from blazepose_tf.runtime.tracker import Tracker
+
+OFFICIAL = {
+    "pose_landmark_full_body_2020.tflite": (1.5, False, False),
+    "pose_landmark_lite_2021_03.tflite": (1.25, True, True),
+    "pose_landmark_lite_2021.tflite": (1.25, True, True),
+    "pose_landmark_full_2021.tflite": (1.25, True, True),
+}
+# Read off frame 100 of yoga_warrior2.mp4: mid-hip and a point on the body circle towards the shoulders.
+ALIGNMENT = np.array([[254.0, 159.0], [340.0, 58.0]])
+BODY = {"nose": (310, 100), "left_shoulder": (301, 114), "left_ankle": (297, 231), "right_ankle": (178, 226)}
+
+
+@pytest.fixture(scope="module", params=list(OFFICIAL))
+def named_tracker(request, peers):
+    return request.param, Tracker(peers / request.param)
+
+
+def test_landmarks_sit_on_the_person(named_tracker, yoga_frames):
+    name, tracker = named_tracker
+    scale, has_world, refine = OFFICIAL[name]
+    assert tracker.spec.roi_scale == scale and tracker.refine == refine
+    track = tracker(yoga_frames[4], roi.from_alignment(ALIGNMENT, scale))
+    assert track.points.shape == (33, 2) and track.pose_presence > 0.95
+    for keypoint, expected in BODY.items():
+        found = track.points[topology.indices([keypoint])[0]]
+        assert np.abs(found - expected).max() < 9, keypoint
+    assert np.abs(track.alignment - ALIGNMENT).max() < 15
+    assert track.z.shape == (33,) and track.presence.shape == (33,) and (track.visibility > 0.3).all()
+    assert (track.world is not None) == has_world
+
+
+def test_an_empty_place_has_no_person(named_tracker):
+    _, tracker = named_tracker
+    blank = np.full((200, 300, 3), 90, np.uint8)
+    assert tracker(blank, np.array([150.0, 100.0, 150.0, 0.0])).pose_presence < 0.2
+
+
+def test_turning_the_picture_turns_everything(peers, yoga_frames):
+    """A quarter turn of the picture: same crop, so the same landmarks up to interpolation, turned."""
+    tracker = Tracker(peers / "pose_landmark_lite_2021_03.tflite")
+    image = yoga_frames[4]
+    height = image.shape[0]
+    turned = np.ascontiguousarray(np.rot90(image, -1))  # clockwise: (x, y) -> (height - y, x)
+    turn = np.array([[0.0, -1.0, height], [1.0, 0.0, 0.0]])
+    plain = tracker(image, roi.from_alignment(ALIGNMENT, 1.25))
+    other = tracker(turned, roi.from_alignment(affine.apply(turn, ALIGNMENT), 1.25))
+    assert np.abs(other.points - affine.apply(turn, plain.points)).max() < 0.5
+    # World axes are the image's: x right, y down; a clockwise turn maps x to y.
+    np.testing.assert_allclose(other.world[:, 1], plain.world[:, 0], atol=0.02)
+    np.testing.assert_allclose(other.world[:, 0], -plain.world[:, 1], atol=0.02)
+
+
+@pytest.fixture(scope="module")
+def our_tracker(onnx_model):
+    """A file with our own head (three columns, separate alignment) and constant outputs."""
+    landmarks = np.zeros((1, 33, 3), np.float32)
+    landmarks[0, :, 0], landmarks[0, :, 1] = np.arange(33), 100.0
+    landmarks[0, 0, 2], landmarks[0, 1, 2] = np.log(3.0), -np.log(3.0)
+    outputs = {
+        specs.LANDMARKS: ((1, 33, 3), landmarks, 0),
+        specs.POSE_PRESENCE: ((1, 1), np.log(9.0), 0),
+        specs.ALIGNMENT: ((1, 2, 2), [[128, 128], [128, 28]], 0),
+    }
+    document = metadata.metadata_of(specs.TrackerSpec(), model="lite")
+    return onnx_model("ours.onnx", 256, outputs, document), outputs, document
+
+
+def test_our_head_decodes_through_the_matrix(our_tracker):
+    tracker = Tracker(our_tracker[0])
+    assert tracker.spec == specs.TrackerSpec() and not tracker.refine
+    # A region of side 128 centred on (74, 84): crop pixel (x, y) is image (10 + x / 2, 20 + y / 2).
+    track = tracker(np.zeros((200, 300, 3), np.uint8), np.array([74.0, 84.0, 128.0, 0.0]))
+    np.testing.assert_allclose(track.points[:, 0], 10 + 0.5 * np.arange(33), atol=1e-4)
+    np.testing.assert_allclose(track.points[:, 1], 70.0, atol=1e-4)
+    np.testing.assert_allclose(track.visibility[:3], [0.75, 0.25, 0.5], atol=1e-6)
+    assert track.pose_presence == pytest.approx(0.9, abs=1e-6)
+    np.testing.assert_allclose(track.alignment, [[74, 84], [74, 34]], atol=1e-4)
+    assert track.z is None and track.world is None and track.presence is None
+
+
+def test_refuses_other_models(peers, our_tracker, onnx_model):
+    with pytest.raises(ValueError, match=r"expected a tracker. Received: a detector"):
+        Tracker(peers / "pose_detection_2020.tflite")
+    path, outputs, document = our_tracker
+    with pytest.raises(ValueError, match="refine=True"):
+        Tracker(path, refine=True)
+    odd = {**outputs, specs.LANDMARKS: ((1, 21, 3), 0, 0)}
+    with pytest.raises(ValueError, match="none of MediaPipe's"):
+        Tracker(onnx_model("odd.onnx", 256, odd, None))
+    with pytest.raises(ValueError, match="contradict"):
+        Tracker(onnx_model("odd.onnx", 256, odd, document))
+
+
+@pytest.mark.parametrize("region", [[1, 2, 3], [1, 2, 0, 0], [np.nan, 2, 3, 0]])
+def test_refuses_wrong_regions(our_tracker, region):
+    with pytest.raises(ValueError, match="roi must be finite"):
+        Tracker(our_tracker[0]).crop(np.zeros((20, 20, 3), np.uint8), np.array(region))
