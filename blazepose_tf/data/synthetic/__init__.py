@@ -5,14 +5,18 @@ A picture is a pure function of (seed, index). numpy and OpenCV only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 
+from blazepose_tf.data.synthetic.dataset import write_samples
 from blazepose_tf.data.synthetic.render import Sample, render_scene
 from blazepose_tf.data.synthetic.scene import sample_scene
+from blazepose_tf.data.synthetic.video import render_video
 
-__all__ = ["Sample", "iterate", "render_sample"]
+__all__ = ["Sample", "iterate", "render_sample", "render_video", "write_dataset"]
 
 
 def render_sample(
@@ -40,8 +44,63 @@ def render_sample(
 
 
 def iterate(
-    seed: int, count: int, *, start: int = 0, size: tuple[int, int] = (256, 256), persons: int | None = None
+    seed: int,
+    count: int,
+    *,
+    start: int = 0,
+    size: tuple[int, int] = (256, 256),
+    persons: int | None = None,
+    empty: float = 0.0,
 ) -> Iterator[Sample]:
-    """Yields the pictures `start` .. `start + count - 1` of the series `seed`; arguments as for `render_sample`."""
+    """Yields the pictures `start` .. `start + count - 1` of the series `seed`.
+
+    Args:
+        seed: of the series, 0 or more.
+        count: how many pictures.
+        start: index of the first.
+        size: (height, width) pixels.
+        persons: as for `render_sample`.
+        empty: share of the pictures that show nobody, spread evenly.
+
+    Raises:
+        ValueError: `empty` outside 0..1, or as for `render_sample`.
+    """
+    if not 0 <= empty <= 1:
+        raise ValueError(f"empty is a share and must be within [0, 1]. Received: empty={empty}")
     for index in range(start, start + count):
-        yield render_sample(seed, index, size=size, persons=persons)
+        nobody = int((index + 1) * empty) > int(index * empty)
+        yield render_sample(seed, index, size=size, persons=0 if nobody else persons)
+
+
+def write_dataset(
+    folder: str | os.PathLike,
+    count: int,
+    seed: int,
+    *,
+    split: str = "train",
+    size: tuple[int, int] = (256, 256),
+    persons: int | None = None,
+    empty: float = 0.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Writes `count` pictures of the series `seed` as JPEG files with COCO annotations, see `dataset`.
+
+    Args:
+        folder: created where missing; files of the same names are replaced.
+        count: how many pictures.
+        seed: of the series.
+        split: name of the json file without its ending.
+        size: (height, width) pixels.
+        persons: as for `render_sample`.
+        empty: share of the pictures that show nobody; negatives for a detector.
+        progress: called with (pictures written, count) after each picture.
+
+    Returns:
+        The path of the json file.
+
+    Raises:
+        OSError: the folder cannot be written.
+        ValueError: as for `iterate`.
+    """
+    samples = iterate(seed, count, size=size, persons=persons, empty=empty)
+    return write_samples(folder, samples, count=count, split=split, progress=progress)

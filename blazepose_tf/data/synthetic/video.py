@@ -1,0 +1,108 @@
+"""A short film of one person who exercises in front of a slowly moving camera."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from blazepose_tf.data.synthetic.appearance import sample_look
+from blazepose_tf.data.synthetic.body import build_skeleton, sample_body
+from blazepose_tf.data.synthetic.pose import LIMITS, Pose, blend, from_angles
+from blazepose_tf.data.synthetic.render import Sample, render_scene
+from blazepose_tf.data.synthetic.scene import Scene, look_at, on_the_floor
+
+_FRAMES_PER_POSE = 15  # half a second at 30 frames/s, the pace of a warm-up
+
+
+def _both(**angles: float) -> dict[str, float]:
+    """Angles by name, with a name that has no side given to both sides."""
+    return {full: value for name, value in angles.items() for full in _sides(name)}
+
+
+def _sides(name: str) -> tuple[str, ...]:
+    return (name,) if name in LIMITS else (f"left_{name}", f"right_{name}")
+
+
+_STAND = _both(shoulder_abduct=10, elbow=15, knee=4, hip_flex=2, hip_abduct=5, ankle=-2, fingers=30, shoulder_twist=-15)
+_ARMS_UP = _STAND | _both(shoulder_flex=10, shoulder_abduct=165, elbow=8, fingers=5, shoulder_twist=0)
+_SQUAT = _STAND | _both(hip_flex=112, knee=118, ankle=-25, root_pitch=22, spine_bend=12, neck_bend=-20,
+                        shoulder_flex=88, elbow=5, hip_abduct=14, hip_twist=12)  # fmt: skip
+_ARMS_OUT = _STAND | _both(shoulder_abduct=88, elbow=3, hip_abduct=14, fingers=5)
+_LUNGE = _STAND | {"left_hip_flex": 75.0, "left_knee": 78.0, "left_ankle": -5.0, "right_hip_flex": -22.0,
+                   "right_knee": 45.0, "right_ankle": -20.0, "right_shoulder_flex": 60.0, "left_shoulder_flex": -30.0,
+                   "left_elbow": 70.0, "right_elbow": 70.0}  # fmt: skip
+_WAVE = _STAND | {"right_shoulder_abduct": 95.0, "right_elbow": 95.0, "right_shoulder_twist": 85.0, "neck_side": -12.0}
+# Squats and raised arms first: they are what the demo shows.
+_MOVEMENT: tuple[dict[str, float], ...] = (_STAND, _SQUAT, _STAND, _ARMS_UP, _ARMS_OUT, _LUNGE, _STAND, _WAVE)
+
+
+def _pose_at(frame: int) -> Pose:
+    """The pose of a frame: eased blends between the poses of the movement, which repeats."""
+    step, share = divmod(frame / _FRAMES_PER_POSE, 1.0)
+    first, second = (from_angles(_MOVEMENT[(int(step) + i) % len(_MOVEMENT)]) for i in (0, 1))
+    return blend(first, second, share=share * share * (3 - 2 * share))
+
+
+def render_video(
+    seed: int, frames: int, *, size: tuple[int, int] = (240, 320), supersample: int = 2
+) -> Iterator[Sample]:
+    """Yields the frames of a film.
+
+    Args:
+        seed: of the person, the place and the camera's way, 0 or more.
+        frames: how many; the movement takes 120 and then repeats, seen from elsewhere.
+        size: (height, width) pixels.
+        supersample: as in `render_scene`.
+
+    Yields:
+        Samples with exactly one person, fully inside the picture.
+
+    Raises:
+        ValueError: a negative seed or number of frames.
+    """
+    if seed < 0 or frames < 0:
+        raise ValueError(f"seed and frames must not be negative. Received: seed={seed}, frames={frames}")
+    rng = np.random.default_rng((seed, 2**32))  # a series of its own, apart from the pictures of the same seed
+    body = replace(sample_body(rng), age=1.0, height=float(rng.uniform(1.6, 1.85)))
+    look = sample_look(rng, body)
+    turn, sway, background = rng.uniform(-35, 35), rng.uniform(0, 2 * np.pi), int(rng.integers(2**63))
+    height, width = size
+    # 2.6 metres fill the height, so that raised arms and the wide lunge stay inside.
+    distance = 4.6
+    focal = distance * min(height / 2.6, width / 2.4)
+    for frame in range(frames):
+        phase = sway + 2 * np.pi * frame / 240
+        pose = _pose_at(frame)
+        skeleton = build_skeleton(body, _turned(pose, turn + 40 * np.sin(phase)))
+        feet = (skeleton.joints["left_ankle"] + skeleton.joints["right_ankle"]) / 2
+        person = on_the_floor(skeleton, look, at=(-feet[0], -feet[2]))
+        camera = look_at(
+            np.array((0.12 * np.sin(0.7 * phase), 1.0, 0.0)),
+            distance=distance * (1 + 0.06 * np.sin(1.3 * phase)),
+            elevation=8 + 5 * np.sin(phase),
+            roll=2 * np.sin(0.9 * phase),
+            focal=focal,
+            center=(width / 2, height / 2),
+        )
+        light = np.array((0.45, 0.75, 0.48))
+        scene = Scene(
+            camera=camera,
+            persons=(person,),
+            boxes=(),
+            balls=(),
+            light=light / np.linalg.norm(light),
+            ambient=0.55,
+            tint=np.ones(3),
+            background_seed=background,
+            sensor_seed=None,
+        )
+        yield render_scene(scene, size=size, supersample=supersample)
+
+
+def _turned(pose: Pose, yaw: float) -> Pose:
+    """The pose facing another way."""
+    angles = pose.angles.copy()
+    angles[list(LIMITS).index("root_yaw")] = yaw
+    return Pose(pose.kind, angles)
