@@ -1,0 +1,127 @@
+"""What every reader yields: pictures with people, in continuous pixels and three label states.
+
+A damaged entry never ends a conversion: the reader yields a `Damage` in its place and goes on. Only a file that is
+not of the format at all raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+UNLABELLED, OCCLUDED, VISIBLE = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Person:
+    """One annotated person.
+
+    Attributes:
+        keypoints: (K, 3) x, y in continuous pixels and the state 0 unlabelled (then x = y = 0), 1 occluded, 2 visible.
+        box: x0, y0, x1, y1 in pixels, None when the source has none.
+        area: area of the body in square pixels, None when unknown.
+        ignore: neither a positive nor a negative (a crowd, or a person who cannot be aligned).
+        weight: sample weight.
+        alignment: (2, 2) centre and scale point in pixels where the source has them or once computed.
+        face_box: x0, y0, x1, y1 in pixels where the source has it.
+        extra: further fields of the annotation to keep, by name.
+    """
+
+    keypoints: np.ndarray
+    box: tuple[float, float, float, float] | None = None
+    area: float | None = None
+    ignore: bool = False
+    weight: float = 1.0
+    alignment: np.ndarray | None = None
+    face_box: tuple[float, float, float, float] | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture and its people; `width` and `height` are 0 where the source does not tell.
+
+    `where` names file and position of the annotation for messages; `problems` lists damaged people left out.
+    """
+
+    file_name: str
+    where: str
+    people: tuple[Person, ...] = ()
+    width: int = 0
+    height: int = 0
+    dataset: str = ""
+    split: str = ""
+    problems: tuple[Damage, ...] = ()
+
+
+@dataclass(frozen=True)
+class Damage:
+    """An entry that cannot be used: where it stands and what is wrong with it."""
+
+    where: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """An opened annotation file: names of its K keypoints and its pictures (`count` of them, damaged ones included)."""
+
+    names: tuple[str, ...]
+    pictures: Iterable[Picture | Damage]
+    count: int
+    images: Path
+
+
+def keypoint_array(points, *, offset: float, count: int | None = None) -> np.ndarray:
+    """Checks and shifts labelled points.
+
+    Args:
+        points: (K, 3) x, y, state as read; coordinates of unlabelled points may be anything, NaN included.
+        offset: added to x and y to get continuous pixels.
+        count: K expected.
+
+    Returns:
+        (K, 3) float64 with zeros where unlabelled.
+
+    Raises:
+        ValueError: another shape, a state outside 0..2, or a labelled point that is not finite.
+    """
+    points = np.array(points, np.float64)
+    if points.ndim != 2 or points.shape[1] != 3 or (count is not None and len(points) != count):
+        raise ValueError(
+            f"expected {count if count is not None else 'K'} keypoints of x, y, state. Received: shape={points.shape}"
+        )
+    states = points[:, 2]
+    if not np.isin(states, (UNLABELLED, OCCLUDED, VISIBLE)).all():
+        odd = sorted({float(s) for s in states} - {0.0, 1.0, 2.0})
+        raise ValueError(f"label states must be 0, 1 or 2. Received: {odd[:5]}")
+    labelled = states > 0
+    if not np.isfinite(points[labelled]).all():
+        raise ValueError(
+            f"labelled keypoints {np.flatnonzero(labelled & ~np.isfinite(points).all(axis=1)).tolist()} are not finite"
+        )
+    return np.where(labelled[:, None], points + np.array([offset, offset, 0.0]), 0.0)
+
+
+def image_folder(images: str | Path | None, beside: Path) -> Path:
+    """The folder of the pictures: as given, else `images/` in the folder `beside`, else that folder itself."""
+    if images:
+        folder = Path(images)
+        if not folder.is_dir():
+            raise ValueError(f"--images must be a folder. Received: {folder}")
+        return folder
+    return beside / "images" if (beside / "images").is_dir() else beside
+
+
+def xywh_to_xyxy(box: Sequence[float] | None) -> tuple[float, float, float, float] | None:
+    """COCO's x, y, width, height as corners; None when absent, not four finite numbers, or without area."""
+    if box is None or len(box) != 4 or not np.isfinite(np.asarray(box, float)).all() or box[2] <= 0 or box[3] <= 0:
+        return None
+    x, y, w, h = map(float, box)
+    return x, y, x + w, y + h
