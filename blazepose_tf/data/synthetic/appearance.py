@@ -82,7 +82,7 @@ class Look:
 
 def _cloth(rng: np.random.Generator) -> Material:
     """A random cloth: greys and saturated colours, plain in more than half of the cases."""
-    value, saturation = rng.uniform(0.06, 0.97), rng.choice([0.05, 0.3, 0.6, 0.9])
+    value, saturation = rng.uniform(0.1, 1.0), rng.choice([0.05, 0.3, 0.6, 0.9])
     base = np.clip(value * (1 - saturation * rng.random(3)), 0.02, 1)
     other = np.clip(base * rng.uniform(0.4, 0.8) if rng.random() < 0.5 else rng.random(3), 0.02, 1)
     pattern = "plain" if rng.random() < 0.55 else PATTERNS[int(rng.integers(1, len(PATTERNS)))]
@@ -94,8 +94,8 @@ def sample_look(rng: np.random.Generator, body: Body) -> Look:
     tone = rng.uniform(0, len(_SKIN) - 1)
     low = int(tone)
     skin = _SKIN[low] + (tone - low) * (_SKIN[min(low + 1, len(_SKIN) - 1)] - _SKIN[low])
-    # The scale is of skin in flat light; warm it slightly, as photographs do.
-    skin = np.clip(skin * (1.0, 0.93, 0.88) * rng.uniform(0.93, 1.05, 3), 0, 1)
+    # The scale is of skin in flat light: warmer, and darkness stretched by the shading, as photographs do.
+    skin = np.clip(skin**0.82 * (1.0, 0.92, 0.86) * rng.uniform(0.93, 1.05, 3), 0, 1)
     hair = _HAIR[int(rng.integers(len(_HAIR)))] if rng.random() < 0.94 else rng.random(3)
     style = HAIR_STYLES[int(rng.integers(len(HAIR_STYLES)))]
     if style == "bald" and body.age < 1:
@@ -175,8 +175,8 @@ def _add_trunk(add: Adder, skeleton: Skeleton, look: Look) -> None:
     u, _, vt = np.linalg.svd(middle)
     add(top, j["waist"] + pelvis @ (0, -0.03 * h, 0), ribs, waist, 0.076 * h * wide, u @ vt, (1.0, 1.0, 0.75))
     if body.belly > 0.2:
-        add(top, j["waist"] + pelvis @ (0, 0, 0.03 * h), j["waist"] + pelvis @ (0, 0.03 * h, 0.03 * h),
-            waist * (0.75 + 0.3 * body.belly), waist * 0.75, pelvis)  # fmt: skip
+        add(top, j["waist"] + pelvis @ (0, -0.03 * h, 0.012 * h), j["waist"] + pelvis @ (0, 0.04 * h, 0.012 * h),
+            waist * (0.85 + 0.2 * body.belly), waist * 0.85, pelvis)  # fmt: skip
     for sign in (1.0, -1.0):
         side = "left" if sign > 0 else "right"
         shoulder = j[f"{side}_shoulder"]
@@ -184,7 +184,8 @@ def _add_trunk(add: Adder, skeleton: Skeleton, look: Look) -> None:
         add(top, neck, shoulder, 0.026 * h, 0.033 * h * (0.6 + 0.4 * g), chest)
         if body.bust > 0:
             breast = j["chest"] + chest @ (sign * 0.038 * h * wide, 0.045 * h, 0.034 * h * wide)
-            add(TOP, breast, breast, 0.036 * h * (0.7 + 0.45 * body.bust), 0.036 * h, chest)
+            size = 0.038 * h * (0.7 + 0.45 * body.bust)
+            add(TOP, breast, breast, size, size, chest, (1.15, 1.05, 0.8))
     hips = (0.062 + 0.012 * (body.hips - 1)) * h * (0.4 + 0.6 * g)
     bottom = BOTTOM if look.bottom != "dress" else TOP
     add(bottom, _lerp(j["mid_hip"], j["left_hip"], 0.7), _lerp(j["mid_hip"], j["right_hip"], 0.7), hips * 1.05,
@@ -289,43 +290,33 @@ def _add_leg(add: Adder, skeleton: Skeleton, look: Look, side: str) -> None:
     thigh, shin, foot = (skeleton.frames[f"{side}_{name}"] for name in ("thigh", "shin", "foot"))
     hip, knee, ankle = (j[f"{side}_{name}"] for name in ("hip", "knee", "ankle"))
     thick = h * (0.4 + 0.6 * g)
-    long = look.bottom in ("trousers", "tights")
-    bare = BOTTOM if look.bottom == "tights" else SKIN
     calf = _lerp(knee, ankle, 0.3) + shin @ (0, 0, -0.008 * h)
-    if look.bottom != "trousers":
-        add(bare, hip, knee, 0.050 * thick, 0.032 * thick, thigh)
-    add(bare, knee, calf, 0.032 * thick, 0.034 * thick, shin)
-    add(bare, calf, ankle, 0.034 * thick, 0.020 * thick, shin)
     loose = look.loose
-    if long and look.bottom == "trousers":
-        cover = 0.45 + 0.52 * look.leg
-        add(BOTTOM, hip, knee, 0.051 * thick * min(loose, 1.12), 0.032 * thick * loose, thigh)
-        add(
-            BOTTOM,
-            knee,
-            _lerp(knee, ankle, cover),
-            0.032 * thick * loose,
-            (0.036 - 0.012 * look.leg) * thick * loose,
-            shin,
-        )
-    elif look.bottom == "shorts":
+    if look.bottom == "trousers":
+        end = _lerp(calf, ankle, 0.25 + 0.7 * look.leg)
+        add(BOTTOM, hip, knee, 0.051 * thick * min(loose, 1.12), 0.034 * thick * loose, thigh)
+        add(BOTTOM, knee, calf, 0.034 * thick * loose, 0.0355 * thick * loose, shin)
+        add(BOTTOM, calf, end, 0.0355 * thick * loose, (0.034 - 0.009 * look.leg) * thick * loose, shin)
+    else:
+        bare = BOTTOM if look.bottom == "tights" else SKIN
+        add(bare, hip, knee, 0.050 * thick, 0.032 * thick, thigh)
+        add(bare, knee, calf, 0.032 * thick, 0.034 * thick, shin)
+    add(BOTTOM if look.bottom == "tights" else SKIN, calf, ankle, 0.034 * thick, 0.020 * thick, shin)
+    if look.bottom == "shorts":
         cover = 0.35 + 0.65 * look.leg
-        end = (0.050 - 0.018 * cover) * thick * loose
-        add(BOTTOM, hip, _lerp(hip, knee, cover), 0.051 * thick * min(loose, 1.12), end, thigh)
+        end_radius = (0.050 - 0.018 * cover) * thick * loose
+        add(BOTTOM, hip, _lerp(hip, knee, cover), 0.051 * thick * min(loose, 1.12), end_radius, thigh)
+    outward = 1.0 if side == "left" else -1.0
     heel, toe = j[f"{side}_heel"], j[f"{side}_foot_index"]
     shoe = SKIN if look.barefoot else SHOES
     sole = 0.018 if look.barefoot else 0.021
-    instep = _lerp(ankle, toe, 0.45) + foot @ (0, 0.004 * h, 0)
-    add(shoe, ankle, heel, 0.022 * h, sole * h, foot)
-    add(shoe, heel, toe, sole * h, 0.016 * h, foot, (1.05, 1.0, 1.0))
-    add(shoe, ankle, instep, 0.022 * h, 0.018 * h, foot)
-    middle = _lerp(heel, toe, 0.7) + foot @ ((-0.012 if side == "left" else 0.012) * h, 0, 0)
-    add(
-        shoe, middle, toe + foot @ ((-0.018 if side == "left" else 0.018) * h, 0, -0.01 * h), 0.019 * h, 0.015 * h, foot
-    )
+    add(shoe, ankle, heel, 0.021 * h, sole * h, foot)
+    add(shoe, heel, toe, sole * h, 0.015 * h, foot)
+    add(shoe, heel, toe + foot @ (outward * 0.019 * h, -0.001 * h, -0.014 * h), sole * h, 0.013 * h, foot)
+    add(shoe, ankle, _lerp(heel, toe, 0.8) + foot @ (outward * 0.007 * h, 0.001 * h, 0), 0.021 * h, 0.014 * h, foot)
     if not look.barefoot:
-        add(SOLE, heel + foot @ (0, -0.010 * h, 0), toe + foot @ (0, -0.008 * h, 0.002 * h), 0.020 * h, 0.017 * h, foot,
-            (1.1, 0.62, 1.0))  # fmt: skip
+        add(SOLE, heel + foot @ (outward * 0.003 * h, -0.010 * h, 0), toe + foot @ (outward * 0.008 * h, -0.008 * h, 0),
+            0.020 * h, 0.019 * h, foot, (1.1, 0.6, 1.0))  # fmt: skip
         add(SOCKS, ankle, _lerp(ankle, knee, 0.16), 0.0215 * thick, 0.0235 * thick, shin)
 
 

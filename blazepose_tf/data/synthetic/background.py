@@ -32,8 +32,8 @@ def sample_texture(rng: np.random.Generator, size: int = 128) -> np.ndarray:
 def _dull_color(rng: np.random.Generator) -> np.ndarray:
     """(3,) RGB 0..1, mostly of low saturation like walls, floors and furniture."""
     color = rng.random(3)
-    color += (color.mean() - color) * rng.choice([0.9, 0.8, 0.6, 0.2])
-    return np.clip(color * rng.uniform(0.5, 1.4), 0.03, 1)
+    color += (color.mean() - color) * rng.choice([0.92, 0.85, 0.7, 0.4])
+    return np.clip(color * rng.uniform(0.6, 1.3), 0.03, 1)
 
 
 def fractal_noise(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

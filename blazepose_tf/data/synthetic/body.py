@@ -219,7 +219,7 @@ def build_skeleton(body: Body, pose: Pose) -> Skeleton:
         joints[f"{side}_knee"] = joints[f"{side}_hip"] + point(thigh, 0, -0.245 * h * leg, 0)
         ankle = joints[f"{side}_ankle"] = joints[f"{side}_knee"] + point(shin, 0, -0.240 * h * leg, 0)
         joints[f"{side}_heel"] = ankle + point(foot, 0, -0.026 * h, -0.026 * h)
-        joints[f"{side}_foot_index"] = ankle + point(foot, sign * 0.010 * h, -0.031 * h, 0.104 * h)
+        joints[f"{side}_foot_index"] = ankle + point(foot, -sign * 0.003 * h, -0.031 * h, 0.104 * h)
     return Skeleton(body, joints, frames)
 
 

@@ -67,15 +67,15 @@ def render_video(
     rng = np.random.default_rng((seed, 2**32))  # a series of its own, apart from the pictures of the same seed
     body = replace(sample_body(rng), age=1.0, height=float(rng.uniform(1.6, 1.85)))
     look = sample_look(rng, body)
-    turn, sway, background = rng.uniform(-35, 35), rng.uniform(0, 2 * np.pi), int(rng.integers(2**63))
+    turn, sway, background = rng.uniform(-15, 15), rng.uniform(0, 2 * np.pi), int(rng.integers(2**63))
     height, width = size
-    # 2.6 metres fill the height, so that raised arms and the wide lunge stay inside.
+    # 2.45 metres fill the height, so that raised arms and the wide lunge stay inside.
     distance = 4.6
-    focal = distance * min(height / 2.6, width / 2.4)
+    focal = distance * min(height / 2.45, width / 2.4)
     for frame in range(frames):
         phase = sway + 2 * np.pi * frame / 240
         pose = _pose_at(frame)
-        skeleton = build_skeleton(body, _turned(pose, turn + 40 * np.sin(phase)))
+        skeleton = build_skeleton(body, _turned(pose, turn + 50 * np.sin(phase)))
         feet = (skeleton.joints["left_ankle"] + skeleton.joints["right_ankle"]) / 2
         person = on_the_floor(skeleton, look, at=(-feet[0], -feet[2]))
         camera = look_at(
