@@ -1,0 +1,190 @@
+"""Temporal smoothing of landmarks: the One-Euro filter, a low-pass for visibility, and a clock for untidy timestamps.
+
+Constants are MediaPipe's (pose_landmark_filtering graph): coordinates in image pixels, their speed measured in body
+sizes per second, so that the same settings fit a near and a far person.
+
+Reference: Casiez et al. 2012, One-Euro filter; MediaPipe LandmarksSmoothingCalculator, VisibilitySmoothingCalculator.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+VISIBILITY_ALPHA = 0.1
+NOMINAL_SECONDS = 1.0 / 30.0
+# A gap of this length, forward or backward, is a cut or a seek and not a late frame: what was known no longer holds.
+JUMP_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class OneEuroSettings:
+    """Attributes:
+    min_cutoff: cutoff frequency in Hz at rest; lower is steadier.
+    beta: how much the cutoff rises per unit of speed; higher lags less.
+    derivate_cutoff: cutoff frequency in Hz of the speed estimate.
+    """
+
+    min_cutoff: float
+    beta: float
+    derivate_cutoff: float = 1.0
+
+
+LANDMARKS = OneEuroSettings(0.05, 80.0)
+ALIGNMENT = OneEuroSettings(0.01, 10.0)
+WORLD = OneEuroSettings(0.1, 40.0)
+
+
+def _alpha(cutoff, seconds: float):
+    """Weight of the new value in an exponential filter with this cutoff in Hz."""
+    rate = 2.0 * math.pi * seconds * cutoff
+    return rate / (rate + 1.0)
+
+
+class OneEuroFilter:
+    """Smooths an array of any fixed shape, each number on its own."""
+
+    def __init__(self, settings: OneEuroSettings):
+        self.settings = settings
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets everything; the next value passes unchanged."""
+        self._raw = self._value = self._speed = None
+
+    def __call__(self, value: np.ndarray, seconds: float, *, scale: float = 1.0) -> np.ndarray:
+        """Filters one frame.
+
+        Args:
+            value: array of the same shape in every frame.
+            seconds: time since the last frame, positive.
+            scale: length by which speeds are divided (the body's size in the unit of `value`).
+
+        Returns:
+            The smoothed array.
+
+        Raises:
+            ValueError: seconds or scale not positive.
+        """
+        if not (seconds > 0 and scale > 0):
+            raise ValueError(f"seconds and scale must be positive. Received: seconds={seconds}, scale={scale}")
+        value = np.asarray(value, np.float64)
+        if self._value is None:
+            self._raw, self._value, self._speed = value, value, np.zeros_like(value)
+            return value
+        speed = (value - self._raw) / (scale * seconds)
+        weight = _alpha(self.settings.derivate_cutoff, seconds)
+        self._speed = self._speed + weight * (speed - self._speed)
+        weight = _alpha(self.settings.min_cutoff + self.settings.beta * np.abs(self._speed), seconds)
+        self._raw = value
+        self._value = self._value + weight * (value - self._value)
+        return self._value
+
+
+class LowPassFilter:
+    """Exponential smoothing with a fixed weight of the new value per frame."""
+
+    def __init__(self, alpha: float = VISIBILITY_ALPHA):
+        if not 0.0 < alpha <= 1.0:
+            raise ValueError(f"alpha must lie in (0, 1]. Received: alpha={alpha}")
+        self.alpha = alpha
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets everything; the next value passes unchanged."""
+        self._value = None
+
+    def __call__(self, value: np.ndarray) -> np.ndarray:
+        value = np.asarray(value, np.float64)
+        self._value = value if self._value is None else self._value + self.alpha * (value - self._value)
+        return self._value
+
+
+class FrameClock:
+    """Turns timestamps as cameras and files deliver them into positive time steps.
+
+    A frame without a timestamp comes one nominal step after the last. Repeated or slightly reversed timestamps count
+    as one usual step: dividing by a step near zero would make standing still look like speed. A gap of more than
+    JUMP_SECONDS in either direction is reported as a jump.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets the last frame."""
+        self._last: float | None = None
+        self._usual = NOMINAL_SECONDS
+
+    def step(self, timestamp_ms: float | None) -> tuple[float, bool]:
+        """Seconds since the last frame (positive), and whether time jumped.
+
+        Raises:
+            ValueError: the timestamp is not finite.
+        """
+        if timestamp_ms is None:
+            now = NOMINAL_SECONDS if self._last is None else self._last + NOMINAL_SECONDS
+        else:
+            now = float(timestamp_ms) / 1000.0
+            if not math.isfinite(now):
+                raise ValueError(f"timestamp_ms must be finite. Received: timestamp_ms={timestamp_ms}")
+        if self._last is None:
+            self._last = now
+            return self._usual, False
+        seconds = now - self._last
+        if abs(seconds) > JUMP_SECONDS:
+            self.reset()
+            self._last = now
+            return self._usual, True
+        if seconds <= 1e-3:
+            # The clock stays at the latest time seen, so that the next good frame gets its true step.
+            return self._usual, False
+        self._last = now
+        self._usual = 0.5 * (self._usual + seconds)
+        return seconds, False
+
+
+class PoseSmoother:
+    """The filters of one person: landmarks with depth, visibility, alignment points, world landmarks.
+
+    The alignment points are always filtered, as in MediaPipe: they steer the next crop.
+    """
+
+    def __init__(self) -> None:
+        self._landmarks = OneEuroFilter(LANDMARKS)
+        self._alignment = OneEuroFilter(ALIGNMENT)
+        self._world = OneEuroFilter(WORLD)
+        self._visibility = LowPassFilter()
+
+    def reset(self) -> None:
+        """Forgets the person."""
+        for part in (self._landmarks, self._alignment, self._world, self._visibility):
+            part.reset()
+
+    def alignment(self, points: np.ndarray, seconds: float) -> np.ndarray:
+        """Smoothed (2, 2) alignment points in pixels."""
+        return self._alignment(points, seconds, scale=_body_size(points)).astype(np.float32)
+
+    def landmarks(self, points: np.ndarray, z: np.ndarray | None, seconds: float, *, body_size: float):
+        """Smoothed (K, 2) points and (K,) z (or None), all in pixels; `body_size` is the body circle's diameter."""
+        if z is None:
+            return self._landmarks(points, seconds, scale=max(body_size, 1e-6)).astype(np.float32), None
+        values = np.concatenate([points, z[:, None]], axis=1)
+        values = self._landmarks(values, seconds, scale=max(body_size, 1e-6)).astype(np.float32)
+        return values[:, :2], values[:, 2]
+
+    def world(self, points: np.ndarray, seconds: float) -> np.ndarray:
+        """Smoothed (K, 3) world landmarks in metres."""
+        return self._world(points, seconds).astype(np.float32)
+
+    def visibility(self, values: np.ndarray) -> np.ndarray:
+        """Smoothed (K,) visibilities."""
+        return self._visibility(values).astype(np.float32)
+
+
+def _body_size(alignment: np.ndarray) -> float:
+    """Diameter of the body circle: the side of the roi before its margin."""
+    delta = np.asarray(alignment[1], np.float64) - alignment[0]
+    return max(2.0 * math.hypot(delta[0], delta[1]), 1e-6)

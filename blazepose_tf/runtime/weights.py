@@ -1,0 +1,55 @@
+"""The model files that ship with the package, by name, checked against their checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[1] / "weights"
+SUMS = "SHA256SUMS"
+DEFAULT_DETECTOR = "blazeface"
+DEFAULT_TRACKER = "full"
+_SUFFIX = ".tflite"
+
+
+def weight_file(filename: str, *, folder: Path = FOLDER) -> Path:
+    """Path of a shipped file, after comparing its content with SHA256SUMS.
+
+    Args:
+        filename: name in the folder, such as "lite.tflite".
+        folder: where the files and SHA256SUMS lie.
+
+    Raises:
+        FileNotFoundError: no such file; the message lists those that are there.
+        ValueError: the file is listed with another checksum, or not listed at all.
+    """
+    listed = {}
+    if (folder / SUMS).is_file():
+        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        listed = {
+            name.lstrip("*"): digest for digest, name in (line.split(maxsplit=1) for line in lines if line.strip())
+        }
+    path = folder / filename
+    if not path.is_file():
+        there = sorted(name for name in listed if (folder / name).is_file())
+        raise FileNotFoundError(f"no shipped file {filename!r}. Shipped: {', '.join(there) or 'none'} (in {folder})")
+    if filename not in listed:
+        raise ValueError(f"{path}: not listed in {SUMS}; reinstall the package")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != listed[filename]:
+        raise ValueError(f"{path}: its SHA-256 differs from {SUMS}; the file is damaged, reinstall the package")
+    return path
+
+
+def model_file(name: str | os.PathLike, *, folder: Path = FOLDER) -> Path:
+    """Path for what a user calls a model: a shipped name such as "lite", or a path.
+
+    A name is anything without a folder and without a suffix that is not itself a file.
+
+    Raises:
+        FileNotFoundError, ValueError: as `weight_file`, for a name.
+    """
+    path = Path(name)
+    if path.suffix or len(path.parts) > 1 or path.exists():
+        return path
+    return weight_file(str(name) + _SUFFIX, folder=folder)
