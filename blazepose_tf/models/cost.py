@@ -66,6 +66,14 @@ def total(costs: Iterable[LayerCost]) -> Cost:
     )
 
 
+def by_stage(costs: Iterable[LayerCost]) -> list[tuple[str, tuple[int, ...], Cost]]:
+    """(stage, shape of its last layer's output, sum), in order of each stage's first layer."""
+    stages: dict[str, list[LayerCost]] = {}
+    for cost in costs:
+        stages.setdefault(cost.stage, []).append(cost)
+    return [(name, members[-1].shape, total(members)) for name, members in stages.items()]
+
+
 def _cost(layer) -> LayerCost:
     shape = tuple(layer.output.shape[1:])
     if isinstance(layer, keras.layers.BatchNormalization):

@@ -97,10 +97,7 @@ def without_training_heads(model: keras.Model) -> keras.Model:
     Raises:
         ValueError: nothing else is left.
     """
-    outputs = {name: tensor for name, tensor in zip(model.output_names, model.outputs, strict=True)}
-    if isinstance(model.output, dict):
-        outputs = dict(model.output)
-    outputs = {name: tensor for name, tensor in outputs.items() if name not in TRAINING_OUTPUTS}
+    outputs = {name: tensor for name, tensor in model.output.items() if name not in TRAINING_OUTPUTS}
     if not outputs:
         raise ValueError(f"model has training heads only. Received: outputs={sorted(model.output)}")
     return keras.Model(model.input, outputs, name=model.name)
