@@ -110,18 +110,21 @@ def refine(points, heatmaps, *, stride: float, window: int = 9, min_confidence: 
     Reference: MediaPipe RefineLandmarksFromHeatmapCalculator.
     """
     points = np.array(points, np.float32)
-    rows, columns, _ = heatmaps.shape
-    reach = window // 2
-    for k, (x, y) in enumerate(points):
-        column, row = int(x / stride), int(y / stride)
-        if not (0 <= column < columns and 0 <= row < rows):
-            continue
-        c0, c1 = max(column - reach, 0), min(column + reach + 1, columns)
-        r0, r1 = max(row - reach, 0), min(row + reach + 1, rows)
-        weight = 1.0 / (1.0 + np.exp(-heatmaps[r0:r1, c0:c1, k].astype(np.float32)))
-        if weight.max() < min_confidence:
-            continue
-        total = weight.sum()
-        points[k, 0] = (weight.sum(axis=0) * np.arange(c0, c1)).sum() / total * stride
-        points[k, 1] = (weight.sum(axis=1) * np.arange(r0, r1)).sum() / total * stride
+    rows, columns, count = heatmaps.shape
+    reach = np.arange(-(window // 2), window // 2 + 1)
+    cell = np.trunc(points / stride)
+    inside = (cell >= 0).all(axis=-1) & (cell[:, 0] < columns) & (cell[:, 1] < rows)
+    # Points outside read some window too; it is not used.
+    cell = np.where(inside[:, None], cell, 0).astype(np.int64)
+    column, row = cell[:, :1] + reach, cell[:, 1:] + reach  # (K, W)
+    in_column, in_row = (column >= 0) & (column < columns), (row >= 0) & (row < rows)
+    logits = heatmaps[
+        row.clip(0, rows - 1)[:, :, None], column.clip(0, columns - 1)[:, None, :], np.arange(count)[:, None, None]
+    ]
+    weight = 1.0 / (1.0 + np.exp(-logits.astype(np.float32)))  # (K, row, column)
+    weight *= in_row[:, :, None] & in_column[:, None, :]
+    confident = inside & (weight.max(axis=(1, 2)) >= min_confidence)
+    total = np.where(confident, weight.sum(axis=(1, 2)), 1.0)
+    center = np.stack([(weight.sum(axis=1) * column).sum(axis=1), (weight.sum(axis=2) * row).sum(axis=1)], axis=-1)
+    points[confident] = (center / total[:, None] * stride)[confident]
     return points
