@@ -24,16 +24,12 @@ Features (all but `image/encoded` and `keypoints/names` may be absent; flat list
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
 
 from blazepose_tf import topology
-
-
-def _empty(*shape: int):
-    return field(default_factory=lambda: np.zeros(shape, np.float32))
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,7 @@ class Example:
     boxes: np.ndarray | None = None
     face_box: np.ndarray | None = None
     person_weight: np.ndarray | None = None
-    ignore_boxes: np.ndarray = _empty(0, 4)
+    ignore_boxes: np.ndarray | None = None
     weight: float = 1.0
     dataset: str = ""
     image_id: str = ""
@@ -90,7 +86,7 @@ class Example:
             ("boxes", (count, 4), 0.0),
             ("face_box", (count, 4), 0.0),
             ("person_weight", (count,), 1.0),
-            ("ignore_boxes", (len(self.ignore_boxes), 4), 0.0),
+            ("ignore_boxes", (0 if self.ignore_boxes is None else len(self.ignore_boxes), 4), 0.0),
         ):
             value = getattr(self, name)
             value = np.full(shape, fill, np.float32) if value is None else np.asarray(value, np.float32)
@@ -176,7 +172,6 @@ def decode(record: bytes) -> Example:
 
     names = tuple(name.decode() for name in feature["keypoints/names"].bytes_list.value)
     keypoints = floats("person/keypoints", -1, len(names), 3)
-    ignore_boxes = floats("ignore_boxes", -1, 4)
     weight = floats("weight", -1)
     return Example(
         image=feature["image/encoded"].bytes_list.value[0],
@@ -188,7 +183,7 @@ def decode(record: bytes) -> Example:
         boxes=floats("person/box", -1, 4),
         face_box=floats("person/face_box", -1, 4),
         person_weight=floats("person/weight", -1),
-        ignore_boxes=np.zeros((0, 4), np.float32) if ignore_boxes is None else ignore_boxes,
+        ignore_boxes=floats("ignore_boxes", -1, 4),
         weight=1.0 if weight is None else float(weight[0]),
         dataset=text("dataset"),
         image_id=text("image/id"),

@@ -37,7 +37,7 @@ _HEADER, _FOOTER = 12, 4  # length (8 bytes) and its checksum (4) before, checks
 
 @dataclass(frozen=True)
 class WriteReport:
-    """What `write_shards` did: examples written (in all shards, reused ones included), shards reused, and what was left out."""
+    """What `write_shards` did: examples in all shards, how many shards were there already, and what was left out."""
 
     name: str
     folder: Path

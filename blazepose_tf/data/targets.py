@@ -1,0 +1,62 @@
+"""Prepared samples to the (inputs, targets, weights) of a model. All targets are output of the codecs.
+
+Invariant: a weight is the label's mask times the sample's weight; what is not known has weight 0, never a made-up value.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from blazepose_tf import specs
+from blazepose_tf.codecs import heatmaps as heatmap_codec
+from blazepose_tf.codecs import landmarks as landmark_codec
+from blazepose_tf.data.config import TrackerDataConfig
+
+
+def inside(points, size: float):
+    """(..., K) bool: whether (..., K, 2) points lie in a crop of that side."""
+    return tf.reduce_all((points >= 0.0) & (points < size), axis=-1)
+
+
+def tracker_targets(sample: dict, *, spec: specs.TrackerSpec, config: TrackerDataConfig):
+    """Targets and weights of a batch.
+
+    Args:
+        sample: points (B, K, 2) crop px, state (B, K), alignment (B, 2, 2) crop px, presence (B,), weight (B,),
+            heatmap_weight (B,).
+        spec: tracker contract.
+        config: what to make and how to weigh it.
+
+    Returns:
+        targets and weights, dicts by output name:
+            landmarks (B, K, 3) x, y, visibility - weight (B, K);
+            pose_presence (B, 1) - weight (B,);
+            alignment (B, 2, 2) - weight (B, 2);
+            heatmaps (B, H, H, K) - weight (B, K);
+            offsets (B, H, H, 4K), the codec's 2K offsets, then their 2K weights - weight (B, K).
+    """
+    points, state, presence = sample["points"], sample["state"], sample["presence"]
+    within = tf.cast(inside(points, float(spec.input_size)), tf.float32)
+    landmarks, labelled = landmark_codec.encode(points, state)
+    visible = labelled if spec.visibility == specs.INSIDE_FRAME else landmarks[..., 2]
+    landmarks = tf.concat([landmarks[..., :2], (visible * within)[..., None]], axis=-1)
+    person = sample["weight"] * presence
+    targets, weights = {}, {}
+    if config.coordinate_targets:
+        targets[specs.LANDMARKS] = landmarks
+        weights[specs.LANDMARKS] = labelled * person[:, None]
+        targets[specs.POSE_PRESENCE] = presence[:, None]
+        weights[specs.POSE_PRESENCE] = sample["weight"]
+        targets[specs.ALIGNMENT] = sample["alignment"]
+        weights[specs.ALIGNMENT] = tf.tile(person[:, None], [1, 2])
+    if config.heatmap_targets:
+        size = spec.heatmap_size
+        mask = labelled * presence[:, None]
+        maps, offsets, offset_weights = heatmap_codec.encode(points, mask, size=size, stride=float(spec.heatmap_stride))
+        targets[specs.HEATMAPS] = maps
+        share = within + (1.0 - within) * config.outside_heatmap_weight
+        empty = (sample["heatmap_weight"] * (1.0 - presence))[:, None]
+        weights[specs.HEATMAPS] = (mask * share + empty) * sample["weight"][:, None]
+        targets[specs.OFFSETS] = tf.concat([offsets, offset_weights], axis=-1)
+        weights[specs.OFFSETS] = mask * sample["weight"][:, None]
+    return targets, weights

@@ -1,0 +1,96 @@
+"""The input pipeline's resampler: cuts a rotated, possibly mirrored square out of a picture inside a graph.
+
+The crop matrix maps continuous crop pixels to continuous image pixels; the half pixel between a pixel's index and its
+centre is handled here and nowhere else in the pipeline. `runtime.warp` takes the same matrix and gives the same crop
+(within 3 grey levels; a test holds both together).
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from blazepose_tf.geometry import affine
+
+_FILL_MODES = {"replicate": "NEAREST", "zero": "CONSTANT"}
+_MAX_HALVINGS = 6
+
+
+def warp(image, crop_matrix, size: int, *, border: str = "replicate", antialias: bool = True):
+    """Resamples a crop, bilinearly.
+
+    Args:
+        image: (H, W, 3) uint8 or float32. It is interpolated in float32: on uint8 the op truncates.
+        crop_matrix: (2, 3) map from crop pixels to image pixels (`geometry.roi.crop_matrix`).
+        size: side of the square crop in pixels.
+        border: "replicate" continues the outermost pixels (trackers), "zero" is black outside (detectors).
+        antialias: where two or more image pixels fall on a crop pixel, the image is first reduced by area averaging.
+
+    Returns:
+        (size, size, 3) float32 in the image's value range.
+
+    Raises:
+        ValueError: an unknown border.
+    """
+    if border not in _FILL_MODES:
+        raise ValueError(f"border must be one of {sorted(_FILL_MODES)}. Received: border={border!r}")
+    image = tf.cast(image, tf.float32)
+    if antialias:
+        image, crop_matrix = _reduce(image, crop_matrix)
+    # Index i of the crop is the point i + 0.5; the point p of the image is index p - 0.5.
+    shift = crop_matrix[:, 2] + 0.5 * (crop_matrix[:, 0] + crop_matrix[:, 1]) - 0.5
+    flat = tf.reshape(tf.concat([crop_matrix[:, :2], shift[:, None]], axis=1), [6])
+    warped = tf.raw_ops.ImageProjectiveTransformV3(
+        images=image[None],
+        transforms=tf.concat([flat, tf.zeros([2])], axis=0)[None],
+        output_shape=[size, size],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode=_FILL_MODES[border],
+    )
+    return tf.ensure_shape(warped[0], [size, size, 3])
+
+
+def _reduce(image, crop_matrix):
+    """Halves the image until a crop pixel covers less than two of its pixels; the matrix follows."""
+    halvings = tf.cast(tf.floor(tf.math.log(affine.scale_of(crop_matrix)) / tf.math.log(2.0) + 1e-4), tf.int32)
+    halvings = tf.clip_by_value(halvings, 0, _MAX_HALVINGS)
+
+    def reduced():
+        old = tf.shape(image)[:2]
+        new = tf.maximum(old // tf.bitwise.left_shift(1, halvings), 1)
+        factor = tf.cast(tf.reverse(new, [0]), tf.float32) / tf.cast(tf.reverse(old, [0]), tf.float32)
+        return tf.image.resize(image, new, method="area"), crop_matrix * factor[:, None]
+
+    small, matrix = tf.cond(halvings > 0, reduced, lambda: (image, crop_matrix))
+    return tf.ensure_shape(small, [None, None, 3]), tf.ensure_shape(matrix, [2, 3])
+
+
+def decode(encoded, scale):
+    """Decodes a JPEG or PNG no larger than needed.
+
+    Args:
+        encoded: scalar string tensor.
+        scale: image pixels per crop pixel. A JPEG is decoded at a half, quarter or eighth of its size when at least
+            that many of its pixels fall on a crop pixel: the decoder's own reduction costs less than nothing.
+
+    Returns:
+        image (H, W, 3) uint8 and the ratio: image pixels of the file per pixel of the result (1, 2, 4 or 8).
+    """
+
+    def jpeg(ratio: int):
+        return lambda: (tf.io.decode_jpeg(encoded, channels=3, ratio=ratio), tf.constant(float(ratio)))
+
+    def other():
+        image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+        return tf.ensure_shape(image, [None, None, 3]), tf.constant(1.0)
+
+    level = tf.cast(scale >= 2.0, tf.int32) + tf.cast(scale >= 4.0, tf.int32) + tf.cast(scale >= 8.0, tf.int32)
+    branch = tf.where(tf.io.is_jpeg(encoded), level, 4)
+    image, ratio = tf.switch_case(branch, [jpeg(1), jpeg(2), jpeg(4), jpeg(8), other])
+    return tf.ensure_shape(image, [None, None, 3]), ratio
+
+
+def decode_and_warp(encoded, crop_matrix, size: int, *, border: str = "replicate"):
+    """`decode` and `warp` in one: a (size, size, 3) float32 crop, 0..255, of an encoded picture."""
+    image, ratio = decode(encoded, affine.scale_of(crop_matrix))
+    return warp(image, crop_matrix / ratio, size, border=border)
