@@ -1,0 +1,65 @@
+"""Which part of a file the delegate took: partitions, and the operations left to the reference kernels.
+
+The interpreter's list of operations holds the originals and, after them, one DELEGATE per partition. Walking from the
+outputs back to the inputs, through a DELEGATE where there is one, finds what really runs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from ai_edge_litert import interpreter as litert
+
+from blazepose_tf.benchmark import graph
+
+_DELEGATE = "DELEGATE"
+
+
+@dataclass(frozen=True)
+class Partitions:
+    """Result of `delegate_partitions`.
+
+    Attributes:
+        count: number of DELEGATE nodes that run.
+        left_over: kind of operation -> how many of them run outside the delegate.
+    """
+
+    count: int
+    left_over: dict[str, int]
+
+    @property
+    def fully_delegated(self) -> bool:
+        return self.count == 1 and not self.left_over
+
+
+def delegate_partitions(path: Path | str, *, num_threads: int = 1) -> Partitions:
+    """Partitions of a file under LiteRT's default delegate (XNNPACK) on this host.
+
+    Raises:
+        OSError, ValueError: the file cannot be read or is not a LiteRT file.
+        RuntimeError: the interpreter refuses it.
+    """
+    model = graph.load_model(path)
+    interpreter = litert.Interpreter(model_path=str(path), num_threads=num_threads)
+    interpreter.allocate_tensors()
+    constants = graph.constant_tensors(model)
+    return _walk(interpreter._get_ops_details(), [d["index"] for d in interpreter.get_output_details()], constants)
+
+
+def _walk(operations: list[dict], outputs: list[int], constants: set[int]) -> Partitions:
+    producer: dict[int, dict] = {}
+    for operation in operations:  # DELEGATE nodes come last and take their outputs over
+        producer.update({int(t): operation for t in operation["outputs"]})
+    pending, seen, kinds = list(outputs), set(), Counter()
+    while pending:
+        tensor = pending.pop()
+        operation = producer.get(int(tensor))
+        if operation is None or operation["index"] in seen or int(tensor) in constants:
+            continue
+        seen.add(operation["index"])
+        kinds[operation["op_name"]] += 1
+        pending += [int(t) for t in operation["inputs"] if t >= 0]
+    count = kinds.pop(_DELEGATE, 0)
+    return Partitions(count, dict(sorted(kinds.items())))

@@ -1,0 +1,174 @@
+"""Putting a benchmark document together: measured rows, pipeline and estimates of one session, on host or phone."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from blazepose_tf.benchmark import adb, compare, cost_model, duty_cycle, graph, machine, phone, phone_session, schema
+from blazepose_tf.benchmark.host import Configuration, Plan, run_host
+
+
+@dataclasses.dataclass(frozen=True)
+class Pipeline:
+    """What the whole-pipeline figure needs: a trace and which of the models is the detector and the tracker."""
+
+    trace: duty_cycle.Trace
+    detector: Path
+    tracker: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class PhoneOptions:
+    """How to use a phone.
+
+    Attributes:
+        adb: adb program, searched in PATH if empty.
+        serial: the phone, if there are several.
+        program: benchmark_model on this computer.
+        cores: hexadecimal taskset mask; None: the big cores where the phone's model is known; empty: no pinning.
+        cooldown_s: longest wait for a throttling phone.
+        lease_s: when an abandoned phone cleans up.
+    """
+
+    adb: str
+    serial: str
+    program: Path
+    cores: str | None = None
+    cooldown_s: float = 300
+    lease_s: int = 60
+
+
+def expand(threads: Sequence[int], *, xnnpack: str, gpu: bool = False, fp16: bool = False) -> list[Configuration]:
+    """The settings to run.
+
+    Args:
+        threads: thread counts.
+        xnnpack: "on", "off" or "both".
+        gpu: also on the GPU (one row, threads do not matter there).
+        fp16: also with fp16 arithmetic, for XNNPACK and the GPU.
+
+    Raises:
+        ValueError: no setting, or an unknown word.
+    """
+    if xnnpack not in ("on", "off", "both"):
+        raise ValueError(f"xnnpack must be 'on', 'off' or 'both'. Received: xnnpack={xnnpack!r}")
+    delegates = {"on": ["xnnpack"], "off": ["none"], "both": ["xnnpack", "none"]}[xnnpack]
+    found = [Configuration(count, delegate) for delegate in delegates for count in threads]
+    if fp16:
+        found += [Configuration(c.threads, c.delegate, True) for c in found if c.delegate == "xnnpack"]
+    if gpu:
+        found += [Configuration(1, "gpu", half) for half in ([False, True] if fp16 else [False])]
+    if not found:
+        raise ValueError(f"at least one thread count is needed. Received: threads={list(threads)}")
+    return found
+
+
+def measure_host(
+    models: Sequence[Path],
+    configurations: Sequence[Configuration],
+    *,
+    plan: Plan,
+    profile: bool = False,
+    pipeline: Pipeline | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> dict:
+    """Benchmarks on this host; returns a validated document.
+
+    Raises:
+        OSError, ValueError: as `host.run_host`; an interpreter's refusal becomes a ValueError.
+    """
+    try:
+        results = run_host(models, configurations, plan=plan, profile=profile, report=report)
+        entries = []
+        for configuration in configurations if pipeline else ():
+            report(f"replaying {len(pipeline.trace.frames)} frames")
+            entry = duty_cycle.replay(pipeline.trace, pipeline.detector, pipeline.tracker, configuration=configuration)
+            entries.append(_named(entry, pipeline, configuration))
+    except RuntimeError as error:
+        raise ValueError(f"LiteRT refuses a model: {error}") from error
+    return _document(machine.describe_host(), machine.describe_tool(), plan, results, entries, models)
+
+
+def measure_phone(
+    models: Sequence[Path],
+    configurations: Sequence[Configuration],
+    *,
+    options: PhoneOptions,
+    plan: Plan,
+    profile: bool = False,
+    pipeline: Pipeline | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> dict:
+    """Benchmarks on a phone; returns a validated document.
+
+    Raises:
+        AdbError: no adb, no phone, or the phone went away for good.
+        OSError, ValueError: a file is missing or no model.
+    """
+    for model in models:
+        graph.load_model(model)  # a wrong file shows before anything is copied
+    device = adb.select_device(adb.find_adb(options.adb), options.serial)
+    device.report = report
+    with phone.Phone(device, options.program, models, lease_s=options.lease_s, report=report) as visit:
+        cores = visit.default_cores if options.cores is None else options.cores
+        described = visit.describe(cores)
+        report(f"{described['model']}, {described['os']}, {described['abi']}, cores {described['affinity'] or 'all'}")
+        results = phone_session.run_phone(
+            visit,
+            models,
+            configurations,
+            plan=plan,
+            cores=cores,
+            profile=profile,
+            cooldown_s=options.cooldown_s,
+            report=report,
+        )
+    entries = []
+    for configuration in configurations if pipeline else ():
+        times = [_median(results, model, configuration) for model in (pipeline.detector, pipeline.tracker)]
+        if None not in times:
+            entry = duty_cycle.compose(pipeline.trace, detector_ms=times[0], tracker_ms=times[1])
+            entries.append(_named(entry, pipeline, configuration))
+    tool = machine.describe_tool(benchmark_model_sha256=graph.sha256(options.program))
+    return _document(described, tool, plan, results, entries, models)
+
+
+def errors(document: dict) -> list[str]:
+    """Messages of the rows that failed."""
+    return [f"{compare.label(row)}: {row['error']}" for row in document["results"] if row["error"]]
+
+
+def _median(results: list[dict], model: Path, configuration: Configuration) -> float | None:
+    for row in results:
+        if row["model"]["file"] == model.name and row["configuration"] == configuration.to_dict():
+            return row["latency_ms"]["median"] if row["latency_ms"] else None
+    raise ValueError(f"{model.name} of the pipeline must be one of the measured models")
+
+
+def _named(entry: dict, pipeline: Pipeline, configuration: Configuration) -> dict:
+    names = {"detector": pipeline.detector.stem, "tracker": pipeline.tracker.stem}
+    return entry | names | {"configuration": configuration.to_dict()}
+
+
+def _document(device: dict, tool: dict, plan: Plan, results: list[dict], pipeline: list[dict], models) -> dict:
+    estimates = []
+    for model in models:
+        contents = graph.read_graph(model)
+        if contents.macs:
+            estimates.append(cost_model.estimate_file(model))
+    return schema.validate(
+        {
+            "schema": schema.NAME,
+            "version": schema.VERSION,
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "tool": tool,
+            "device": device,
+            "settings": dataclasses.asdict(plan),
+            "results": results,
+            "pipeline": pipeline,
+            "estimates": estimates,
+        }
+    )

@@ -1,0 +1,52 @@
+"""Latency against accuracy as a picture, and latency alone where no accuracy is known."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from blazepose_tf.benchmark.compare import label
+
+
+def save_plot(document: dict, accuracy: Mapping[str, tuple[str, float]], path: Path | str) -> None:
+    """Draws measured rows: median with its p5..p95 across, accuracy upwards (or one bar per row without accuracy).
+
+    Args:
+        document: a validated document; estimates are not drawn.
+        accuracy: model name -> (figure, value), from `accuracy.load_accuracy`.
+        path: file to write; the ending chooses the format (.png, .svg, .pdf).
+
+    Raises:
+        ImportError: matplotlib is missing; names the pip line.
+        ValueError: nothing was measured.
+        OSError: the file cannot be written.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("--plot needs matplotlib: pip install 'blazepose_tf[report]'") from error
+    measured = [row for row in document["results"] if row["latency_ms"]]
+    if not measured:
+        raise ValueError("there is no measured row to draw. Received: an empty document")
+    rows = [row for row in measured if row["model"]["name"] in accuracy] or measured
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot()
+    heights = [accuracy[r["model"]["name"]][1] for r in rows] if accuracy else [-float(i) for i in range(len(rows))]
+    for row, height in zip(rows, heights, strict=True):
+        latency = row["latency_ms"]
+        median = latency["median"]
+        low, high = latency["p5"] or median, latency["p95"] or median
+        axes.errorbar(median, height, xerr=[[max(median - low, 0)], [max(high - median, 0)]], fmt="o", capsize=3)
+        axes.annotate(label(row), (median, height), textcoords="offset points", xytext=(5, 5), fontsize=8)
+    axes.set_xlim(left=0)
+    axes.set_xlabel(f"latency in ms, median and p5..p95 ({document['device']['model']})")
+    if accuracy:
+        axes.set_ylabel(", ".join(sorted({accuracy[r["model"]["name"]][0] for r in rows})))
+    else:
+        axes.set_yticks([])
+    axes.grid(alpha=0.3)
+    path = Path(path)
+    temporary = path.with_name(path.stem + ".tmp" + path.suffix)
+    figure.savefig(temporary)
+    os.replace(temporary, path)
