@@ -35,7 +35,7 @@ def define_flags() -> None:
         "auto",
         "Output keypoints: blazepose_33, source, a set's name, or auto (the 33 if hips and shoulders are there).",
     )
-    flags.DEFINE_string("dataset", "", "Name of the dataset; by default the format's or the file's.")
+    flags.DEFINE_string("dataset", "", "Name of the dataset; by default the file's own, else the format.")
     flags.DEFINE_string("split", "", "Name of the split, e.g. train.")
     flags.DEFINE_string("only_split", "", "Keep only pictures of this split of the source (lsp, mpii, csv).")
     flags.DEFINE_float(
@@ -81,6 +81,7 @@ def main(argv: list[str]) -> int:
         target=values.target,
         rename=_renames(values.rename),
         dataset=values.dataset,
+        default_dataset=kind,
         split=values.split,
         weight=values.weight,
         min_diameter=values.min_diameter,

@@ -35,6 +35,7 @@ class ConversionConfig:
         target: `auto`, `source` or the name of a keypoint set, see `names.target_names`.
         rename: source name -> new name, before anything else.
         dataset: name of the dataset; the source's own where empty.
+        default_dataset: name where both are empty.
         split: name of the split; the source's own where empty.
         weight: multiplied into every person's weight.
         min_diameter: people with a smaller body circle (pixels) become ignored regions.
@@ -45,6 +46,7 @@ class ConversionConfig:
     target: str = "auto"
     rename: Mapping[str, str] = field(default_factory=dict)
     dataset: str = ""
+    default_dataset: str = ""
     split: str = ""
     weight: float = 1.0
     min_diameter: float = 0.0
@@ -142,7 +144,7 @@ def _pictures(source: Source, own, target, config: ConversionConfig, tally: Tall
             yield replace(
                 picture,
                 people=people,
-                dataset=config.dataset or picture.dataset,
+                dataset=config.dataset or picture.dataset or config.default_dataset,
                 split=config.split or picture.split,
                 problems=(),
             )
