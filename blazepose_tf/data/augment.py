@@ -76,10 +76,12 @@ def sample_view(seed, config: ViewConfig) -> View:
 
 def sample_picture_view(seed, config: DetectorDataConfig) -> View:
     """How a detector sees a picture: larger or smaller, off centre, a little rotated, at times at any angle."""
-    u = uniform(seed, VIEW, 8)
+    u = uniform(seed, VIEW, 9)
     degree = math.pi / 180.0
     # Size of the picture, and with it of the people: the region shown is its inverse.
-    log_scale = -between(u[2], math.log(config.scale_min), math.log(config.scale_max))
+    plain = between(u[2], math.log(0.85), math.log(1.15))
+    other = between(u[2], math.log(config.scale_min), math.log(config.scale_max))
+    log_scale = -tf.where(u[8] < config.plain_probability, plain, other)
     rotation = normal(u[3], config.rotation_std, 3.0 * config.rotation_std) * degree
     rotation = tf.where(u[4] < config.any_rotation_probability, between(u[5], -math.pi, math.pi), rotation)
     mirror = tf.cast(u[6] < config.mirror_probability, tf.float32)
@@ -139,7 +141,8 @@ def sample_negative(seed, width, height, people, main, keypoints):
 
 
 class Occlusion(NamedTuple):
-    """Rectangles of a crop: count () int32, boxes (R, 5) centre x, y, half width, half height in crop sizes and angle, look (R, 10)."""
+    """Rectangles of a crop: count () int32; boxes (R, 5) centre x, y, half width, half height in crop sizes and angle in
+    radians; look (R, 10) numbers in [0, 1)."""
 
     count: tf.Tensor
     boxes: tf.Tensor

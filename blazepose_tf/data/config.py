@@ -143,33 +143,33 @@ class DetectorDataConfig:
 
     Attributes:
         photometric: changes of the pixels.
-        scale_min: smallest size of the picture in the input, relative to a plain letterbox.
-        scale_max: largest size.
+        plain_probability: of a size within 15 % of a plain letterbox's.
+        scale_min: else the smallest size of the picture in the input, relative to a plain letterbox.
+        scale_max: else the largest.
         shift: of the picture's centre, as a fraction of the region shown.
         rotation_std: degrees.
         any_rotation_probability: of a rotation by any angle instead.
         mirror_probability: of a left/right exchange.
-        unlabelled_weight: weight of negatives in datasets listed in `single_person`: other people there carry no label.
-        single_person: names of datasets in which only one person per picture is labelled.
+        unlabelled_weight: weight of negatives in sources that do not label everyone (`order.Source.complete`).
+        min_face: smallest face, as a fraction of the input, that is taught; smaller ones are ignored.
         dataset_weights: weight by dataset name; 1 where absent.
-        max_persons: most persons kept in one picture.
         parallel_calls: examples prepared at a time; 0 lets tf.data decide.
     """
 
     photometric: PhotometricConfig = field(default_factory=PhotometricConfig)
-    scale_min: float = 0.5
+    plain_probability: float = 0.3
+    scale_min: float = 0.4
     scale_max: float = 1.8
-    shift: float = 0.25
+    shift: float = 0.2
     rotation_std: float = 10.0
     any_rotation_probability: float = 0.05
     mirror_probability: float = 0.5
     unlabelled_weight: float = 0.5
-    single_person: tuple[str, ...] = ()
+    min_face: float = 0.02
     dataset_weights: Mapping[str, float] = field(default_factory=dict)
-    max_persons: int = 16
     parallel_calls: int = 0
 
     def __post_init__(self):
-        _probabilities(self, "any_rotation_probability", "mirror_probability")
+        _probabilities(self, "plain_probability", "any_rotation_probability", "mirror_probability")
         if not 0 < self.scale_min <= self.scale_max:
             raise ValueError(f"need 0 < scale_min <= scale_max. Received: {self.scale_min}, {self.scale_max}")

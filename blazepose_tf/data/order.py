@@ -20,11 +20,14 @@ class Source:
         records: opened records.
         weight: multiplies the weights of all its labels.
         sampling: how often each record is seen per epoch; 0.5 shows a new random half every epoch, 2 all of them twice.
+        complete: everyone in its pictures is labelled or in an ignore box. False lowers the weight of a detector's
+            negatives there (crops around one person, say).
     """
 
     records: records_lib.Records
     weight: float = 1.0
     sampling: float = 1.0
+    complete: bool = True
 
     def __post_init__(self):
         if self.weight < 0 or self.sampling < 0:

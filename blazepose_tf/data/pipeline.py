@@ -202,7 +202,7 @@ def tracker_samples(
 
 
 def run(rows, prepare, blank, sources, *, skip: int, report: DamageReport | None, parallel_calls: int):
-    """Maps `prepare` over the (source, record, position) rows of an epoch from `skip` on, filling holes with `blank`."""
+    """Maps `prepare` over rows (source, record, position) of an epoch from `skip` on; holes become `blank`."""
     rows = np.concatenate([rows, np.arange(len(rows))[:, None]], axis=1).astype(np.int64)
     if not 0 <= skip <= len(rows):
         raise ValueError(f"skip_examples must be in [0, {len(rows)}]. Received: skip_examples={skip}")

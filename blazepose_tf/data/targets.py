@@ -1,6 +1,6 @@
 """Prepared samples to the (inputs, targets, weights) of a model. All targets are output of the codecs.
 
-Invariant: a weight is the label's mask times the sample's weight; what is not known has weight 0, never a made-up value.
+Invariant: a weight is the label's mask times the sample's weight; what is not known weighs 0.
 """
 
 from __future__ import annotations
