@@ -1,0 +1,72 @@
+"""Train a tracker or a detector.
+
+blazepose train --experiment=tracker_lite --workdir=DIR --data=train.json --val_data=val.json
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from pathlib import Path
+
+from absl import flags
+
+from blazepose_tf.cli import UserError
+
+FLAGS = flags.FLAGS
+
+
+def define_flags() -> None:
+    flags.DEFINE_string("experiment", "smoke", "tracker_lite, tracker_full, detector or smoke")
+    flags.DEFINE_string("workdir", None, "folder of the run: configuration, logs, checkpoints, model.keras")
+    flags.DEFINE_string("data", "synthetic", "comma-separated COCO keypoint files, record manifests, or 'synthetic'")
+    flags.DEFINE_string("val_data", None, "the same for validation; 'synthetic' when --data is")
+    flags.DEFINE_string("cache", None, "folder for converted and rendered data (default: WORKDIR/data)")
+    flags.DEFINE_multi_string("set", [], "override of a setting, e.g. --set=stages.joint.epochs=3 (may be repeated)")
+    flags.DEFINE_bool("resume", False, "go on with the run in --workdir; starts one if there is none")
+    flags.DEFINE_string("init_from", None, "weights to start from: .keras or .npz file; what fits is taken")
+    flags.DEFINE_integer("threads", 0, "CPU threads of TensorFlow; 0 = all cores")
+    flags.DEFINE_bool("print_config", False, "print the resolved configuration and exit")
+    flags.mark_flag_as_required("workdir")
+
+
+def main(argv: list[str]) -> int:
+    if argv:
+        raise UserError(f"unexpected arguments: {' '.join(argv)}")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("absl").setLevel(logging.WARNING)
+    from blazepose_tf.training import config, experiments
+
+    experiment = config.override(experiments.experiment(FLAGS.experiment), FLAGS.set)
+    if FLAGS.print_config:
+        print(config.to_json(experiment), end="")
+        return 0
+    import tensorflow as tf
+
+    if FLAGS.threads:
+        tf.config.threading.set_intra_op_parallelism_threads(FLAGS.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(FLAGS.threads)
+    from blazepose_tf.training.inputs import SYNTHETIC, open_data
+    from blazepose_tf.training.loop import FINISHED, train
+
+    cache = Path(FLAGS.cache or os.path.join(FLAGS.workdir, "data"))
+    source = open_data(FLAGS.data, experiment=experiment, folder=cache)
+    val_data = FLAGS.val_data or (SYNTHETIC if FLAGS.data == SYNTHETIC else None)
+    validation = None
+    if val_data:
+        validation = open_data(val_data, experiment=experiment, folder=cache, validation=True)
+    result = train(
+        experiment,
+        workdir=FLAGS.workdir,
+        source=source,
+        validation=validation,
+        resume=FLAGS.resume,
+        init_from=FLAGS.init_from,
+    )
+    if result.status == FINISHED:
+        scores = "".join(f", {name} {value:.4f}" for name, value in result.scores.items())
+        print(f"finished after {result.state.total_step} steps{scores}: {Path(FLAGS.workdir) / 'model.keras'}")
+        return 0
+    print(f"stopped after {result.state.total_step} steps; the same command with --resume goes on")
+    return 130 if result.signal_number == signal.SIGINT else 0

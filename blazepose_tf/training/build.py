@@ -1,0 +1,131 @@
+"""From an experiment to models that are ready to train: what a stage builds, which weights learn, by which losses."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from blazepose_tf.losses.detection import ClassificationLoss, RegressionLoss
+from blazepose_tf.losses.heatmaps import HeatmapLoss, OffsetLoss
+from blazepose_tf.losses.landmarks import RLE, AlignmentLoss, LandmarkLoss, PresenceLoss
+from blazepose_tf.models import build_detector, build_tracker
+from blazepose_tf.specs import ALIGNMENT, HEATMAPS, LANDMARKS, LOGITS, OFFSETS, POSE_PRESENCE, REGRESSORS
+from blazepose_tf.training.config import Experiment, Losses, Stage
+from blazepose_tf.training.optimizers import REGRESSION_LAYERS, build_optimizer
+from blazepose_tf.training.residual_scale import with_residual_scale
+
+
+def build_model(experiment: Experiment, stage: Stage, *, mean_pose: np.ndarray | None = None) -> keras.Model:
+    """The network of a stage with fresh weights, a function of the experiment's seed.
+
+    Args:
+        experiment: what to build.
+        stage: a heatmap stage leaves the regression out, at any multiple of 128 px.
+        mean_pose: (K, 2) in crop units, where the coordinates start.
+    """
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(experiment.precision)
+    try:
+        keras.utils.set_random_seed(experiment.seed)
+        spec = experiment.spec(stage.input_size)
+        if experiment.model == "detector":
+            return build_detector(spec, variant=experiment.variant)
+        return build_tracker(
+            spec,
+            variant=experiment.variant,
+            training_heads=experiment.heatmaps,
+            regression=stage.trains != "heatmaps",
+            stop_gradient=experiment.stop_gradient,
+            mean_pose=mean_pose,
+        )
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def build_losses(config: Losses, *, stage: Stage, outputs) -> tuple[dict, dict]:
+    """Losses and their weights by output name; outputs without a loss in this stage are left out.
+
+    Args:
+        config: kinds and weights.
+        stage: its `trains` decides between training heads and regression heads.
+        outputs: names of the model's outputs.
+    """
+    size = stage.input_size
+    heatmap = {
+        HEATMAPS: (HeatmapLoss(kind=config.heatmap, positive_weight=config.heatmap_positive_weight), config.heatmaps),
+        OFFSETS: (OffsetLoss(), config.offsets),
+    }
+    regression = {
+        LANDMARKS: (
+            LandmarkLoss(
+                input_size=size,
+                coordinates=config.coordinates,
+                knee=config.knee,
+                coordinate_weight=config.coordinate_weight,
+                visibility_weight=config.visibility_weight,
+            ),
+            1.0,
+        ),
+        ALIGNMENT: (AlignmentLoss(input_size=size, knee=config.knee, weight=1.0), config.alignment),
+        POSE_PRESENCE: (PresenceLoss(weight=1.0), config.pose_presence),
+    }
+    detector = {
+        LOGITS: (ClassificationLoss(kind=config.classification), config.logits),
+        REGRESSORS: (RegressionLoss(box_weight=config.boxes, point_weight=config.points), 1.0),
+    }
+    wanted = {"heatmaps": heatmap, "regression": regression, "joint": {**heatmap, **regression, **detector}}[
+        stage.trains
+    ]
+    chosen = {name: pair for name, pair in wanted.items() if name in outputs and pair[1] > 0}
+    if not chosen:
+        raise ValueError(f"stage {stage.name!r} has no loss with a weight above 0. Received: outputs={sorted(outputs)}")
+    return {name: pair[0] for name, pair in chosen.items()}, {name: pair[1] for name, pair in chosen.items()}
+
+
+def freeze(model: keras.Model, stage: Stage, losses) -> None:
+    """Leaves only the weights trainable that the stage teaches; frozen normalisations keep their statistics.
+
+    Args:
+        model: changed in place.
+        stage: `regression` freezes everything but the regression network.
+        losses: names of the outputs with a loss; a training head without one (an ablation) is frozen.
+    """
+    for layer in model.layers:
+        if stage.trains == "regression":
+            layer.trainable = layer.name.startswith(REGRESSION_LAYERS)
+        for head in (HEATMAPS, OFFSETS):
+            if layer.name.startswith(f"{head}_") and head not in losses:
+                layer.trainable = False
+
+
+def compile_for(
+    model: keras.Model, experiment: Experiment, stage: Stage, *, steps: int
+) -> tuple[keras.Model, list[str]]:
+    """Makes a model trainable for one stage.
+
+    Args:
+        model: the network of the stage (`build_model`).
+        experiment: losses and optimizer settings.
+        stage: what trains.
+        steps: length of the stage.
+
+    Returns:
+        The compiled training model (it shares all layers with `model`), and the names of its outputs with a loss.
+    """
+    losses, weights = build_losses(experiment.losses, stage=stage, outputs=model.output)
+    freeze(model, stage, losses)
+    training = model
+    if experiment.losses.coordinates == RLE and LANDMARKS in losses:
+        training = with_residual_scale(model)
+    optimizer = build_optimizer(experiment.optimizer, stage, steps=steps, model=training)
+    training.compile(optimizer=optimizer, loss=losses, loss_weights=weights, jit_compile=_jit())
+    return training, sorted(losses)
+
+
+def _jit() -> bool | str:
+    """XLA where it pays: never for TensorFlow on a CPU, where it is 20 times slower than without."""
+    if keras.config.backend() != "tensorflow":
+        return "auto"
+    import tensorflow as tf
+
+    return "auto" if tf.config.list_physical_devices("GPU") else False

@@ -1,0 +1,137 @@
+"""Checkpoints: one .npz file with everything that a run needs to go on, written whole or not at all.
+
+Arrays are keyed `weights/PATH`, `average/PATH` and `optimizer/INDEX`, the rest of the state is JSON under `state`. Plain numpy, so
+that a run can go on under another Keras backend.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from keras import ops
+
+from blazepose_tf.models.saving import write_atomically
+from blazepose_tf.training.optimizers import WeightAverage
+from blazepose_tf.training.stopping import NonFiniteLoss
+
+LAST, BEST = "last.npz", "best.npz"
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a run stands: everything but arrays.
+
+    Attributes:
+        stage: index of the stage under way (or done).
+        step: steps done in that stage.
+        total_step: steps done in all stages.
+        epoch: pass over the data, counted through all stages.
+        batch: batches used of that epoch.
+        best: best validation score so far, -1 before the first one.
+        best_stage: stage of the best score; scores of different stages are not comparable.
+        finished: the run has come to its end.
+    """
+
+    stage: int = 0
+    step: int = 0
+    total_step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    best: float = -1.0
+    best_stage: int = -1
+    finished: bool = False
+
+
+def save(path: str | os.PathLike, *, state: State, average: WeightAverage, optimizer) -> None:
+    """Writes a checkpoint.
+
+    Raises:
+        NonFiniteLoss: a weight is not finite; an earlier checkpoint stays.
+        OSError: it could not be written (disk full, no permission); an earlier checkpoint stays.
+    """
+    arrays = {f"weights/{v.path}": np.asarray(ops.convert_to_numpy(v)) for v in average.variables}
+    arrays |= {f"average/{v.path}": a for v, a in zip(average.variables, average.values, strict=True)}
+    arrays |= {f"optimizer/{i}": np.asarray(ops.convert_to_numpy(v)) for i, v in enumerate(optimizer.variables)}
+    arrays["state"] = np.frombuffer(json.dumps(asdict(state)).encode(), np.uint8)
+    wrong = [key for key, value in arrays.items() if not np.isfinite(value).all()]
+    if wrong:
+        raise NonFiniteLoss(f"{len(wrong)} weights are not finite, e.g. {wrong[0]!r}; {path} was not written")
+
+    def write(temporary: Path) -> None:
+        with open(temporary, "wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())  # a rename must not outrun the data when the machine goes down
+
+    try:
+        write_atomically(path, write)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(
+            error.errno, f"could not write the checkpoint ({reason}); an earlier one is intact", str(path)
+        ) from error
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a whole checkpoint: {error}") from error
+
+
+def read_state(path: str | os.PathLike) -> State:
+    """The state of a checkpoint, without its arrays.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: the file is damaged or of another kind.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            content = json.loads(file["state"].tobytes())
+    except FileNotFoundError:
+        raise
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a whole checkpoint: {error}") from error
+    known = {f.name for f in fields(State)}
+    return State(**{k: v for k, v in content.items() if k in known})
+
+
+def read_weights(path: str | os.PathLike, *, averaged: bool = True) -> dict[str, np.ndarray]:
+    """Weights by variable path: the averaged ones, or those of the last step."""
+    prefix = "average/" if averaged else "weights/"
+    return {k.removeprefix(prefix): v for k, v in _load(Path(path)).items() if k.startswith(prefix)}
+
+
+def restore(path: str | os.PathLike, *, average: WeightAverage, optimizer) -> State:
+    """Puts a checkpoint into the averaged model, its average and its (built) optimizer, and returns the state.
+
+    Raises:
+        ValueError: the checkpoint belongs to another model or schedule.
+    """
+    arrays = _load(Path(path))
+    own = {f"weights/{v.path}" for v in average.variables}
+    stored = {key for key in arrays if key.startswith("weights/")}
+    if own != stored:
+        raise ValueError(
+            f"{path} belongs to another model: {len(stored - own)} unknown and {len(own - stored)} missing weights, "
+            f"e.g. {sorted(own ^ stored)[0]!r}"
+        )
+    count = sum(key.startswith("optimizer/") for key in arrays)
+    if count != len(optimizer.variables):
+        raise ValueError(f"{path} holds {count} optimizer variables. Expected: {len(optimizer.variables)}")
+    for i, variable in enumerate(average.variables):
+        value = arrays[f"weights/{variable.path}"]
+        if value.shape != tuple(variable.shape):
+            raise ValueError(f"{path}: {variable.path} has shape {value.shape}. Expected: {tuple(variable.shape)}")
+        variable.assign(value)
+        average.values[i] = np.array(arrays[f"average/{variable.path}"], np.float32)
+    for i, variable in enumerate(optimizer.variables):
+        variable.assign(arrays[f"optimizer/{i}"])
+    return read_state(path)

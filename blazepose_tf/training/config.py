@@ -1,0 +1,389 @@
+"""Configuration of a training run: frozen dataclasses, typed `a.b=v` overrides, JSON.
+
+An experiment says everything that decides a run's result; what only decides where it runs (folders, data, resume) are
+flags of the command line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from blazepose_tf import topology
+from blazepose_tf.data.config import DetectorDataConfig, TrackerDataConfig
+from blazepose_tf.losses import detection, heatmaps, landmarks
+from blazepose_tf.specs import DetectorSpec, TrackerSpec
+
+TRAINS = ("heatmaps", "regression", "joint")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of the schedule, with an optimizer and a learning rate curve of its own.
+
+    Attributes:
+        name: unique in the experiment.
+        trains: `heatmaps` (backbone, decoder and training heads only), `regression` (the regression encoder
+            and its heads; the rest is frozen) or `joint`. A detector has `joint` only.
+        steps: length in batches; 0 to use `epochs`.
+        epochs: length in passes over the data, may be a fraction.
+        input_size: side of the crop in pixels.
+        batch_size: examples per step, of all processes together.
+        learning_rate: peak of the curve.
+        warmup_steps: linear rise from 0 (at most half of the stage).
+        final_rate: end of the cosine as a share of the peak.
+    """
+
+    name: str
+    trains: str = "joint"
+    steps: int = 0
+    epochs: float = 0.0
+    input_size: int = 256
+    batch_size: int = 32
+    learning_rate: float = 5e-3
+    warmup_steps: int = 100
+    final_rate: float = 0.02
+
+    def __post_init__(self):
+        if self.trains not in TRAINS:
+            raise ValueError(f"stage {self.name!r}: trains must be one of {TRAINS}. Received: trains={self.trains!r}")
+        if (self.steps > 0) == (self.epochs > 0) or self.steps < 0 or self.epochs < 0:
+            raise ValueError(
+                f"stage {self.name!r}: give either steps or epochs, positive. "
+                f"Received: steps={self.steps}, epochs={self.epochs}"
+            )
+        if self.batch_size < 1 or self.learning_rate <= 0 or self.warmup_steps < 0 or not 0 <= self.final_rate <= 1:
+            raise ValueError(
+                f"stage {self.name!r}: batch_size >= 1, learning_rate > 0, warmup_steps >= 0 and final_rate in [0, 1] "
+                f"are needed. Received: {self}"
+            )
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Kinds and weights of the losses; a weight of 0 switches a loss off.
+
+    Attributes:
+        heatmap: `bce` or `mse`.
+        heatmap_positive_weight: cells count 1 + this x target.
+        heatmaps: weight of the heatmap loss.
+        offsets: weight of the offset loss. The ablation "without offsets" sets it to 0.
+        coordinates: `l1`, `huber`, `wing` or `rle`.
+        knee: of the Huber penalty, in input sizes.
+        coordinate_weight: weight of x and y.
+        visibility_weight: weight of the visibility's cross-entropy.
+        alignment: weight of the alignment points.
+        pose_presence: weight of the presence's cross-entropy.
+        classification: `focal` or `hard_negative` (detector).
+        logits: weight of the classification (detector).
+        boxes: weight of the face box (detector).
+        points: weight of the alignment points (detector).
+    """
+
+    heatmap: str = "bce"
+    heatmap_positive_weight: float = 9.0
+    heatmaps: float = 10.0
+    offsets: float = 0.2
+    coordinates: str = "huber"
+    knee: float = 0.01
+    coordinate_weight: float = 20.0
+    visibility_weight: float = 0.1
+    alignment: float = 10.0
+    pose_presence: float = 0.1
+    classification: str = "focal"
+    logits: float = 1.0
+    boxes: float = 1.0
+    points: float = 2.0
+
+    def __post_init__(self):
+        for name, allowed in (
+            ("heatmap", heatmaps.KINDS),
+            ("coordinates", landmarks.COORDINATE_KINDS),
+            ("classification", detection.KINDS),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"losses.{name} must be one of {allowed}. Received: {getattr(self, name)!r}")
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """AdamW with gradients clipped separately in the heatmap network and the regression network.
+
+    Attributes:
+        weight_decay: decoupled, on kernels only.
+        beta_1: decay of the mean of gradients.
+        beta_2: decay of the mean of squares.
+        clip_heatmaps: largest gradient norm of backbone, decoder and training heads (of the whole detector); 0 = off.
+        clip_regression: largest gradient norm of the regression encoder and its heads; 0 = off.
+        ema_decay: of the averaged weights; it starts at min(ema_decay, (1 + t) / (10 + t)). 0 = no average.
+        ema_every: steps between updates of the average (the decay is raised to that power).
+    """
+
+    weight_decay: float = 0.02
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    clip_heatmaps: float = 1.0
+    clip_regression: float = 1.0
+    ema_decay: float = 0.998
+    ema_every: int = 4
+
+    def __post_init__(self):
+        if not 0 <= self.ema_decay < 1 or self.ema_every < 1:
+            raise ValueError(f"ema_decay in [0, 1) and ema_every >= 1 are needed. Received: {self}")
+
+
+@dataclass(frozen=True)
+class Data:
+    """The input pipeline.
+
+    Attributes:
+        tracker: options of the tracker's pipeline; the paper's ablation "without occlusion" is
+            `data.tracker.occlusion.probability=0`.
+        detector: options of the detector's pipeline.
+        synthetic_examples: pictures that `--data=synthetic` renders.
+        synthetic_seed: series of the rendered pictures.
+        mean_pose_examples: examples looked at for the mean pose; 0 keeps the built-in one.
+    """
+
+    tracker: TrackerDataConfig = field(default_factory=TrackerDataConfig)
+    detector: DetectorDataConfig = field(default_factory=DetectorDataConfig)
+    synthetic_examples: int = 1024
+    synthetic_seed: int = 0
+    mean_pose_examples: int = 2000
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A named run.
+
+    Attributes:
+        name: of the experiment.
+        model: `tracker` or `detector`.
+        variant: of the model, e.g. `lite`, `full`, `tiny`, `blazeface`.
+        keypoints: name of a keypoint set of `topology`, or names joined by commas.
+        heatmaps: train with the heatmap branch (ablation of the paper; without it stages must be `joint`).
+        stop_gradient: gradients of the regression stop before the heatmap features (ablation of the paper).
+        stages: the schedule.
+        losses: kinds and weights.
+        optimizer: its settings.
+        data: input pipeline.
+        seed: of weights and data order.
+        precision: `float32`, or `mixed_bfloat16` / `mixed_float16` for GPUs and TPUs.
+        log_every: steps between lines of the log.
+        validate_every: steps between validations.
+        validate_examples: at most this many validation examples; 0 = all.
+        checkpoint_every: steps between checkpoints.
+        pictures: validation crops drawn with their predictions.
+    """
+
+    name: str
+    model: str = "tracker"
+    variant: str = "lite"
+    keypoints: str = "blazepose_33"
+    heatmaps: bool = True
+    stop_gradient: bool = True
+    stages: tuple[Stage, ...] = ()
+    losses: Losses = Losses()
+    optimizer: Optimizer = Optimizer()
+    data: Data = field(default_factory=Data)
+    seed: int = 0
+    precision: str = "float32"
+    log_every: int = 20
+    validate_every: int = 500
+    validate_examples: int = 0
+    checkpoint_every: int = 250
+    pictures: int = 8
+
+    def __post_init__(self):
+        if self.model not in ("tracker", "detector"):
+            raise ValueError(f"model must be 'tracker' or 'detector'. Received: model={self.model!r}")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {PRECISIONS}. Received: precision={self.precision!r}")
+        if not self.stages:
+            raise ValueError(f"experiment {self.name!r} has no stages")
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) != len(names):
+            raise ValueError(f"stage names must be unique. Received: {names}")
+        partial = [stage.name for stage in self.stages if stage.trains != "joint"]
+        if partial and (self.model == "detector" or not self.heatmaps):
+            raise ValueError(
+                f"stages {partial} train a part of the network, which needs a tracker with heatmaps=True. "
+                f"Received: model={self.model!r}, heatmaps={self.heatmaps}"
+            )
+        for name in ("log_every", "validate_every", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1. Received: {getattr(self, name)}")
+        self.keypoint_names  # noqa: B018  raises for unknown sets
+
+    @property
+    def keypoint_names(self) -> tuple[str, ...]:
+        if "," in self.keypoints:
+            return tuple(name.strip() for name in self.keypoints.split(","))
+        if self.keypoints not in topology.KEYPOINT_SETS:
+            raise ValueError(
+                f"keypoints must be one of {sorted(topology.KEYPOINT_SETS)} or names joined by commas. "
+                f"Received: keypoints={self.keypoints!r}"
+            )
+        return topology.KEYPOINT_SETS[self.keypoints]
+
+    def spec(self, input_size: int) -> TrackerSpec | DetectorSpec:
+        """Contract of the model at an input size."""
+        if self.model == "detector":
+            return DetectorSpec(input_size=input_size)
+        return TrackerSpec(input_size=input_size, keypoint_names=self.keypoint_names)
+
+
+def to_json(config) -> str:
+    """The configuration as indented JSON."""
+    return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+
+
+def from_json(text: str) -> Experiment:
+    """Inverse of `to_json`; ValueError for JSON that is no experiment."""
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not a configuration: {error}") from error
+    return _build(Experiment, content, "")
+
+
+def _build(cls, content, path: str):
+    if not isinstance(content, dict):
+        raise ValueError(f"expected an object at {path or 'the top'}. Received: {content!r}")
+    hints = typing.get_type_hints(cls)
+    unknown = sorted(set(content) - set(hints))
+    if unknown:
+        raise ValueError(f"unknown setting {path}{unknown[0]!r}{_nearest(unknown[0], hints)}")
+    values = {}
+    for name, value in content.items():
+        hint = hints[name]
+        if dataclasses.is_dataclass(hint):
+            value = _build(hint, value, f"{path}{name}.")
+        elif typing.get_origin(hint) is tuple and dataclasses.is_dataclass(typing.get_args(hint)[0]):
+            item = typing.get_args(hint)[0]
+            value = tuple(_build(item, v, f"{path}{name}.{i}.") for i, v in enumerate(value))
+        elif isinstance(value, list):
+            value = tuple(value)
+        values[name] = value
+    return cls(**values)
+
+
+def override(config, assignments: typing.Sequence[str]):
+    """Applies typed `path=value` assignments.
+
+    A path goes through dataclasses by field name and through `stages` by index or stage name
+    (`stages.joint.epochs=3`). Values are parsed by the type of the field. Keys of a dictionary field may be new.
+
+    Args:
+        config: any frozen dataclass.
+        assignments: strings `a.b=v`.
+
+    Returns:
+        A new configuration.
+
+    Raises:
+        ValueError: no `=`, an unknown path (with the nearest name), a value of the wrong type.
+    """
+    # Stages are checked when they are made; steps and epochs exclude each other, so assignments to the same
+    # stage have to arrive together.
+    grouped: dict = {}
+    for text in assignments:
+        path, equals, value = text.partition("=")
+        if not equals or not path:
+            raise ValueError(f"expected path=value. Received: --set={text}")
+        node = grouped
+        *parents, leaf = path.split(".")
+        for part in parents:
+            node = node.setdefault(part, {})
+            if not isinstance(node, dict):
+                raise ValueError(f"{path!r} is set both as a value and as a group")
+        node[leaf] = value
+    return _apply(config, grouped, "")
+
+
+def _apply(config, changes: dict, path: str):
+    hints = typing.get_type_hints(type(config))
+    values = {}
+    for name, change in changes.items():
+        if name not in hints:
+            raise ValueError(f"unknown setting {path + name!r}{_nearest(name, hints)}")
+        current, where = getattr(config, name), path + name
+        if dataclasses.is_dataclass(current):
+            if not isinstance(change, dict):
+                raise ValueError(f"{where!r} is a group: set one of {[f.name for f in dataclasses.fields(current)]}")
+            values[name] = _apply(current, change, where + ".")
+        elif isinstance(current, tuple) and current and dataclasses.is_dataclass(current[0]):
+            values[name] = _apply_items(current, change, where)
+        elif isinstance(current, dict):
+            if not isinstance(change, dict):
+                change = _parse(change, dict, where)
+            values[name] = {**current, **{k: _guess(v) for k, v in change.items()}}
+        elif isinstance(change, dict):
+            raise ValueError(f"{where!r} is a value, not a group. Received: {where}.{next(iter(change))}")
+        else:
+            values[name] = _parse(change, hints[name], where)
+    return dataclasses.replace(config, **values)
+
+
+def _apply_items(items: tuple, changes, where: str) -> tuple:
+    names = [item.name for item in items]
+    if not isinstance(changes, dict):
+        raise ValueError(f"{where!r} has items: set {where}.NAME.field with NAME in {names} or an index")
+    items = list(items)
+    for key, change in changes.items():
+        if key in names:
+            index = names.index(key)
+        elif key.isdigit() and int(key) < len(items):
+            index = int(key)
+        else:
+            raise ValueError(f"unknown setting {f'{where}.{key}'!r}{_nearest(key, names)}")
+        if not isinstance(change, dict):
+            raise ValueError(f"{f'{where}.{key}'!r} is a group: set one of its fields")
+        # Setting a length in one unit takes back the other.
+        for one, other in (("steps", "epochs"), ("epochs", "steps")):
+            if one in change and other not in change and hasattr(items[index], other):
+                change = {**change, other: "0"}
+        items[index] = _apply(items[index], change, f"{where}.{key}.")
+    return tuple(items)
+
+
+def _nearest(name: str, known) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {sorted(known)}"
+
+
+def _guess(text):
+    if not isinstance(text, str):
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _parse(text: str, hint, where: str):
+    """Text to a value of a type: bool, int, float, str, dict, tuples of those, and `X | None`."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    try:
+        if origin in (typing.Union, types.UnionType):
+            return None if text.lower() in ("none", "null") else _parse(text, args[0], where)
+        if origin is tuple:
+            parts = json.loads(text) if text.startswith("[") else [p for p in text.split(",") if p]
+            return tuple(_parse(str(p), args[0], where) for p in parts)
+        if hint is bool:
+            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
+        if hint is dict or origin in (dict, Mapping):
+            value = json.loads(text)
+            if not isinstance(value, dict):
+                raise ValueError
+            return value
+        return hint(text)
+    except (KeyError, ValueError) as error:
+        kind = getattr(hint, "__name__", str(hint))
+        raise ValueError(f"{where!r} needs a value of type {kind}. Received: {text!r}") from error

@@ -1,0 +1,61 @@
+"""The named experiments. Each header says what a run costs and what came out; settings not listed are defaults."""
+
+from __future__ import annotations
+
+import difflib
+
+from blazepose_tf.training.config import Data, Experiment, Stage
+
+# The paper's Lite on real crops. Heatmaps first at 128 px (five times cheaper per image), then everything at 256 px.
+# Cost and result: docs/training.md.
+TRACKER_LITE = Experiment(
+    name="tracker_lite",
+    variant="lite",
+    stages=(
+        Stage("heatmaps", trains="heatmaps", epochs=9, input_size=128, learning_rate=6e-3, warmup_steps=100),
+        Stage("joint", epochs=12, input_size=256, learning_rate=5e-3, warmup_steps=200),
+    ),
+)
+
+# The paper's Full: the same schedule, about twice the cost per image, a smaller peak rate for the wider network.
+TRACKER_FULL = Experiment(
+    name="tracker_full",
+    variant="full",
+    stages=(
+        Stage("heatmaps", trains="heatmaps", epochs=9, input_size=128, learning_rate=4e-3, warmup_steps=200),
+        Stage("joint", epochs=12, input_size=256, learning_rate=4e-3, warmup_steps=300),
+    ),
+)
+
+# Face proxy with alignment points on whole pictures.
+DETECTOR = Experiment(
+    name="detector",
+    model="detector",
+    variant="blazeface",
+    stages=(Stage("joint", epochs=40, input_size=192, learning_rate=4e-3, warmup_steps=200),),
+    validate_every=400,
+)
+
+# Rendered people, a network for tests: the whole way from nothing to a model in a few minutes on two cores.
+SMOKE = Experiment(
+    name="smoke",
+    variant="tiny",
+    stages=(
+        Stage("heatmaps", trains="heatmaps", steps=150, input_size=128, learning_rate=8e-3, warmup_steps=30),
+        Stage("joint", steps=350, input_size=128, learning_rate=8e-3, warmup_steps=50),
+    ),
+    data=Data(synthetic_examples=512),
+    validate_every=100,
+    validate_examples=64,
+)
+
+EXPERIMENTS: dict[str, Experiment] = {e.name: e for e in (TRACKER_LITE, TRACKER_FULL, DETECTOR, SMOKE)}
+
+
+def experiment(name: str) -> Experiment:
+    """An experiment by name; ValueError names the nearest one."""
+    if name not in EXPERIMENTS:
+        near = difflib.get_close_matches(name, EXPERIMENTS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"unknown experiment {name!r}{hint} (known: {', '.join(EXPERIMENTS)})")
+    return EXPERIMENTS[name]

@@ -1,0 +1,222 @@
+"""From what `--data` names to batches for every stage: record shards, COCO files (converted once), rendered people."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from blazepose_tf import topology
+from blazepose_tf.data import align, coco_reader, pipeline, synthetic
+from blazepose_tf.data import records as records_lib
+from blazepose_tf.data.damage import DamageReport
+from blazepose_tf.data.order import as_sources, epoch_order
+from blazepose_tf.geometry import affine
+from blazepose_tf.geometry import roi as roi_lib
+from blazepose_tf.models.mean_pose import mean_pose as built_in_pose
+from blazepose_tf.specs import LOGITS
+from blazepose_tf.training.config import Experiment, Stage
+
+log = logging.getLogger(__name__)
+SYNTHETIC = "synthetic"
+# Rendered validation pictures come from another series than any training seed below it.
+VALIDATION_SEED = 1_000_000
+
+
+def open_data(text: str, *, experiment: Experiment, folder: str | os.PathLike, validation: bool = False) -> Inputs:
+    """Opens what a `--data` flag names.
+
+    Args:
+        text: comma-separated list of record manifests or folders, COCO keypoint files (.json), or `synthetic`.
+        experiment: says which model the data is for.
+        folder: where converted and rendered data goes; it is used again by the next run.
+        validation: rendered pictures come from another series, a quarter as many.
+
+    Raises:
+        OSError: a file is missing.
+        ValueError: a file is neither.
+    """
+    parts = [part for part in (p.strip() for p in text.split(",")) if part]
+    if not parts:
+        raise ValueError(f"no data named. Received: {text!r}")
+    opened = [_open(part, experiment, Path(folder), validation) for part in parts]
+    return Inputs(opened, experiment)
+
+
+def _open(text: str, experiment: Experiment, folder: Path, validation: bool) -> records_lib.Records:
+    if text == SYNTHETIC:
+        text = str(_render(experiment, folder, validation))
+    path = Path(text)
+    if path.suffix != ".json" or not _is_coco(path):
+        return records_lib.open_records(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    kind = "persons" if experiment.model == "tracker" else "pictures"
+    report = coco_reader.write_records(
+        path, folder, name=f"{path.parent.name}_{path.stem}_{kind}", every_person=experiment.model == "tracker"
+    )
+    log.info("%s: %d records in %s, %d left out", path, report.written, folder, len(report.skipped))
+    return records_lib.open_records(folder / f"{report.name}.json")
+
+
+def _is_coco(path: Path) -> bool:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not json: {error}") from error
+    return isinstance(content, dict) and "annotations" in content
+
+
+def _render(experiment: Experiment, folder: Path, validation: bool) -> Path:
+    """Renders people once per (count, seed), as a COCO file with pictures."""
+    data = experiment.data
+    count = max(32, data.synthetic_examples // 4) if validation else data.synthetic_examples
+    seed = data.synthetic_seed + (VALIDATION_SEED if validation else 0)
+    empty = 0.0 if experiment.model == "tracker" else 0.2
+    target = folder / f"synthetic_{seed}_{count}_{int(100 * empty)}"
+    done = target / "train.json"
+    if not done.exists():
+        log.info("rendering %d pictures to %s", count, target)
+        synthetic.write_dataset(target, count, seed, persons=1 if experiment.model == "tracker" else None, empty=empty)
+    return done
+
+
+class Inputs:
+    """Batches of (inputs, targets, weights) for the stages of an experiment.
+
+    Args:
+        records: opened record shards, all of which are used.
+        experiment: model, pipeline options, seed.
+        shard: (index, count) of this process among several; each takes its part of every batch.
+    """
+
+    def __init__(
+        self, records: Sequence[records_lib.Records], experiment: Experiment, *, shard: tuple[int, int] = (0, 1)
+    ):
+        self.sources = as_sources(list(records))
+        self.experiment = experiment
+        self.shard = shard
+        self.report = DamageReport()
+
+    @property
+    def num_examples(self) -> int:
+        """Examples of one epoch."""
+        return len(epoch_order(self.sources, seed=self.experiment.seed, epoch=0))
+
+    def steps_per_epoch(self, stage: Stage) -> int:
+        """Whole batches of one epoch.
+
+        Raises:
+            ValueError: less than one.
+        """
+        steps = self.num_examples // stage.batch_size
+        if not steps:
+            raise ValueError(
+                f"{self.num_examples} examples do not fill a batch of {stage.batch_size}: add data or set "
+                f"stages.{stage.name}.batch_size"
+            )
+        return steps
+
+    def batches(self, stage: Stage, *, epoch: int, skip_batches: int = 0) -> Iterator:
+        """Training batches of the rest of an epoch; a function of (seed, epoch, position)."""
+        self.steps_per_epoch(stage)
+        return self._iterate(
+            self._dataset(
+                stage,
+                training=True,
+                batch_size=stage.batch_size,
+                epoch=epoch,
+                skip_examples=skip_batches * stage.batch_size,
+            )
+        )
+
+    def validation_batches(self, stage: Stage, *, limit: int = 0) -> Iterator:
+        """All examples (or the first `limit`) in fixed order, unchanged, with a remainder batch."""
+        dataset = self._dataset(stage, training=False, batch_size=min(stage.batch_size, 32), epoch=0, skip_examples=0)
+        if limit:
+            dataset = dataset.unbatch().take(limit).batch(min(stage.batch_size, 32))
+        return self._iterate(dataset)
+
+    def _dataset(self, stage: Stage, *, training: bool, batch_size: int, epoch: int, skip_examples: int):
+        options = {
+            "spec": self.experiment.spec(stage.input_size),
+            "batch_size": batch_size,
+            "seed": self.experiment.seed,
+            "epoch": epoch,
+            "skip_examples": skip_examples,
+            "training": training,
+            "report": self.report,
+        }
+        if self.experiment.model == "detector":
+            from blazepose_tf.data import detector_pipeline
+
+            dataset = detector_pipeline.detector_dataset(self.sources, config=self.experiment.data.detector, **options)
+            return dataset.map(_mark_ignored)
+        config = self.experiment.data.tracker
+        if training:
+            config = dataclasses.replace(
+                config,
+                heatmap_targets=self.experiment.heatmaps and stage.trains != "regression",
+                coordinate_targets=stage.trains != "heatmaps",
+            )
+        else:
+            config = dataclasses.replace(config, heatmap_targets=False, coordinate_targets=True)
+        return pipeline.tracker_dataset(self.sources, config=config, **options)
+
+    def _iterate(self, dataset) -> Iterator:
+        # TensorFlow takes its own tensors without a copy; the other backends want numpy.
+        return iter(dataset) if keras.config.backend() == "tensorflow" else dataset.as_numpy_iterator()
+
+    def mean_pose(self) -> np.ndarray | None:
+        """(K, 2) mean keypoints in crop units over examples spread evenly over the data.
+
+        A keypoint with fewer than 10 labels keeps its built-in place. None for detectors, or when it is switched off.
+        """
+        wanted = self.experiment.data.mean_pose_examples
+        if self.experiment.model == "detector" or not wanted:
+            return None
+        names = self.experiment.keypoint_names
+        scale = self.experiment.spec(self.experiment.stages[-1].input_size).roi_scale
+        total, count = np.zeros((len(names), 2)), np.zeros(len(names))
+        for source in self.sources:
+            records = source.records
+            step = max(1, sum(len(s.records) for s in self.sources) // wanted)
+            indices = align.BodyIndices.of(records.names)
+            for position in range(0, len(records), step):
+                try:
+                    example = records.example(position)
+                except ValueError:
+                    continue  # counted and reported when it is trained on
+                if not example.num_persons:
+                    continue
+                found, known = align.alignment(example.keypoints[:1], example.alignment[:1], indices=indices)
+                if not bool(known[0]):
+                    continue
+                roi = roi_lib.from_alignment(np.asarray(found[0]), scale)
+                to_crop = affine.invert(roi_lib.crop_matrix(roi, 1.0))
+                points = topology.remap(example.keypoints[0], records.names, names)
+                labelled = points[:, 2] > 0
+                crop = affine.apply(to_crop, points[:, :2])
+                total[labelled] += np.clip(crop[labelled], -0.5, 1.5)
+                count[labelled] += 1
+        mean = total / np.maximum(count, 1)[:, None]
+        return np.where(count[:, None] >= 10, mean, built_in_pose(names)).astype(np.float32)
+
+
+def _mark_ignored(inputs, targets, weights):
+    """Anchors without a weight get the target -1: hard negatives must not be chosen among them."""
+    counted = (weights[LOGITS] > 0)[..., None]
+    logits = targets[LOGITS]
+    marked = logits * _like(counted, logits) - (1.0 - _like(counted, logits))
+    return inputs, {**targets, LOGITS: marked}, weights
+
+
+def _like(mask, like):
+    import tensorflow as tf
+
+    return tf.cast(mask, like.dtype)

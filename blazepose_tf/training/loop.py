@@ -1,0 +1,339 @@
+"""The training loop: stages, steps, validation, checkpoints. Read it from `train` downwards.
+
+Invariant: what a run computes is a function of its configuration and data alone. The state between two steps is the
+checkpoint's content (weights, average, optimizer, counters); batches are a function of (seed, epoch, position). A run
+that was killed and resumed therefore ends with the weights of an undisturbed one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import math
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from blazepose_tf import topology
+from blazepose_tf.models import weights as weights_lib
+from blazepose_tf.models.saving import Description, save_model
+from blazepose_tf.specs import IMAGE
+from blazepose_tf.training import checkpoint, config
+from blazepose_tf.training.build import build_model, compile_for
+from blazepose_tf.training.checkpoint import BEST, LAST, State
+from blazepose_tf.training.config import Experiment, Stage
+from blazepose_tf.training.inputs import Inputs
+from blazepose_tf.training.journal import Journal
+from blazepose_tf.training.optimizers import WeightAverage
+from blazepose_tf.training.pictures import draw
+from blazepose_tf.training.stopping import NonFiniteLoss, StopRequest
+from blazepose_tf.training.validation import COLLAPSED, Validation, validate_detector, validate_tracker
+
+log = logging.getLogger(__name__)
+CONFIG, MODEL, RUN = "config.json", "model.keras", "run.json"
+FINISHED, STOPPED = "finished", "stopped"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended.
+
+    Attributes:
+        status: FINISHED or STOPPED (a signal asked for it; `--resume` goes on).
+        signal_number: what stopped it, 0 if nothing did.
+        state: the last checkpoint's.
+        scores: of the last validation; empty without validation data.
+    """
+
+    status: str
+    signal_number: int
+    state: State
+    scores: dict[str, float]
+
+
+@dataclass
+class _Run:
+    """What the steps of a run share."""
+
+    experiment: Experiment
+    workdir: Path
+    source: Inputs
+    validation: Inputs | None
+    journal: Journal
+    stop: StopRequest
+    state: State
+    quiet: bool
+    scores: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
+@dataclass
+class _Training:
+    """One stage under way: the model, its training form, average, and length."""
+
+    stage: Stage
+    model: keras.Model
+    compiled: keras.Model
+    losses: list[str]
+    average: WeightAverage
+    steps: int
+
+
+def train(
+    experiment: Experiment,
+    *,
+    workdir: str | os.PathLike,
+    source: Inputs,
+    validation: Inputs | None = None,
+    resume: bool = False,
+    init_from: str | os.PathLike | keras.Model | None = None,
+    quiet: bool = False,
+) -> Result:
+    """Trains an experiment from its first stage to `model.keras`.
+
+    Writes to the working folder: `config.json` (the resolved experiment), `run.json` (mean pose), `train.csv`,
+    `validation.csv`, `tensorboard/`, `last.npz`, `best.npz` and at the end `model.keras` (averaged weights).
+
+    Args:
+        experiment: what to do.
+        workdir: folder, made if absent.
+        source: training data.
+        validation: validation data, or None.
+        resume: go on from `last.npz` if there is one.
+        init_from: weights to start from (`.keras` or `.npz` file, or a model): what fits by name and shape is taken.
+        quiet: no progress line.
+
+    Raises:
+        ValueError: the folder holds another run and `resume` is not set, or a different configuration.
+        NonFiniteLoss: training diverged; the last checkpoint is from before that.
+        OSError: a file could not be written; the last checkpoint is intact.
+    """
+    workdir = Path(workdir)
+    state, pose = _prepare(experiment, workdir, source, resume=resume)
+    with StopRequest() as stop:
+        journal = Journal(workdir, step=state.total_step)
+        run = _Run(experiment, workdir, source, validation, journal, stop, state, quiet)
+        try:
+            return _train(run, pose, init_from)
+        finally:
+            journal.close()
+
+
+def _prepare(experiment: Experiment, workdir: Path, source: Inputs, *, resume: bool) -> tuple[State, np.ndarray | None]:
+    """Checks or fills the working folder; returns where to start and the mean pose."""
+    workdir.mkdir(parents=True, exist_ok=True)
+    started = (workdir / LAST).exists()
+    if started and not resume:
+        raise ValueError(f"{workdir} holds a run already: give --resume to go on with it, or another --workdir")
+    if started:
+        stored = config.from_json((workdir / CONFIG).read_text(encoding="utf-8"))
+        if stored != experiment:
+            raise ValueError(f"{workdir} was started with another configuration: {_difference(stored, experiment)}")
+        pose = json.loads((workdir / RUN).read_text(encoding="utf-8"))["mean_pose"]
+        return checkpoint.read_state(workdir / LAST), None if pose is None else np.array(pose, np.float32)
+    pose = source.mean_pose()
+    _write_text(workdir / CONFIG, config.to_json(experiment))
+    content = {"mean_pose": None if pose is None else np.round(pose, 5).tolist(), "examples": source.num_examples}
+    _write_text(workdir / RUN, json.dumps(content, indent=1) + "\n")
+    return State(), None if pose is None else np.round(pose, 5).astype(np.float32)
+
+
+def _write_text(path: Path, text: str) -> None:
+    part = path.with_name(f"{path.name}.tmp{os.getpid()}")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+def _difference(stored: Experiment, wanted: Experiment) -> str:
+    a, b = dataclasses.asdict(stored), dataclasses.asdict(wanted)
+    changed = [f"{key}: {a[key]!r} -> {b[key]!r}" for key in a if a[key] != b[key]]
+    return "; ".join(changed)[:400]
+
+
+def _train(run: _Run, pose: np.ndarray | None, init_from) -> Result:
+    resumed = run.state.total_step > 0
+    before: _Training | None = None
+    for index in range(run.state.stage, len(run.experiment.stages)):
+        stage = run.experiment.stages[index]
+        training = _start_stage(run, stage, pose)
+        if resumed:
+            optimizer = training.compiled.optimizer
+            run.state = checkpoint.restore(run.workdir / LAST, average=training.average, optimizer=optimizer)
+            resumed = False
+            log.info("resumed at step %d of stage %r", run.state.step, stage.name)
+        else:
+            _start_weights(training, before, init_from)
+            run.state = dataclasses.replace(run.state, stage=index, step=0)
+        if not _run_stage(run, training):
+            return Result(STOPPED, run.stop.signal_number, run.state, run.scores)
+        before = training
+    with before.average.applied():
+        spec = run.experiment.spec(before.stage.input_size)
+        save_model(before.model, run.workdir / MODEL, Description(run.experiment.variant, spec))
+    log.info("wrote %s", run.workdir / MODEL)
+    return Result(FINISHED, 0, run.state, run.scores)
+
+
+def _start_stage(run: _Run, stage: Stage, pose: np.ndarray | None) -> _Training:
+    """Builds and compiles the network of a stage, with a fresh optimizer."""
+    model = build_model(run.experiment, stage, mean_pose=pose)
+    steps = stage.steps or max(1, round(stage.epochs * run.source.steps_per_epoch(stage)))
+    compiled, losses = compile_for(model, run.experiment, stage, steps=steps)
+    compiled.optimizer.build(compiled.trainable_variables)
+    settings = run.experiment.optimizer
+    average = WeightAverage(compiled, decay=settings.ema_decay, every=settings.ema_every)
+    log.info(
+        "stage %r: %d steps of %d at %d px, losses %s", stage.name, steps, stage.batch_size, stage.input_size, losses
+    )
+    return _Training(stage, model, compiled, losses, average, steps)
+
+
+def _start_weights(training: _Training, before: _Training | None, init_from) -> None:
+    """A stage begins with the averaged weights of the stage before; the first one with `init_from`, if given."""
+    if before is not None:
+        with before.average.applied():
+            report = weights_lib.transfer(before.compiled, training.compiled)
+        log.info("%d weights carried over, %d new", len(report.loaded), len(report.missing) + len(report.mismatched))
+    elif init_from is not None:
+        report = weights_lib.transfer(init_from, training.compiled)
+        log.info("initial weights: %d loaded, %d unused in the source", len(report.loaded), len(report.unused))
+        for title, names in (("not in the source", report.missing), ("of another shape", report.mismatched)):
+            if names:
+                log.info("initial weights: %d %s: %s", len(names), title, ", ".join(names))
+    training.average.reset()
+
+
+def _run_stage(run: _Run, training: _Training) -> bool:
+    """Steps until the end of the stage; False when a signal asked to stop (after a checkpoint)."""
+    stage, experiment = training.stage, run.experiment
+    meter = _Meter(stage.batch_size)
+    bar = tqdm(
+        total=training.steps, initial=run.state.step, desc=stage.name, unit="step", disable=run.quiet, mininterval=1.0
+    )
+    with bar:
+        while run.state.step < training.steps:
+            for inputs, targets, weights in run.source.batches(
+                stage, epoch=run.state.epoch, skip_batches=run.state.batch
+            ):
+                logs = training.compiled.train_on_batch(
+                    inputs[IMAGE],
+                    {name: targets[name] for name in training.losses},
+                    sample_weight={name: weights[name] for name in training.losses},
+                    return_dict=True,
+                )
+                run.state = _advanced(run.state)
+                _check_finite(logs, run)
+                training.average.update(run.state.step)
+                meter.add(logs)
+                bar.update()
+                bar.set_postfix_str(f"{meter.rate:.0f} img/s, loss {logs['loss']:.4f}", refresh=False)
+                done = run.state.step >= training.steps
+                if done or run.state.step % experiment.log_every == 0:
+                    _log(run, training, meter)
+                if done or run.state.step % experiment.validate_every == 0:
+                    _validate(run, training)
+                    meter.restart()
+                if done or run.stop.signal_number or run.state.step % experiment.checkpoint_every == 0:
+                    _save(run, training, LAST)
+                if run.stop.signal_number and not done:
+                    return False
+                if done:
+                    return not run.stop.signal_number or run.state.stage == len(experiment.stages) - 1
+            run.state = dataclasses.replace(run.state, epoch=run.state.epoch + 1, batch=0)
+    return True
+
+
+def _advanced(state: State) -> State:
+    return dataclasses.replace(state, step=state.step + 1, total_step=state.total_step + 1, batch=state.batch + 1)
+
+
+class _Meter:
+    """Means of the losses since the last line of the log, and images per second without validation."""
+
+    def __init__(self, batch_size: int):
+        self.batch_size = batch_size
+        self.sums: dict[str, float] = {}
+        self.count = 0
+        self.timed = 0
+        self.start = time.perf_counter()
+
+    def add(self, logs: dict[str, float]) -> None:
+        for name, value in logs.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value)
+        self.count += 1
+        self.timed += 1
+
+    @property
+    def rate(self) -> float:
+        return self.timed * self.batch_size / max(time.perf_counter() - self.start, 1e-9)
+
+    def means(self) -> dict[str, float]:
+        return {name: value / self.count for name, value in self.sums.items()}
+
+    def restart(self) -> None:
+        self.timed, self.start = 0, time.perf_counter()
+
+    def reset(self) -> None:
+        self.sums, self.count = {}, 0
+        self.restart()
+
+
+def _check_finite(logs: dict[str, float], run: _Run) -> None:
+    wrong = sorted(name for name, value in logs.items() if not math.isfinite(value))
+    if wrong:
+        raise NonFiniteLoss(
+            f"{', '.join(wrong)} became non-finite at step {run.state.total_step} "
+            f"(stage {run.experiment.stages[run.state.stage].name!r}). The last good checkpoint is "
+            f"{run.workdir / LAST}. Try a smaller learning_rate or a longer warmup_steps, and check the labels."
+        )
+
+
+def _log(run: _Run, training: _Training, meter: _Meter) -> None:
+    optimizer = training.compiled.optimizer
+    rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    values = {"learning_rate": rate, "images_per_second": meter.rate, **meter.means()}
+    run.journal.train(run.state.total_step, stage=training.stage.name, epoch=run.state.epoch, values=values)
+    meter.reset()
+
+
+def _validate(run: _Run, training: _Training) -> None:
+    """Scores of the averaged weights; keeps the best checkpoint; warns of a collapse."""
+    if run.validation is None:
+        return
+    experiment, stage = run.experiment, training.stage
+    batches = run.validation.validation_batches(stage, limit=experiment.validate_examples)
+    judge = validate_detector if experiment.model == "detector" else validate_tracker
+    with training.average.applied():
+        result: Validation = judge(
+            training.model, batches, spec=experiment.spec(stage.input_size), pictures=experiment.pictures
+        )
+    sheet = None
+    if len(result.images):
+        edges = topology.edges(experiment.keypoint_names) if experiment.model == "tracker" else ((0, 1),)
+        sheet = draw(result.images, result.truth, result.predicted, edges)
+    state, run.scores = run.state, result.scores
+    run.journal.validation(state.total_step, stage=stage.name, epoch=state.epoch, scores=result.scores, sheet=sheet)
+    text = ", ".join(f"{name} {value:.4f}" for name, value in result.scores.items())
+    log.info("validation at step %d (%s): %s", state.total_step, stage.name, text)
+    # During the warm-up nothing has been learned yet that could have collapsed.
+    if state.step > 2 * stage.warmup_steps and result.scores.get("variation", 1.0) < COLLAPSED:
+        log.warning(
+            "predictions hardly vary with the picture: their spread is %.0f %% of the truth's (stage %r, step %d)",
+            100.0 * result.scores["variation"], stage.name, state.total_step,
+        )  # fmt: skip
+    if state.best_stage != state.stage or result.score > state.best:
+        run.state = dataclasses.replace(state, best=result.score, best_stage=state.stage)
+        _save(run, training, BEST)
+
+
+def _save(run: _Run, training: _Training, name: str) -> None:
+    if run.state.stage == len(run.experiment.stages) - 1 and run.state.step >= training.steps:
+        run.state = dataclasses.replace(run.state, finished=True)
+    checkpoint.save(
+        run.workdir / name, state=run.state, average=training.average, optimizer=training.compiled.optimizer
+    )
