@@ -1,0 +1,95 @@
+"""A phone for the tests: the real adb client against a loopback device that runs a real interpreter."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+PROPERTIES = {
+    "ro.product.model": "Loopback Phone",
+    "ro.product.cpu.abilist": "x86_64,x86",
+    "ro.build.version.release": "11",
+    "ro.build.id": "TEST.1",
+}
+
+
+def _load(name: str) -> ModuleType:
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def loopback() -> ModuleType:
+    return _load("loopback_device")
+
+
+@pytest.fixture(scope="session")
+def tiny() -> ModuleType:
+    return _load("tiny_model")
+
+
+@pytest.fixture(scope="session")
+def tiny_file(tiny, tmp_path_factory) -> Path:
+    return tiny.write_tiny_model(tmp_path_factory.mktemp("models") / "tiny.tflite")
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory) -> Path:
+    """The stand-in for benchmark_model as one executable file, run by this interpreter."""
+    path = tmp_path_factory.mktemp("program") / "benchmark_model"
+    path.write_text(f"#!{sys.executable}\n{(HERE / 'benchmark_model_stand_in.py').read_text()}")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture(scope="session")
+def adb(tmp_path_factory):
+    """The adb program, with a server and a home of its own."""
+    found = shutil.which("adb")
+    if not found:
+        pytest.skip("adb is not installed (apt-get install adb)")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    settings = {"ANDROID_ADB_SERVER_PORT": str(port), "HOME": str(tmp_path_factory.mktemp("home"))}
+    saved = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    subprocess.run([found, "start-server"], capture_output=True, check=True, timeout=60)
+    yield found
+    subprocess.run([found, "kill-server"], capture_output=True, check=False, timeout=60)
+    for name, value in saved.items():
+        if value is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = value
+
+
+@pytest.fixture
+def make_device(adb, loopback, tmp_path):
+    """Starts loopback devices: make_device(faults=..., shell_v2=..., connect=True, **properties)."""
+    running = []
+
+    def make(*, faults=None, shell_v2=True, connect=True, properties=None):
+        root = tmp_path / f"device{len(running)}"
+        merged = PROPERTIES | (properties or {})
+        device = loopback.LoopbackDevice(root, properties=merged, shell_v2=shell_v2, faults=faults).__enter__()
+        running.append(device)
+        if connect:
+            subprocess.run([adb, "connect", device.serial], capture_output=True, check=False, timeout=30)
+        return device
+
+    yield make
+    for device in running:
+        subprocess.run([adb, "disconnect", device.serial], capture_output=True, check=False, timeout=30)
+        device.__exit__()
