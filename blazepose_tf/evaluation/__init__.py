@@ -1,0 +1,1 @@
+"""One evaluation for every model: the same people, the same protocols, the same table."""

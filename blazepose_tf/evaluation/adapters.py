@@ -1,0 +1,154 @@
+"""Models of any file type behind the surface that the runtime's detector and tracker take.
+
+.tflite and .onnx open in the runtime itself; a .task bundle is a zip of LiteRT files; a Keras model becomes a predict
+callable with the same outputs. Cropping and decoding always are the runtime's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from blazepose_tf import specs
+from blazepose_tf.runtime import metadata as metadata_lib
+from blazepose_tf.runtime.interpreter import load_model
+from blazepose_tf.runtime.tracker import OFFICIAL_2020, OFFICIAL_2021
+
+_PIP_TRAIN = "evaluating a .keras model needs keras: pip install 'blazepose_tf[train]'"
+# Members of MediaPipe's PoseLandmarker bundles.
+TASK_TRACKER = "pose_landmarks_detector.tflite"
+TASK_DETECTOR = "pose_detector.tflite"
+
+
+class KerasModel:
+    """A Keras model as the runtime sees model files.
+
+    Attributes:
+        name: for messages.
+        metadata: spec document derived from the outputs, or None.
+        input_size: side of the square input in pixels.
+        output_shapes: shape of each output by name, batch 1.
+    """
+
+    def __init__(self, model: Any, *, name: str = "model"):
+        """Wraps a `keras.Model` with one (B, S, S, 3) input and a dict of named outputs.
+
+        Raises:
+            ValueError: other inputs or outputs.
+        """
+        shape = tuple(model.inputs[0].shape)
+        if len(model.inputs) != 1 or len(shape) != 4 or shape[1] != shape[2] or shape[3] != 3:
+            raise ValueError(
+                f"{name}: expected one (B, S, S, 3) input. Received: {[tuple(i.shape) for i in model.inputs]}"
+            )
+        if not isinstance(model.output, dict):
+            raise ValueError(
+                f"{name}: expected a model with named outputs (a dict). Received: {type(model.output).__name__}"
+            )
+        self.name = name
+        self.input_size = int(shape[1])
+        self.output_shapes = {key: (1, *tuple(tensor.shape)[1:]) for key, tensor in model.output.items()}
+        self.metadata = _metadata(self.output_shapes, self.input_size, name)
+        self._model = model
+        self._function = None
+
+    def infer(self, values: np.ndarray, outputs: tuple[str, ...] | None = None) -> dict[str, np.ndarray]:
+        """As `LiteRtModel.infer`."""
+        results = self._predict(np.asarray(values, np.float32))
+        names = results if outputs is None else outputs
+        return {key: np.asarray(results[key], np.float32) for key in names}
+
+    def _predict(self, values: np.ndarray) -> dict:
+        import keras
+
+        if keras.backend.backend() == "tensorflow" and self._function is None:
+            import tensorflow as tf
+
+            # Eager layer-by-layer calls take ten times as long at batch 1.
+            self._function = tf.function(lambda x: self._model(x, training=False))
+        call = self._function or (lambda x: self._model(x, training=False))
+        return {key: keras.ops.convert_to_numpy(value) for key, value in call(values).items()}
+
+    def __call__(
+        self,
+        crop: np.ndarray,
+        value_range: tuple[float, float] = (0.0, 1.0),
+        outputs: tuple[str, ...] | None = None,
+    ) -> dict[str, np.ndarray]:
+        """As `LiteRtModel.__call__`: an (S, S, 3) uint8 crop in, named float32 arrays out."""
+        low, high = value_range
+        values = crop[None].astype(np.float32) * np.float32((high - low) / 255.0) + np.float32(low)
+        return self.infer(values, outputs)
+
+
+def _metadata(shapes: dict, input_size: int, name: str) -> dict | None:
+    """The spec that the outputs imply; Keras models end in logits, official files in a sigmoid."""
+    if specs.LANDMARKS not in shapes:
+        return None
+    landmarks = shapes[specs.LANDMARKS]
+    if landmarks[1:] == (195,):
+        spec = OFFICIAL_2021 if specs.WORLD_LANDMARKS in shapes else OFFICIAL_2020
+    elif landmarks[1:2] == (33,):
+        spec = specs.TrackerSpec(input_size=input_size, depth=landmarks[-1] == 4)
+    else:
+        raise ValueError(f"{name}: expected landmarks of 33 keypoints. Received: shape={landmarks}")
+    return metadata_lib.metadata_of(spec, model=name)
+
+
+def open_model(path: str | os.PathLike, *, role: str = specs.LANDMARKS, num_threads: int = 1):
+    """Opens a model file of any supported type.
+
+    Args:
+        path: .tflite, .onnx, .keras or .task.
+        role: output that is wanted, `specs.LANDMARKS` (tracker) or `specs.REGRESSORS` (detector); picks the member
+            of a bundle.
+        num_threads: of one inference.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: the content is no model.
+        ImportError: an extra is missing.
+    """
+    path = Path(path)
+    if path.suffix == ".keras":
+        return KerasModel(_load_keras(path), name=str(path))
+    if path.suffix == ".task":
+        return load_model(_bundle_member(path, role), num_threads=num_threads)
+    return load_model(path, num_threads=num_threads)
+
+
+def _load_keras(path: Path):
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such model file")
+    try:
+        import keras
+
+        import blazepose_tf.layers  # noqa: F401  registers the project's own layers
+    except ImportError as error:
+        raise ImportError(_PIP_TRAIN) from error
+    return keras.saving.load_model(path, compile=False)
+
+
+def _bundle_member(path: Path, role: str) -> bytes:
+    member = TASK_DETECTOR if role == specs.REGRESSORS else TASK_TRACKER
+    try:
+        with zipfile.ZipFile(path) as bundle:
+            if member not in bundle.namelist():
+                raise ValueError(f"{path}: the bundle has no {member}. Received: {bundle.namelist()}")
+            return bundle.read(member)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path}: not a .task bundle ({error})") from error
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """Hex digest of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as source:
+        while piece := source.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

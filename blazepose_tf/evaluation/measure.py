@@ -1,0 +1,266 @@
+"""All keypoint metrics of one run as a plain document (JSON-ready), normalisers in the names.
+
+Rates are shares in [0, 1]; tables show them in percent. Points that count are the human ones of people that have any
+(`sources="h"`), or all labelled ones. People without a prediction count as misses and are listed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from blazepose_tf import topology
+from blazepose_tf.evaluation import coco_ap, fairness
+from blazepose_tf.evaluation.predictions import Paired
+from blazepose_tf.geometry import alignment as alignment_lib
+from blazepose_tf.metrics import alignment as alignment_metrics
+from blazepose_tf.metrics import bootstrap, classification, keypoints, oks
+
+THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+COMMON = topology.indices(topology.COCO_17)
+ALL = np.arange(len(topology.KEYPOINTS))
+SETS = {"17": COMMON, "33": ALL}
+VISIBLE = 0.5
+# A pose whose mid-hip is further than this from the person's (in torsos) is somebody or something else.
+ELSEWHERE = 1.0
+
+
+class Arrays:
+    """People and predictions as arrays: N people, 33 points; nan where there is no prediction."""
+
+    def __init__(self, paired: Paired, sources: str):
+        people, predictions = paired.people, paired.predictions
+        count = len(topology.KEYPOINTS)
+        self.people = people
+        self.truth = np.stack([p.points for p in people]) if people else np.zeros((0, count, 2))
+        self.state = np.stack([p.state for p in people]) if people else np.zeros((0, count), int)
+        self.scored = np.stack([p.scored(sources) for p in people]) if people else np.zeros((0, count), bool)
+        self.torso = keypoints.torso_size(self.truth, self.state)
+        self.area = np.array([p.area for p in people])
+        self.box = np.array([p.box for p in people]).reshape(-1, 4)
+        self.alignment = np.array([p.alignment for p in people]).reshape(-1, 2, 2)
+        self.points = np.full((len(people), count, 2), np.nan)
+        self.visibility = np.full((len(people), count), np.nan)
+        self.predicted_alignment = np.full((len(people), 2, 2), np.nan)
+        self.found = np.zeros(len(people), bool)
+        self.score = np.zeros(len(people))
+        self.milliseconds = np.full((len(people), 2), np.nan)
+        for i, p in enumerate(predictions):
+            if p is None:
+                continue
+            self.score[i] = p.score
+            if p.milliseconds is not None:
+                self.milliseconds[i] = p.milliseconds
+            if p.points is not None:
+                self.found[i] = True
+                self.points[i], self.visibility[i] = p.points, p.visibility
+            if p.alignment is not None:
+                self.predicted_alignment[i] = p.alignment
+
+
+def measure(paired: Paired, *, sources: str = "h", group: str = "dataset", samples: int = 1000) -> dict:
+    """All metrics of one run.
+
+    Args:
+        paired: people and what was predicted for them.
+        sources: "h" or "ht", see `Person.scored`.
+        group: field of the annotations by which people are grouped for fairness and per-data-set figures.
+        samples: bootstrap resamples.
+
+    Returns:
+        Nested dict of numbers, strings and lists.
+    """
+    a = Arrays(paired, sources)
+    groups = np.array([str(p.fields.get(group, "none")) for p in a.people])
+    errors = keypoints.normalized_errors(a.points, a.truth, a.scored, a.torso)
+    document = {
+        "people": len(a.people),
+        "people_without_torso": int(np.isnan(a.torso).sum()),
+        "missing_predictions": paired.missing,
+        "lost": _lost(a),
+        "pck_torso": _pck_curve(a),
+        "pck_torso@0.2": _at_02(errors, groups, samples),
+        "pdj_torso@0.2": _pdj(a),
+        "pckh@0.5": _pckh(a),
+        "nme_torso": {name: _nme(a, chosen) for name, chosen in SETS.items()},
+        "nme_box": _nme_box(a),
+        "oks": _oks(a),
+        "visibility": _visibility(a),
+        "presence": {"share_at_0.5": float((a.score >= VISIBLE).mean()) if len(a.people) else float("nan")},
+        "alignment": _alignment(a),
+        "left_right": _left_right(a),
+        "fairness": fairness.by_group(_person_rates(a), groups, field=group),
+        "milliseconds": _milliseconds(a),
+    }
+    document["oks"].update(coco_ap.average_precision(paired, sources=sources))
+    return document
+
+
+def _lost(a: Arrays) -> dict:
+    """People for whom nothing was found, and those for whom the pose found lies elsewhere."""
+    hips = topology.indices(("left_hip", "right_hip"))
+    mid_hip = a.points[:, hips].mean(axis=1)
+    with np.errstate(invalid="ignore"):
+        away = np.linalg.norm(mid_hip - a.alignment[:, 0], axis=-1) > ELSEWHERE * _torso_or_radius(a)
+    elsewhere = a.found & away
+    lost = ~a.found | elsewhere
+    return {
+        "none": int((~a.found).sum()),
+        "elsewhere": int(elsewhere.sum()),
+        "share_none": _mean(~a.found),
+        "share": _mean(lost),
+        "ids": [p.id for p, x in zip(a.people, lost, strict=True) if x],
+    }
+
+
+def _pck_curve(a: Arrays) -> dict:
+    out: dict = {name: {} for name in SETS}
+    for threshold in THRESHOLDS:
+        result = keypoints.pck(a.points, a.truth, a.scored, a.torso, threshold=threshold)
+        for name, chosen in SETS.items():
+            out[name][f"{threshold:g}"] = result.subset(chosen).overall
+    return out
+
+
+def _torso_or_radius(a: Arrays) -> np.ndarray:
+    return np.where(
+        np.isfinite(a.torso), a.torso, alignment_lib.radius(a.alignment) / alignment_metrics.RADIUS_IN_TORSOS
+    )
+
+
+def _mean(values) -> float:
+    values = np.asarray(values, np.float64)
+    return float(values.mean()) if values.size else float("nan")
+
+
+def _rate(errors: np.ndarray, threshold: float) -> float:
+    known = ~np.isnan(errors)
+    return float((errors[known] < threshold).mean()) if known.any() else float("nan")
+
+
+def _at_02(errors: np.ndarray, groups: np.ndarray, samples: int) -> dict:
+    """PCK@0.2 by keypoint, body part, group of people, with intervals."""
+    out: dict = {"keypoints": {}, "parts": {}, "groups": {}, "interval": {}, "found_only": {}}
+    hit, known = errors < 0.2, ~np.isnan(errors)
+    for name, chosen in SETS.items():
+        out[name] = _rate(errors[:, chosen], 0.2)
+        out["interval"][name] = bootstrap.ratio_interval(
+            hit[:, chosen].sum(axis=1), known[:, chosen].sum(axis=1), samples=samples
+        )
+        answered = np.isfinite(errors).any(axis=1)
+        out["found_only"][name] = _rate(errors[answered][:, chosen], 0.2)
+        out["groups"][name] = {str(g): _rate(errors[groups == g][:, chosen], 0.2) for g in np.unique(groups)}
+    for i, name in enumerate(topology.KEYPOINTS):
+        out["keypoints"][name] = _rate(errors[:, i], 0.2)
+    for part, names in topology.GROUPS.items():
+        out["parts"][part] = _rate(errors[:, topology.indices(names)], 0.2)
+    return out
+
+
+def _pdj(a: Arrays) -> dict:
+    if np.isnan(a.visibility[a.found]).all():
+        return {name: float("nan") for name in SETS}
+    result = keypoints.pdj(
+        a.points, a.truth, np.where(a.scored, a.state, 0), a.torso, np.nan_to_num(a.visibility) >= VISIBLE
+    )
+    return {name: result.subset(chosen).overall for name, chosen in SETS.items()}
+
+
+def _person_rates(a: Arrays) -> np.ndarray:
+    """(N,) PDJ of each person over all scored points; the plain PCK where a system has no visibility."""
+    errors = keypoints.normalized_errors(a.points, a.truth, a.scored, a.torso)
+    hit = errors < 0.2
+    if not np.isnan(a.visibility[a.found]).all():
+        hit &= (np.nan_to_num(a.visibility) >= VISIBLE) == (a.state == 2)
+    known = (~np.isnan(errors)).sum(axis=1)
+    return np.where(known > 0, hit.sum(axis=1) / np.maximum(known, 1), np.nan)
+
+
+def _pckh(a: Arrays) -> dict:
+    size = keypoints.head_size(a.truth, a.state)
+    result = keypoints.pck(a.points, a.truth, a.scored, size, threshold=0.5)
+    return {name: result.subset(chosen).overall for name, chosen in SETS.items()} | {
+        "people": int(np.isfinite(size).sum())
+    }
+
+
+def _nme(a: Arrays, chosen: np.ndarray) -> float:
+    return keypoints.nme(a.points[:, chosen], a.truth[:, chosen], a.scored[:, chosen], a.torso).overall
+
+
+def _nme_box(a: Arrays) -> dict:
+    diagonal = np.linalg.norm(a.box[:, 2:] - a.box[:, :2], axis=-1)
+    result = {}
+    for name, chosen in SETS.items():
+        result[name] = keypoints.nme(a.points[:, chosen], a.truth[:, chosen], a.scored[:, chosen], diagonal).overall
+    return result
+
+
+def _oks(a: Arrays) -> dict:
+    out = {}
+    for name, chosen in SETS.items():
+        names = tuple(topology.KEYPOINTS[i] for i in chosen)
+        values = oks.oks(a.points[:, chosen], a.truth[:, chosen], a.scored[:, chosen], a.area, names)
+        out[name] = float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+    return out
+
+
+def _visibility(a: Arrays) -> dict:
+    """Visible against occluded, on scored points of people that were found: unlabelled points say nothing."""
+    use = a.scored & a.found[:, None] & np.isfinite(a.visibility)
+    scores, labels = a.visibility[use], a.state[use] == 2
+    counts = classification.f1(scores, labels, threshold=VISIBLE)
+    curve = classification.calibration(np.clip(scores, 0, 1), labels)
+    return {
+        "f1": counts.value,
+        "precision": counts.precision,
+        "recall": counts.recall,
+        "f1_occluded": counts.flipped.value,
+        "auc": classification.roc_auc(scores, labels),
+        "calibration_error": curve.error,
+        "reliability": {
+            "counts": curve.counts.tolist(),
+            "scores": (curve.scores / np.maximum(curve.counts, 1)).tolist(),
+            "visible": (curve.positives / np.maximum(curve.counts, 1)).tolist(),
+        },
+        "points": int(use.sum()),
+        "visible_share": _mean(labels),
+    }
+
+
+def _alignment(a: Arrays) -> dict:
+    known = np.isfinite(a.predicted_alignment).all(axis=(1, 2)) & np.isfinite(a.alignment).all(axis=(1, 2))
+    if not known.any():
+        return {"people": 0}
+    error = alignment_metrics.errors(a.predicted_alignment[known], a.alignment[known], a.torso[known])
+    return {
+        "people": int(known.sum()),
+        "center_torso_median": float(np.median(error.center)),
+        "radius_median": float(np.median(error.radius)),
+        "incline_degrees_median": float(np.rad2deg(np.median(error.incline))),
+        "within": _mean(alignment_metrics.within(error)),
+    }
+
+
+def _left_right(a: Arrays) -> dict:
+    """Share of left/right pairs that fit better exchanged, among pairs at least 0.2 torsos apart."""
+    out, swapped, total = {}, 0, 0
+    for left, right in topology.pairs():
+        use = a.scored[:, left] & a.scored[:, right] & a.found
+        truth, points = a.truth[use][:, [left, right]], a.points[use][:, [left, right]]
+        apart = np.linalg.norm(truth[:, 0] - truth[:, 1], axis=-1) >= 0.2 * a.torso[use]
+        straight = np.linalg.norm(points - truth, axis=-1).sum(axis=1)
+        crossed = np.linalg.norm(points[:, ::-1] - truth, axis=-1).sum(axis=1)
+        wrong = crossed[apart] < straight[apart]
+        name = topology.KEYPOINTS[left].removeprefix("left_").removesuffix("_left")
+        out[name] = {"share": _mean(wrong), "pairs": int(apart.sum())}
+        swapped, total = swapped + int(wrong.sum()), total + int(apart.sum())
+    out["all"] = {"share": swapped / total if total else float("nan"), "pairs": total}
+    return out
+
+
+def _milliseconds(a: Arrays) -> dict:
+    known = np.isfinite(a.milliseconds).all(axis=1)
+    if not known.any():
+        return {}
+    total, model = np.median(a.milliseconds[known], axis=0)
+    return {"total_median": float(total), "model_median": float(model)}

@@ -1,0 +1,226 @@
+"""Predictions of any system as records: read, checked, written.
+
+One record per annotated person (or per picture). As JSON it is a COCO keypoint result with a few more fields:
+
+    {"image_id": 1, "annotation_id": 7, "category_id": 1, "score": 0.98, "keypoints": [x, y, visibility, ...],
+     "alignment": [center x, center y, scale x, scale y], "ms": [total, model]}
+
+`keypoints` null says that no person was found. A file is a JSON list of such records, one record per line, or
+`{"keypoint_names": [...], "predictions": [...]}` for any other order of the points; without names, 33 points are in the
+order of the topology and 17 in COCO's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from blazepose_tf import topology
+from blazepose_tf.evaluation.annotations import Annotations, Person
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a system says about one person.
+
+    Attributes:
+        image_id: picture.
+        annotation_id: person, or None: then it stands for the picture's main person.
+        points: (33, 2) pixels, nan for points the system does not have; None when no person was found.
+        visibility: (33,) in [0, 1]; nan where unknown.
+        score: confidence that the person is there, in [0, 1].
+        alignment: (2, 2) pixels or None.
+        milliseconds: (total, model) of this person, or None.
+    """
+
+    image_id: int
+    annotation_id: int | None
+    points: np.ndarray | None
+    visibility: np.ndarray | None
+    score: float
+    alignment: np.ndarray | None = None
+    milliseconds: tuple[float, float] | None = None
+
+    def to_json(self) -> dict:
+        """The record described above; coordinates to 1/100 pixel."""
+        keypoints = None
+        if self.points is not None:
+            visibility = np.full(len(self.points), np.nan) if self.visibility is None else self.visibility
+            values = np.concatenate([self.points, visibility[:, None]], axis=1)
+            decimals = np.array([2, 2, 4])
+            keypoints = [
+                None if not np.isfinite(v) else round(float(v), int(d))
+                for row in values
+                for v, d in zip(row, decimals, strict=True)
+            ]
+        record = {
+            "image_id": self.image_id,
+            "annotation_id": self.annotation_id,
+            "category_id": 1,
+            "score": round(float(self.score), 5),
+            "keypoints": keypoints,
+        }
+        if self.alignment is not None:
+            record["alignment"] = [round(float(v), 2) for v in np.ravel(self.alignment)]
+        if self.milliseconds is not None:
+            record["ms"] = [round(v, 3) for v in self.milliseconds]
+        return record
+
+
+def from_json(record: dict, names: tuple[str, ...] | None, where: str) -> Prediction:
+    """A prediction from its record.
+
+    Raises:
+        ValueError: fields missing, a wrong number of keypoints, values that are not finite.
+    """
+    for key in ("image_id", "keypoints"):
+        if key not in record:
+            raise ValueError(f"{where}: has no {key!r}. Received: fields {sorted(record)}")
+    where = f"{where} (image {record['image_id']})"
+    points = visibility = None
+    if record["keypoints"] is not None:
+        values = np.array([np.nan if v is None else v for v in record["keypoints"]], np.float64)
+        if names is None:
+            names = {99: topology.KEYPOINTS, 51: topology.COCO_17}.get(values.size)
+            if names is None:
+                raise ValueError(
+                    f"{where}: expected 33 or 17 keypoints x (x, y, visibility). Received: {values.size} numbers"
+                )
+        if values.size != 3 * len(names):
+            raise ValueError(
+                f"{where}: expected {len(names)} keypoints x (x, y, visibility). Received: {values.size} numbers"
+            )
+        values = values.reshape(-1, 3)
+        missing = np.array([v is None for v in record["keypoints"]]).reshape(-1, 3)
+        if not np.isfinite(values[~missing]).all():
+            raise ValueError(
+                f"{where}: keypoints must be finite (null for a point that was not found). Received: NaN or inf"
+            )
+        known = topology.remap(np.ones((len(names), 1)), names)[:, 0] > 0
+        values = topology.remap(values, names)
+        points = np.where(known[:, None], values[:, :2], np.nan)
+        visibility = np.where(known, values[:, 2], np.nan)
+    score = float(record.get("score", 1.0))
+    if not np.isfinite(score):
+        raise ValueError(f"{where}: score must be finite. Received: {score}")
+    alignment = record.get("alignment")
+    return Prediction(
+        record["image_id"],
+        record.get("annotation_id"),
+        points,
+        visibility,
+        score,
+        None if alignment is None else np.asarray(alignment, np.float64).reshape(2, 2),
+        tuple(record["ms"]) if "ms" in record else None,
+    )
+
+
+def _records(path: Path) -> tuple[list[dict], tuple[str, ...] | None]:
+    text = path.read_text(encoding="utf-8")
+    try:
+        document = json.loads(text)
+    except ValueError:
+        try:
+            document = [json.loads(line) for line in text.splitlines() if line.strip()]
+        except ValueError as error:
+            raise ValueError(f"{path}: neither JSON nor JSON lines ({error})") from error
+    names = None
+    if isinstance(document, dict) and "predictions" in document:
+        names = tuple(document.get("keypoint_names") or ()) or None
+        document = document["predictions"]
+    elif isinstance(document, dict):
+        document = [document]  # a single line
+    if not isinstance(document, list) or not all(isinstance(r, dict) for r in document):
+        raise ValueError(f"{path}: expected a list of prediction records")
+    if names is not None and not set(names) & set(topology.KEYPOINTS):
+        raise ValueError(f"{path}: none of the keypoint_names is known. Received: {names}")
+    return document, names
+
+
+def read(path: str | os.PathLike, annotations: Annotations) -> list[Prediction]:
+    """Reads a file of predictions and checks it against the pictures and people it is meant for.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: malformed records, unknown ids, two predictions for one person.
+    """
+    path = Path(path)
+    records, names = _records(path)
+    found = [from_json(record, names, f"{path}: prediction {i}") for i, record in enumerate(records)]
+    unknown = sorted({p.image_id for p in found} - annotations.pictures.keys(), key=str)
+    if unknown:
+        raise ValueError(f"{path}: image ids that {annotations.path.name} does not have: {_some(unknown)}")
+    owner = {p.id: p.image_id for p in annotations.people}
+    named = [p for p in found if p.annotation_id is not None]
+    unknown = sorted({p.annotation_id for p in named} - owner.keys(), key=str)
+    if unknown:
+        raise ValueError(f"{path}: annotation ids that {annotations.path.name} does not have: {_some(unknown)}")
+    wrong = sorted(p.annotation_id for p in named if owner[p.annotation_id] != p.image_id)
+    if wrong:
+        raise ValueError(f"{path}: annotation ids that belong to another picture: {_some(wrong)}")
+    seen: set = set()
+    twice = set()
+    for p in found:
+        key = p.annotation_id if p.annotation_id is not None else (p.image_id, _fingerprint(p))
+        if key in seen:
+            twice.add(p.annotation_id if p.annotation_id is not None else p.image_id)
+        seen.add(key)
+    if twice:
+        raise ValueError(f"{path}: more than one prediction for {_some(sorted(twice, key=str))}")
+    return found
+
+
+def _fingerprint(prediction: Prediction) -> bytes | None:
+    return None if prediction.points is None else np.round(prediction.points, 1).tobytes()
+
+
+def _some(values: list) -> str:
+    return ", ".join(map(str, values[:10])) + (f" and {len(values) - 10} more" if len(values) > 10 else "")
+
+
+@dataclass(frozen=True, eq=False)
+class Paired:
+    """Predictions beside the people they are about, in the people's order; None where there is none."""
+
+    people: list[Person]
+    predictions: list[Prediction | None]
+    missing: list[int] = field(default_factory=list)
+
+
+def main_people(annotations: Annotations) -> list[Person]:
+    """The person of each picture that counts when a system answers with one pose per picture: the largest body circle
+    (area where there is no circle) among the people that are not ignored."""
+
+    def size(person: Person) -> float:
+        radius = np.linalg.norm(person.alignment[1] - person.alignment[0])
+        return float(radius) if np.isfinite(radius) else float(np.sqrt(person.area))
+
+    chosen: dict[int, Person] = {}
+    for person in annotations.people:
+        best = chosen.get(person.image_id)
+        if not person.ignore and (best is None or size(person) > size(best)):
+            chosen[person.image_id] = person
+    return list(chosen.values())
+
+
+def pair(predictions: Iterable[Prediction], people: list[Person]) -> Paired:
+    """Puts predictions beside people.
+
+    A prediction that names its person goes to that person. Of several without a name in one picture, the one with the
+    best score is taken: never the one nearest to the truth, which no user could pick. People without a prediction are
+    listed as missing and count as misses.
+    """
+    by_person: dict[int, Prediction] = {}
+    by_picture: dict[int, Prediction] = {}
+    for p in predictions:
+        if p.annotation_id is not None:
+            by_person[p.annotation_id] = p
+        elif p.image_id not in by_picture or p.score > by_picture[p.image_id].score:
+            by_picture[p.image_id] = p
+    chosen = [by_person.get(q.id) or by_picture.get(q.image_id) for q in people]
+    return Paired(people, chosen, [q.id for q, p in zip(people, chosen, strict=True) if p is None])

@@ -1,0 +1,153 @@
+"""What is evaluated: a tracker alone (`aligned`), or detector and tracker on the whole picture (`pipeline`).
+
+Cropping, decoding and regions of interest are the runtime's and geometry's; here is only the order of the calls.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from blazepose_tf import specs, topology
+from blazepose_tf.evaluation import adapters
+from blazepose_tf.evaluation.annotations import Person
+from blazepose_tf.evaluation.disturb import Disturbance
+from blazepose_tf.evaluation.predictions import Prediction
+from blazepose_tf.geometry import roi as roi_lib
+from blazepose_tf.runtime.detector import Detector
+from blazepose_tf.runtime.pipeline import IMAGE, PosePipeline
+from blazepose_tf.runtime.tracker import Tracker
+
+ALIGNED = "aligned"
+PIPELINE = "pipeline"
+
+
+@dataclass(frozen=True)
+class System:
+    """A system under test, small enough to be sent to a worker process.
+
+    Attributes:
+        tracker: model file.
+        detector: model file, for the pipeline.
+        roi_scale: side of the roi / circle diameter; None takes the tracker's own.
+        refine: move landmarks to the heatmap's peaks; None does as MediaPipe does with that file.
+        detector_threshold: scores below it are nobody.
+        name: in tables; the tracker's file name (and the detector's) without it.
+    """
+
+    tracker: str
+    detector: str | None = None
+    roi_scale: float | None = None
+    refine: bool | None = None
+    detector_threshold: float = 0.5
+    name: str | None = None
+
+    @property
+    def label(self) -> str:
+        if self.name:
+            return self.name
+        parts = [Path(self.tracker).stem]
+        if self.detector:
+            parts.insert(0, Path(self.detector).stem)
+        if self.roi_scale:
+            parts[-1] += f"@{self.roi_scale:g}"
+        if self.refine is not None:
+            parts[-1] += "+heatmap" if self.refine else "-heatmap"
+        return " + ".join(parts)
+
+
+class Aligned:
+    """The tracker alone, in the region of interest of the ground truth."""
+
+    def __init__(self, system: System):
+        self.tracker = open_tracker(system)
+
+    def __call__(self, image: np.ndarray, person: Person, disturbance: Disturbance | None = None) -> Prediction:
+        """Prediction for one person of a (H, W, 3) uint8 RGB picture."""
+        region = roi_lib.from_alignment(person.alignment, self.tracker.spec.roi_scale)
+        if disturbance is not None:
+            region = disturbance.region(region, person.id)
+            image = disturbance.picture(image, person.alignment, person.id)
+        started = time.perf_counter()
+        crop, matrix = self.tracker.crop(image, region)
+        before = time.perf_counter()
+        outputs = self.tracker.infer(crop)
+        spent = time.perf_counter() - before
+        track = self.tracker.decode(outputs, matrix)
+        milliseconds = (1e3 * (time.perf_counter() - started), 1e3 * spent)
+        points, visibility = in_order(track.points, track.visibility, self.tracker.spec.keypoint_names)
+        return Prediction(
+            person.image_id, person.id, points, visibility, track.pose_presence, track.alignment, milliseconds
+        )
+
+
+class Pipeline:
+    """Detector, tracker, and the tracker once more in its own refined region: the runtime's pipeline on single images.
+
+    The best detection is the person. The alignment of a prediction is that of the region that was read last.
+    """
+
+    def __init__(self, system: System):
+        self.pipeline = open_pipeline(system, mode=IMAGE)
+
+    def __call__(self, image: np.ndarray, person: Person, disturbance: Disturbance | None = None) -> Prediction:
+        """Prediction for the main person of a (H, W, 3) uint8 RGB picture."""
+        if disturbance is not None:
+            image = disturbance.picture(image, person.alignment, person.id)
+        result = self.pipeline(image)
+        spent = result.milliseconds
+        milliseconds = (spent["total"], spent["detector"] + spent["tracker"])
+        if not result.found:
+            return Prediction(person.image_id, person.id, None, None, result.pose_presence, None, milliseconds)
+        points, visibility = in_order(result.landmarks, result.visibility, result.names)
+        alignment = roi_lib.to_alignment(result.roi, self.pipeline.tracker.spec.roi_scale)
+        return Prediction(person.image_id, person.id, points, visibility, result.pose_presence, alignment, milliseconds)
+
+
+def open_tracker(system: System) -> Tracker:
+    """The system's tracker, with its roi scale where it names one."""
+    tracker = Tracker(adapters.open_model(system.tracker), refine=system.refine)
+    if system.roi_scale:
+        tracker.spec = dataclasses.replace(tracker.spec, roi_scale=system.roi_scale)
+    return tracker
+
+
+def open_pipeline(system: System, *, mode: str, smoothing: bool = True) -> PosePipeline:
+    """The system as the runtime's pipeline.
+
+    Raises:
+        ValueError: no detector.
+    """
+    if not system.detector:
+        raise ValueError("protocols on whole pictures need a detector. Received: detector=None")
+    detector = adapters.open_model(system.detector, role=specs.REGRESSORS)
+    return PosePipeline(
+        Detector(detector, threshold=system.detector_threshold), open_tracker(system), mode=mode, smoothing=smoothing
+    )
+
+
+def in_order(points: np.ndarray, visibility: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """(33, 2) points and (33,) visibility of any keypoint set by name; nan for points it lacks."""
+    if tuple(names) == topology.KEYPOINTS:
+        return points, visibility
+    values = np.concatenate([points, visibility[:, None], np.ones((len(names), 1))], axis=1)
+    values = topology.remap(values, names)
+    values[values[:, 3] == 0] = np.nan
+    return values[:, :2], values[:, 2]
+
+
+def build(system: System, protocol: str) -> Aligned | Pipeline:
+    """Opens the models of a system.
+
+    Raises:
+        ValueError: an unknown protocol, or models that do not fit it.
+    """
+    if protocol == ALIGNED:
+        return Aligned(system)
+    if protocol == PIPELINE:
+        return Pipeline(system)
+    raise ValueError(f"protocol must be {ALIGNED!r} or {PIPELINE!r}. Received: protocol={protocol!r}")
