@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from blazepose_tf.data.synthetic.annotations import Sample
 from blazepose_tf.data.synthetic.dataset import write_samples
-from blazepose_tf.data.synthetic.render import Sample, render_scene
+from blazepose_tf.data.synthetic.render import render_scene
 from blazepose_tf.data.synthetic.scene import sample_scene
 from blazepose_tf.data.synthetic.video import render_video
 

@@ -103,14 +103,21 @@ def _room(rng: np.random.Generator, camera: Camera, height: int, width: int) -> 
     turn = rng.uniform(0, np.pi)
     c, s = np.cos(turn) / pixels_per_metre, np.sin(turn) / pixels_per_metre
     floor = floor @ np.array([(c, -s, 0), (s, c, 0), (0, 0, 1)])
-    ground = cv2.warpPerspective(texture, floor, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
     # Height of the viewing rays' direction in the world, linear in the pixel: below the wall's foot it is floor.
     up = np.linalg.inv(intrinsics).T @ camera.rotation[:, 1]
     wall = rng.uniform(2.5, 12.0) if rng.random() < 0.7 else 60.0
     foot = -camera.position[1] / (np.hypot(camera.position[0], camera.position[2]) + wall)
     xs, ys = np.arange(width) + 0.5, np.arange(height) + 0.5
     below = (up[0] * xs[None, :] + up[1] * ys[:, None] + up[2]) < foot
-    return cv2.copyTo(ground, below.view(np.uint8), image)
+    rows = np.flatnonzero(below.any(1))
+    if len(rows):
+        y0, y1 = int(rows[0]), int(rows[-1]) + 1
+        floor = np.array([(1, 0, 0), (0, 1, -y0), (0, 0, 1)]) @ floor
+        ground = cv2.warpPerspective(
+            texture, floor, (width, y1 - y0), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
+        )
+        cv2.copyTo(ground, below[y0:y1].view(np.uint8), image[y0:y1])
+    return image
 
 
 def _add_clutter(rng: np.random.Generator, image: np.ndarray) -> None:

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from blazepose_tf import topology
-from blazepose_tf.data.synthetic.render import Sample
+from blazepose_tf.data.synthetic.annotations import Sample
 
 _TORSO = topology.indices(("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
 _LOOKING = topology.indices(("nose", "left_eye", "right_eye"))

@@ -191,6 +191,9 @@ def sample_pose(rng: np.random.Generator, kind: str | None = None) -> Pose:
         # Nearly symmetric rather than exactly: people are.
         draw[_RIGHT] = np.clip(draw[_LEFT] + rng.normal(0, 0.06, len(_LEFT)), 0, 1)
     vector = low + draw * (high - low)
+    if rng.random() < 0.7:
+        # In photographs most people face the camera, which stands at yaw 0.
+        vector[_INDEX["root_yaw"]] = np.clip(rng.normal(0, 45), -180, 180)
     for side in ("left", "right"):
         hip, knee, ankle = (_INDEX[f"{side}_{name}"] for name in ("hip_flex", "knee", "ankle"))
         thigh = vector[hip] - vector[_INDEX["root_pitch"]]

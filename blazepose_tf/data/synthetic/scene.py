@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from blazepose_tf.data.synthetic.appearance import Look, Material, _cloth, build_solids, sample_look
+from blazepose_tf.data.synthetic.appearance import Look, Material, sample_cloth, sample_look
 from blazepose_tf.data.synthetic.body import Skeleton, build_skeleton, sample_body
+from blazepose_tf.data.synthetic.dress import build_solids
 from blazepose_tf.data.synthetic.pose import Pose, sample_pose
 from blazepose_tf.data.synthetic.solids import Camera, Solid
 from blazepose_tf.topology import indices
@@ -237,7 +238,7 @@ def _seat(rng: np.random.Generator, subject: Person) -> list[Box]:
     front /= max(np.linalg.norm(front), 1e-6)
     frame = np.stack([np.cross((0, 1, 0), front), (0, 1, 0), front], axis=1)
     top = max(subject.offset[1] - 0.062 * h * (0.4 + 0.6 * subject.skeleton.body.girth), 0.05)
-    material = _cloth(rng)
+    material = sample_cloth(rng)
     depth, width = rng.uniform(0.10, 0.15) * h, rng.uniform(0.11, 0.3) * h
     thick = min(top / 2, 0.03 * h) if rng.random() < 0.5 else top / 2
     base = np.array((subject.offset[0], 0.0, subject.offset[2])) + 0.03 * h * front
@@ -256,17 +257,17 @@ def _seat(rng: np.random.Generator, subject: Person) -> list[Box]:
 
 
 def _sample_object(rng: np.random.Generator, camera: Camera, subject: Person) -> Box | Ball:
-    """Something that stands or flies around, one time in three in front of the subject."""
+    """Something that stands or flies around, one time in four in front of the subject."""
     forward = -camera.rotation[2] * (1.0, 0.0, 1.0)
     forward /= max(np.linalg.norm(forward), 1e-6)
     right = np.array((forward[2], 0.0, -forward[0]))
-    in_front = rng.random() < 0.35
+    in_front = rng.random() < 0.25
     distance = np.linalg.norm(camera.position - subject.offset)
     away = rng.uniform(0.2, 0.45) * distance if in_front else -rng.uniform(0.5, 3.0)
     sideways = rng.normal(0, 0.5 if in_front else 1.2)
     place = subject.offset * (1, 0, 1) + forward * away + right * sideways
     shrink = 0.5 if in_front else 1.0
-    material = _cloth(rng)
+    material = sample_cloth(rng)
     if rng.random() < 0.55:
         half = rng.uniform(0.05, 0.45, 3) * (1, 1.6, 1) * shrink
         turn = rng.uniform(0, np.pi)

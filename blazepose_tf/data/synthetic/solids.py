@@ -62,7 +62,6 @@ class Solid:
         material: index into the palette of the picture.
         frame: (3, 3) columns = axes of the part in the world; patterns follow them, and `stretch` acts along them.
         stretch: factors of the radii along the axes of `frame`; None = round.
-        patterned: whether the material has a pattern, for which positions on the part are kept.
     """
 
     start: np.ndarray
@@ -72,7 +71,31 @@ class Solid:
     material: int
     frame: np.ndarray
     stretch: tuple[float, float, float] | None = None
-    patterned: bool = False
+
+
+@dataclass(frozen=True)
+class Part:
+    """What the surface of a drawn part is computed from, in the camera frame.
+
+    Attributes:
+        material: index into the palette.
+        origin: (3,) metres.
+        axes: (3, 3) columns = axes of the part, which patterns follow.
+        deform: (3, 3) into the space in which a round cone is round; zeros for the side of a box.
+        axis: (3,) from the first to the second ball in that space.
+        radius: of the first ball in that space.
+        growth: end radius - radius.
+        normal: (3,) of the side of a box; zeros for a round cone.
+    """
+
+    material: int
+    origin: np.ndarray
+    axes: np.ndarray
+    deform: np.ndarray
+    axis: np.ndarray
+    radius: float
+    growth: float
+    normal: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -81,25 +104,18 @@ class Buffers:
 
     Attributes:
         depth: (H, W) float32 metres along the camera axis; inf = background.
-        normal: (H, W, 3) float32 surface normal in the camera frame, not normalised.
-        material: (H, W) int16 index into the palette; -1 = background.
-        local: (H, W, 3) float32 metres in the frame of the part, written for solids with `patterned` only.
+        part: (H, W) int16 index into `parts`; -1 = background.
+        parts: everything drawn so far.
     """
 
     depth: np.ndarray
-    normal: np.ndarray
-    material: np.ndarray
-    local: np.ndarray
+    part: np.ndarray
+    parts: list[Part]
 
 
 def new_buffers(height: int, width: int) -> Buffers:
     """Empty buffers of height x width pixels."""
-    return Buffers(
-        np.full((height, width), np.inf, np.float32),
-        np.empty((height, width, 3), np.float32),
-        np.full((height, width), -1, np.int16),
-        np.empty((height, width, 3), np.float32),
-    )
+    return Buffers(np.full((height, width), np.inf, np.float32), np.full((height, width), -1, np.int16), [])
 
 
 def draw_solids(buffers: Buffers, solids: Sequence[Solid], camera: Camera) -> None:
@@ -135,23 +151,37 @@ def draw_solids(buffers: Buffers, solids: Sequence[Solid], camera: Camera) -> No
     deform = np.linalg.cholesky(quadric[:, ::-1, ::-1])[:, ::-1, ::-1].transpose(0, 2, 1)
     d = np.concatenate([pb - pa, ((zb - za) * scale)[:, None]], axis=1)
     d = np.einsum("pij,pj->pi", deform, d)
-    to_normal = np.linalg.inv(shear).transpose(0, 2, 1) @ deform.transpose(0, 2, 1)
     low = np.floor(np.minimum(pa - ra[:, None] * extent, pb - rb[:, None] * extent))
     high = np.ceil(np.maximum(pa + ra[:, None] * extent, pb + rb[:, None] * extent))
     x0, y0 = np.maximum(low, 0).astype(int).T
     x1, y1 = np.minimum(high, (width, height)).astype(int).T
+    unshear = deform @ np.linalg.inv(shear)
+    axis = np.einsum("pij,pj->pi", unshear, b - a)
     for i in np.flatnonzero(front & (x1 > x0) & (y1 > y0)):
         window = (slice(y0[i], y1[i]), slice(x0[i], x1[i]))
-        front_surface = _surface(window, deform[i], pa[i], d[i].tolist(), float(ra[i]), float(rb[i]))
-        _keep_nearest(buffers, window, front_surface, solids[i], camera, a[i], frames[i], to_normal[i], float(scale[i]))
+        hit, depth = _surface(window, deform[i], pa[i], d[i].tolist(), float(ra[i]), float(rb[i]))
+        depth *= np.float32(1 / scale[i])
+        depth += np.float32(za[i])
+        _keep_nearest(buffers, window, hit, depth)
+        ends = radii[i].tolist()
+        buffers.parts.append(
+            Part(solids[i].material, a[i], frames[i], unshear[i], axis[i], ends[0], ends[1] - ends[0], np.zeros(3))
+        )
+
+
+def _keep_nearest(buffers: Buffers, window, hit: np.ndarray, depth: np.ndarray) -> None:
+    """Writes the pixels of the next part that are nearer than what the buffers hold."""
+    before = buffers.depth[window]
+    hit &= depth < before
+    np.copyto(before, depth, where=hit)
+    np.copyto(buffers.part[window], np.int16(len(buffers.parts)), where=hit)
 
 
 def _surface(window, deform, origin, d, ra, rb):
     """Front surface of one round cone in pixels of its own scale.
 
     Returns:
-        hit (h, w) bool, depth (h, w) from the first centre along the viewing ray, and the normal as a function of
-        (row, column) index arrays.
+        hit (h, w) bool, and depth (h, w) from the first centre along the viewing ray.
     """
     f32 = np.float32
     d1, d2, d3 = d
@@ -164,74 +194,65 @@ def _surface(window, deform, origin, d, ra, rb):
     p1 = f32(u11) * xs
     p2 = f32(u21) * xs + f32(u22) * ys
     q = (f32(ra * ra) - p1 * p1) - p2 * p2
-    t = None
-    if flat + d3 * d3 > 1e-6:
-        needed = 1.05 * dr * dr + 0.01
-        if flat < needed:
-            # Seen along its axis one disc hides the other and the closed form has no maximum; a nudge of the axis
-            # by less than the difference of the radii brings it back.
-            grow = (needed / flat) ** 0.5 if flat > 1e-9 else 0.0
-            d1, d2 = (d1 * grow, d2 * grow) if grow else (needed**0.5, 0.0)
-            flat = needed
+    if flat + d3 * d3 < 1e-6:
+        hit = q > 0
+        depth = -np.sqrt(np.maximum(q, f32(0), out=q))
+    else:
         qa = dr * dr - flat
+        if abs(qa) < 1e-3:
+            qa = -1e-3
         qb = (f32(ra * dr) + f32(d1) * p1) + f32(d2) * p2
-        t = qb * qb
-        t -= f32(qa) * q
-        np.maximum(t, f32(0), out=t)
-        np.sqrt(t, out=t)
-        t *= f32(-d3 / (d3 * d3 - qa) ** 0.5)
-        t += qb
-        t *= f32(-1 / qa)
-        np.maximum(t, f32(0), out=t)
-        np.minimum(t, f32(1), out=t)
-        qb *= f32(2)
-        qb += f32(qa) * t
-        qb *= t
-        q += qb
-    hit = q > 0
-    np.maximum(q, f32(0), out=q)
-    root = np.sqrt(q, out=q)
-    depth = f32(d3) * t - root if t is not None else -root
+        hit, depth = (_along if qa < 0 else _end_on)(qa, qb, q, d3)
     depth -= f32(u31) * xs + f32(u32) * ys
     depth *= f32(1 / u33)
-
-    def normal(y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        n = np.empty((len(y), 3), f32)
-        if t is None:
-            n[:, 0], n[:, 1] = p1[0, x], p2[y, x]
-        else:
-            share = t[y, x]
-            n[:, 0] = p1[0, x] - f32(d1) * share
-            n[:, 1] = p2[y, x] - f32(d2) * share
-        n[:, 2] = -root[y, x]
-        return n
-
-    return hit, depth, normal
+    return hit, depth
 
 
-def _keep_nearest(buffers, window, front_surface, solid, camera, start, frame, to_normal, scale):
-    """Writes the pixels of a front surface that are nearer than what the buffers hold."""
+def _along(qa: float, qb: np.ndarray, qc: np.ndarray, d3: float) -> tuple[np.ndarray, np.ndarray]:
+    """The usual case A < 0: sqrt(Q) is concave, so that clipping the extremal t to the axis is exact.
+
+    Args:
+        qa: A.
+        qb: B, overwritten.
+        qc: C, overwritten.
+        d3: depth of the axis.
+
+    Returns:
+        hit and depth.
+    """
     f32 = np.float32
-    hit, depth, normal = front_surface
-    depth *= f32(1 / scale)
-    depth += f32(max(start[2], _NEAR))
-    hit &= depth < buffers.depth[window]
-    y, x = np.nonzero(hit)
-    if not len(y):
-        return
-    z = depth[y, x]
-    n = normal(y, x) @ to_normal.T.astype(f32)
-    y += window[0].start
-    x += window[1].start
-    buffers.depth[y, x] = z
-    buffers.normal[y, x] = n
-    buffers.material[y, x] = solid.material
-    if solid.patterned:
-        points = np.empty((len(y), 3), f32)
-        points[:, 0] = (x + f32(0.5 - camera.center[0])) * (z * f32(1 / camera.focal)) - f32(start[0])
-        points[:, 1] = (y + f32(0.5 - camera.center[1])) * (z * f32(1 / camera.focal)) - f32(start[1])
-        points[:, 2] = z - f32(start[2])
-        buffers.local[y, x] = points @ frame.astype(f32)
+    t = qb * qb
+    t -= f32(qa) * qc
+    np.maximum(t, f32(0), out=t)
+    np.sqrt(t, out=t)
+    t *= f32(-d3 / (d3 * d3 - qa) ** 0.5)
+    t += qb
+    t *= f32(-1 / qa)
+    np.maximum(t, f32(0), out=t)
+    np.minimum(t, f32(1), out=t)
+    qb *= f32(2)
+    qb += f32(qa) * t
+    qb *= t
+    qc += qb
+    hit = qc > 0
+    t *= f32(d3)
+    t -= np.sqrt(np.maximum(qc, f32(0), out=qc), out=qc)
+    return hit, t
+
+
+def _end_on(qa: float, qb: np.ndarray, qc: np.ndarray, d3: float) -> tuple[np.ndarray, np.ndarray]:
+    """One ball covers the other: the nearest of the two balls and, where it exists, of the cone between them."""
+    f32 = np.float32
+    candidates = [np.zeros_like(qb), np.ones_like(qb)]
+    if d3 * d3 > qa:
+        root = np.sqrt(np.maximum(qb * qb - f32(qa) * qc, 0))
+        candidates.append(np.clip((f32(d3 / (d3 * d3 - qa) ** 0.5) * root - qb) / f32(qa), f32(0), f32(1)))
+    best = np.full_like(qb, np.inf)
+    for t in candidates:
+        q = (f32(qa) * t + f32(2) * qb) * t + qc
+        depth = f32(d3) * t - np.sqrt(np.maximum(q, f32(0)))
+        np.minimum(best, depth, out=best, where=q > 0)
+    return best < np.inf, best
 
 
 _CUBE = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
@@ -277,14 +298,58 @@ def draw_box(
         inverse = (normal[0] * ray_x + normal[1] * ray_y + normal[2]) / (normal @ face[0])
         depth = (1 / np.maximum(inverse, 1e-6)).astype(np.float32)
         inside &= depth < buffers.depth[y0:y1, x0:x1]
-        y, x = np.nonzero(inside)
-        z = depth[y, x]
-        points = np.stack([ray_x[x] * z, ray_y[y, 0] * z, z], axis=1) - middle
-        y, x = y + y0, x + x0
-        buffers.depth[y, x] = z
-        buffers.normal[y, x] = normal / np.linalg.norm(normal)
-        buffers.local[y, x] = points @ axes
-        buffers.material[y, x] = material
+        _keep_nearest(buffers, (slice(y0, y1), slice(x0, x1)), inside, depth)
+        buffers.parts.append(Part(material, middle, axes, np.zeros((3, 3)), np.zeros(3), 0.0, 0.0, normal))
+
+
+@dataclass(frozen=True)
+class Surface:
+    """The surface at n pixels.
+
+    Attributes:
+        part: (n,) index into the parts of the buffers.
+        normal: (3, n) float32 in the camera frame, not normalised.
+        offset: (3, n) float32 metres from the origin of the part, camera frame.
+    """
+
+    part: np.ndarray
+    normal: np.ndarray
+    offset: np.ndarray
+
+
+def surface_at(buffers: Buffers, camera: Camera, *, rows: np.ndarray, columns: np.ndarray) -> Surface:
+    """Computes the surface at n pixels, none of which may be background.
+
+    A point y of a round cone with axis d, radius r and growth g lies on the ball whose centre t d fulfils
+    (y - t d) d = -g (r + t g); the normal points away from that centre.
+
+    Args:
+        buffers: everything drawn.
+        camera: in pixels of the buffers.
+        rows: (n,) indices.
+        columns: (n,) indices.
+    """
+    f32 = np.float32
+    part, z = buffers.part[rows, columns], buffers.depth[rows, columns]
+    table = np.empty((len(buffers.parts), 20), f32)
+    for i, p in enumerate(buffers.parts):
+        length = float(p.axis @ p.axis) - p.growth**2
+        inverse = 1 / length if length > 1e-9 else 0.0
+        table[i] = (*p.deform.flat, *p.axis, *p.origin, *p.normal, inverse, inverse * p.radius * p.growth)
+    numbers = np.ascontiguousarray(table.T).take(part, axis=1)
+    deform, d, flat = numbers[:9].reshape(3, 3, -1), numbers[9:12], numbers[15:18]
+    offset = np.empty((3, len(part)), f32)
+    offset[0] = (columns + f32(0.5 - camera.center[0])) * (z * f32(1 / camera.focal))
+    offset[1] = (rows + f32(0.5 - camera.center[1])) * (z * f32(1 / camera.focal))
+    offset[2] = z
+    offset -= numbers[12:15]
+    y = np.einsum("ijn,jn->in", deform, offset)
+    t = np.einsum("in,in->n", y, d) * numbers[18] + numbers[19]
+    np.clip(t, 0, 1, out=t)
+    y -= t * d
+    normal = np.einsum("ijn,in->jn", deform, y)
+    normal += flat
+    return Surface(part, normal, offset)
 
 
 def _cross(a: np.ndarray, b: np.ndarray) -> float:

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from blazepose_tf.data.synthetic.annotations import Sample
 from blazepose_tf.data.synthetic.appearance import sample_look
 from blazepose_tf.data.synthetic.body import build_skeleton, sample_body
 from blazepose_tf.data.synthetic.pose import LIMITS, Pose, blend, from_angles
-from blazepose_tf.data.synthetic.render import Sample, render_scene
+from blazepose_tf.data.synthetic.render import render_scene
 from blazepose_tf.data.synthetic.scene import Scene, look_at, on_the_floor
 
-_FRAMES_PER_POSE = 15  # half a second at 30 frames/s, the pace of a warm-up
+_FRAMES_PER_POSE = 20  # two thirds of a second at 30 frames/s, the pace of a warm-up
 
 
 def _both(**angles: float) -> dict[str, float]:
@@ -52,7 +53,7 @@ def render_video(
 
     Args:
         seed: of the person, the place and the camera's way, 0 or more.
-        frames: how many; the movement takes 120 and then repeats, seen from elsewhere.
+        frames: how many; the movement takes 160 and then repeats, seen from elsewhere.
         size: (height, width) pixels.
         supersample: as in `render_scene`.
 
