@@ -6,7 +6,6 @@ backend, so weights move between stages of training and between keypoint sets.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import zipfile
 from dataclasses import dataclass
@@ -19,8 +18,6 @@ from blazepose_tf.models.detector import build_detector
 from blazepose_tf.models.saving import DETECTOR, TRACKER, Description, load_model, write_atomically
 from blazepose_tf.models.tracker import build_tracker
 
-SHIPPED = Path(__file__).resolve().parents[1] / "weights"
-SUMS = "SHA256SUMS"
 _DESCRIPTION = "blazepose_tf"
 
 
@@ -174,29 +171,11 @@ def load_described(path: str | os.PathLike) -> tuple[keras.Model, Description]:
     return model, description
 
 
-def shipped_file(filename: str, *, folder: Path = SHIPPED) -> Path:
-    """Path of a file that ships with the package, its content checked against SHA256SUMS.
-
-    Raises:
-        FileNotFoundError: no such file; the message lists those that are.
-        ValueError: the content differs from the checksum.
-    """
-    sums = folder / SUMS
-    known = {}
-    if sums.is_file():
-        known = {name: digest for digest, name in (line.split() for line in sums.read_text().splitlines() if line)}
-    path = folder / filename
-    if filename not in known or not path.is_file():
-        listed = ", ".join(sorted(n for n in known if (folder / n).is_file())) or "none"
-        raise FileNotFoundError(f"no weights {filename!r} in {str(folder)!r}; there are: {listed}")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if digest != known[filename]:
-        raise ValueError(f"{str(path)!r} is damaged (its SHA-256 is not that of {SUMS}); reinstall the package")
-    return path
-
-
 def _load_shipped(name: str, kind: str) -> keras.Model:
-    model, description = load_described(shipped_file(f"{name}.npz"))
+    # Here, not above: the runtime package needs OpenCV and LiteRT, which training on another machine may lack.
+    from blazepose_tf.runtime.weights import weight_file
+
+    model, description = load_described(weight_file(f"{name}.npz"))
     if description.kind != kind:
         raise ValueError(f"{name!r} is a {description.kind}, not a {kind}")
     return model
