@@ -100,7 +100,8 @@ def firing_threshold(best_scores, *, rate: float = 0.05) -> float:
         rate: tolerated share of pictures.
 
     Returns:
-        A threshold t; a picture fires when its best score >= t. t lies just above the first score that must not fire.
+        A threshold t; a picture fires when its best score >= t. t lies midway between the best score that must not
+        fire and the next higher one, so that the rounding of a score does not matter.
 
     Raises:
         ValueError: no pictures.
@@ -111,4 +112,5 @@ def firing_threshold(best_scores, *, rate: float = 0.05) -> float:
     allowed = int(np.floor(rate * best.size))
     if allowed >= best.size:
         return 0.0
-    return float(np.nextafter(best[allowed], np.inf))
+    higher = best[best > best[allowed]]
+    return float((best[allowed] + (higher[-1] if higher.size else 1.0)) / 2.0)
