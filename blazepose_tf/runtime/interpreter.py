@@ -15,6 +15,7 @@ import numpy as np
 
 from blazepose_tf import specs
 from blazepose_tf.runtime import metadata as metadata_lib
+from blazepose_tf.runtime.console import silent_libraries
 
 _PIP_ONNX = "running .onnx files needs onnxruntime: pip install 'blazepose_tf[onnx]'"
 
@@ -94,8 +95,9 @@ class LiteRtModel:
         if not metadata_lib.is_litert(content):
             raise ValueError(f"{name}: not a LiteRT model (the TFL3 mark is missing)")
         try:
-            self._interpreter = Interpreter(model_content=content, num_threads=num_threads)
-            self._interpreter.allocate_tensors()
+            with silent_libraries():
+                self._interpreter = Interpreter(model_content=content, num_threads=num_threads)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ValueError(f"{name}: damaged or unsupported LiteRT model ({' '.join(str(error).split())})") from error
         self.name = name

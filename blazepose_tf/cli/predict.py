@@ -1,0 +1,102 @@
+"""Draws skeletons on pictures, videos or a camera's frames and writes the numbers as JSON.
+
+blazepose predict --input=photo.jpg --output=poses
+blazepose predict --input=clip.mp4 --input="holiday/*.jpg" --output=poses --tracker=lite
+blazepose predict --input=0 --output=poses                (first camera; Ctrl-C ends it)
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import time
+
+from absl import flags
+
+from blazepose_tf.cli import UserError
+
+INTERRUPTED = 130
+
+
+def define_flags() -> None:
+    flags.DEFINE_multi_string(
+        "input", [], "file, folder, glob pattern, camera number, or address; may be repeated, or given without a flag"
+    )
+    flags.DEFINE_string("output", "poses", "folder for the drawn pictures, videos and JSON")
+    flags.DEFINE_string("detector", None, "detector file (.tflite, .onnx) or a shipped name; default: the shipped one")
+    flags.DEFINE_string("tracker", None, "tracker file (.tflite, .onnx) or a shipped name such as lite, full")
+    flags.DEFINE_enum(
+        "format",
+        "native",
+        ["native", "coco17", "coco33"],
+        "JSON: native (a document per input) or one COCO results list with 17 or 33 keypoints",
+    )
+    flags.DEFINE_bool("draw", True, "write drawn pictures and videos; --nodraw writes JSON only")
+    flags.DEFINE_bool("show_roi", False, "outline the region of interest in the drawings")
+    flags.DEFINE_bool("smoothing", True, "smooth landmarks of videos over time")
+    flags.DEFINE_float(
+        "detection_threshold", 0.5, "detector scores below it are nobody", lower_bound=0.01, upper_bound=0.99
+    )
+    flags.DEFINE_integer("threads", 1, "threads per inference", lower_bound=1)
+    flags.DEFINE_integer("max_frames", None, "frames read per video or camera; default: all", lower_bound=1)
+
+
+def main(argv: list[str]) -> int:
+    from tqdm import tqdm
+
+    from blazepose_tf.runtime.batch import Batch
+    from blazepose_tf.runtime.detector import Detector
+    from blazepose_tf.runtime.inputs import find_items
+    from blazepose_tf.runtime.tracker import Tracker
+    from blazepose_tf.runtime.weights import DEFAULT_DETECTOR, DEFAULT_TRACKER, model_file
+
+    args = flags.FLAGS
+    texts = [*args.input, *argv]
+    if not texts:
+        raise UserError("nothing to read: give --input=FILE, a folder, a pattern, a camera number or an address")
+    detector = Detector(
+        model_file(args.detector or DEFAULT_DETECTOR), threshold=args.detection_threshold, num_threads=args.threads
+    )
+    tracker = Tracker(model_file(args.tracker or DEFAULT_TRACKER), num_threads=args.threads)
+
+    # A polite request to end is treated as Ctrl-C: the running video is finished properly.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with tqdm(unit=" frames", disable=None, mininterval=0.2) as bar, tempfile.TemporaryDirectory() as downloads:
+        batch = Batch(
+            detector,
+            tracker,
+            args.output,
+            json_format=args.format,
+            draw=args.draw,
+            show_roi=args.show_roi,
+            smoothing=args.smoothing,
+            max_frames=args.max_frames,
+            on_frame=lambda summary: bar.update(),
+            on_error=lambda line: bar.write(f"error: {line}", file=sys.stderr),
+        )
+        started = time.perf_counter()
+        items = []
+        try:
+            for text in texts:
+                try:
+                    items += find_items(text, downloads=downloads)
+                except (OSError, ValueError) as error:
+                    batch.fail(str(error))
+            summary = batch.run(items)
+        except KeyboardInterrupt:
+            summary = batch.summary
+            summary.interrupted = True
+        seconds = time.perf_counter() - started
+    rate = summary.frames / seconds if seconds > 0 else 0.0
+    print(
+        f"{summary.items} of {len(items)} inputs, {summary.frames} frames, {summary.persons} with a person, "
+        f"{summary.detector_runs} detector runs, median {summary.median_ms:.1f} ms per frame, "
+        f"{rate:.1f} frames/s with reading and writing; written to {args.output}"
+    )
+    if summary.errors:
+        print(f"{len(summary.errors)} errors", file=sys.stderr)
+    if summary.interrupted:
+        print("interrupted: results so far are complete files", file=sys.stderr)
+        return INTERRUPTED
+    return 1 if summary.errors else 0
