@@ -1,0 +1,66 @@
+"""Draws the pictures and the film of testdata/: python tools/render_testdata.py [folder].
+
+Everything is a function of the numbers below, so that the files can be made again. They are byte for byte the same only
+with the same OpenCV (its JPEG and MPEG-4 encoders write them); the annotations do not depend on it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import cv2
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from blazepose_tf.data.synthetic import render_sample, render_video
+from blazepose_tf.data.synthetic.dataset import write_samples
+
+SEED = 2026
+# (index, (height, width)): one person each, chosen by eye for different poses, builds and sizes.
+PICTURES = ((4, (640, 480)), (10, (480, 640)), (20, (480, 480)), (25, (640, 480)), (29, (360, 640)), (32, (240, 320)))
+FILM_SEED, FILM_FRAMES, FILM_SIZE, FILM_RATE = 9, 60, (240, 320), 30.0
+
+
+def render_pictures(folder: Path) -> None:
+    """Writes people.json and images/people_*.jpg into people/."""
+    samples = (render_sample(SEED, index, size=size, persons=1) for index, size in PICTURES)
+    write_samples(folder, samples, count=len(PICTURES), split="people", quality=85)
+
+
+def render_film(folder: Path) -> None:
+    """Writes person.mp4 and person.json with the keypoints and alignment points of each frame."""
+    height, width = FILM_SIZE
+    temporary = folder / "partial.mp4"
+    writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*"mp4v"), FILM_RATE, (width, height))
+    if not writer.isOpened():
+        raise OSError(f"OpenCV cannot write MPEG-4 to {temporary}")
+    frames = []
+    for sample in render_video(FILM_SEED, FILM_FRAMES, size=FILM_SIZE):
+        writer.write(sample.image[..., ::-1])
+        frames.append(
+            {
+                "keypoints": [round(float(v), 1) for v in sample.keypoints[0].ravel()],
+                "alignment": [round(float(v), 1) for v in sample.alignment[0].ravel()],
+            }
+        )
+    writer.release()
+    os.replace(temporary, folder / "person.mp4")
+    content = {"width": width, "height": height, "frames_per_second": FILM_RATE, "frames": frames}
+    (folder / "person.json.partial").write_text(json.dumps(content, separators=(",", ":")))
+    os.replace(folder / "person.json.partial", folder / "person.json")
+
+
+def main() -> int:
+    """Draws everything into the folder given, or into testdata/."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parents[1] / "testdata"
+    (folder / "people").mkdir(parents=True, exist_ok=True)
+    render_pictures(folder / "people")
+    render_film(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
