@@ -94,7 +94,7 @@ def test_foreign_and_damaged_keras_files(model, tmp_path):
         load_model(tmp_path / "half.keras")
     with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:
         archive.writestr("a.txt", "a")
-    with pytest.raises(ValueError, match="config\\.json"):
+    with pytest.raises(ValueError, match=r"config\.json"):
         load_model(tmp_path / "other.keras")
     with pytest.raises(FileNotFoundError, match=r"absent\.keras"):
         load_model(tmp_path / "absent.keras")
