@@ -121,6 +121,7 @@ class Optimizer:
         beta_2: decay of the mean of squares.
         clip_heatmaps: largest gradient norm of backbone, decoder and training heads (of the whole detector); 0 = off.
         clip_regression: largest gradient norm of the regression encoder and its heads; 0 = off.
+        head_rate: factor on the learning rate of the regression heads.
         ema_decay: of the averaged weights; it starts at min(ema_decay, (1 + t) / (10 + t)). 0 = no average.
         ema_every: steps between updates of the average (the decay is raised to that power).
     """
@@ -130,6 +131,7 @@ class Optimizer:
     beta_2: float = 0.999
     clip_heatmaps: float = 1.0
     clip_regression: float = 1.0
+    head_rate: float = 0.1
     ema_decay: float = 0.998
     ema_every: int = 4
 

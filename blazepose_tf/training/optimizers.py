@@ -18,6 +18,11 @@ REGRESSION_LAYERS = (
 )  # fmt: skip
 
 
+# Kernels that look at the whole last feature, 4 C inputs per output. A step of Adam moves every weight by the rate, so
+# at the rate of the other layers (9 or C inputs, followed by a normalisation) the points would jump by half a crop.
+HEAD_LAYERS = ("coordinates_", "alignment_", "depth_", "landmarks_", "world_", "presence_", "visibility_")
+
+
 def in_regression(variable: keras.Variable) -> bool:
     """Whether a variable belongs to the regression network of a tracker."""
     return variable.path.startswith(REGRESSION_LAYERS)
@@ -32,10 +37,19 @@ class GroupClippedAdamW(keras.optimizers.AdamW):
     Args:
         clip_heatmaps: largest norm of the gradients outside of the regression network; 0 = off.
         clip_regression: largest norm of the gradients of the regression network; 0 = off.
+        head_rate: factor on the learning rate of the regression heads.
     """
 
-    def __init__(self, *args, clip_heatmaps: float = 0.0, clip_regression: float = 0.0, **kwargs):
+    def __init__(
+        self,
+        *args,
+        clip_heatmaps: float = 0.0,
+        clip_regression: float = 0.0,
+        head_rate: float = 1.0,
+        **kwargs,
+    ):
         super().__init__(*args, **kwargs)
+        self.head_rate = head_rate
         self.clip_heatmaps = clip_heatmaps
         self.clip_regression = clip_regression
 
@@ -56,9 +70,21 @@ class GroupClippedAdamW(keras.optimizers.AdamW):
                 grads[i] = grads[i] * ops.cast(scale, grads[i].dtype)
         super().apply(grads, variables)
 
+    def build(self, variables):
+        variables = list(variables)
+        # Backends hand their own variables to `update_step`, which have no path.
+        self._heads = {i for i, variable in enumerate(variables) if variable.path.startswith(HEAD_LAYERS)}
+        super().build(variables)
+
+    def update_step(self, gradient, variable, learning_rate):
+        if self.head_rate != 1.0 and self._get_variable_index(variable) in self._heads:
+            learning_rate = learning_rate * self.head_rate
+        super().update_step(gradient, variable, learning_rate)
+
     def get_config(self):
         return {
             **super().get_config(),
+            "head_rate": self.head_rate,
             "clip_heatmaps": self.clip_heatmaps,
             "clip_regression": self.clip_regression,
         }
@@ -92,6 +118,7 @@ def build_optimizer(config: Optimizer, stage: Stage, *, steps: int, model: keras
         beta_2=config.beta_2,
         clip_heatmaps=config.clip_heatmaps,
         clip_regression=config.clip_regression,
+        head_rate=config.head_rate,
     )
     optimizer.exclude_from_weight_decay(var_list=[v for v in model.trainable_variables if "kernel" not in v.name])
     return optimizer
