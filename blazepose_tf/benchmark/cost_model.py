@@ -10,7 +10,7 @@ figures fix one scale and say little about what costs how much, so two structure
 
 Each structure is scaled once on Lite and once on Full. The estimate is the geometric mean of the four predictions, the
 interval their range, widened by the rounding of the published figures. Predicting one published model from the other
-misses by -14 % and +17 % ("macs"), -24 % and +32 % ("weighted"): that is the error to expect, and more for networks
+misses by -15 % and +17 % ("macs"), -24 % and +32 % ("weighted"): that is the error to expect, and more for networks
 unlike these.
 """
 

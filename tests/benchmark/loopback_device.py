@@ -313,7 +313,7 @@ class Shell:
         for pump in pumps:
             pump.start()
         if drop:
-            time.sleep(0.2)  # the command is under way
+            time.sleep(0.02)  # the command is under way, and cannot have ended
             device.maybe_drop()
         code = child.wait()
         for pump in pumps:

@@ -70,5 +70,5 @@ def test_output_code_and_order_of_streams(adb, make_device):
 
 def test_no_answer_in_time(adb, make_device):
     chosen = adb_client.select_device(adb, make_device().serial)
-    with pytest.raises(adb_client.ConnectionLostError, match="no answer within 0.5 s"):
+    with pytest.raises(adb_client.ConnectionLostError, match=r"no answer within 0\.5 s"):
         chosen.shell("sleep 5", timeout=0.5)
