@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def silent_libraries() -> Iterator[None]:
-    """Keeps C libraries (libjpeg, libpng, LiteRT) from writing to the terminal; what matters becomes our own message."""
+    """Keeps C libraries (libjpeg, libpng, LiteRT) from writing to the terminal; what matters we say ourselves."""
     try:
         sys.stderr.flush()
         saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)

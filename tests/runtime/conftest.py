@@ -34,14 +34,14 @@ def yoga_frames(shared_dir):
 
 @pytest.fixture(scope="session")
 def onnx_model(tmp_path_factory):
-    """Writes small networks whose outputs are affine in the mean colour of their picture: a scripted model that still
-    passes through files, sessions and tensors as a trained one does."""
+    """Writes small networks whose outputs are affine in the mean brightness of their picture: a scripted
+    model that still passes through files, sessions and tensors as a trained one does."""
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     folder = tmp_path_factory.mktemp("onnx")
 
     def write(name, size, outputs, metadata):
-        """`outputs`: name -> (shape, constant, factor); the value is constant + factor * mean RGB in [0, 1]."""
+        """`outputs`: name -> (shape, constant, factor); the value is constant + factor * mean value of the picture."""
         helper, tensor = onnx.helper, onnx.TensorProto
         nodes = [helper.make_node("ReduceMean", ["image"], ["mean"], keepdims=0)]
         initializers, results = [], []
