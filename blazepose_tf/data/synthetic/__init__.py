@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,11 @@ import numpy as np
 from blazepose_tf.data.synthetic.annotations import Sample
 from blazepose_tf.data.synthetic.dataset import write_samples
 from blazepose_tf.data.synthetic.render import render_scene
-from blazepose_tf.data.synthetic.scene import sample_scene
+from blazepose_tf.data.synthetic.scene import Scene, sample_scene
 from blazepose_tf.data.synthetic.video import render_video
+from blazepose_tf.topology import indices
+
+_HIPS = indices(("left_hip", "right_hip"))
 
 __all__ = ["Sample", "iterate", "render_sample", "render_video", "write_dataset"]
 
@@ -41,7 +45,20 @@ def render_sample(
     if seed < 0 or index < 0:
         raise ValueError(f"seed and index must not be negative. Received: seed={seed}, index={index}")
     scene = sample_scene(np.random.default_rng((seed, index)), size=size, persons=persons)
-    return render_scene(scene, size=size, supersample=supersample)
+    sample = render_scene(scene, size=size, supersample=supersample)
+    if scene.persons and not _shows_subject(sample, scene):
+        # One scene in a few hundred: what stands in front hides nearly everything. Take it away.
+        scene = replace(scene, persons=scene.persons[:1], boxes=(), balls=())
+        sample = render_scene(scene, size=size, supersample=supersample)
+    return sample
+
+
+def _shows_subject(sample: Sample, scene: Scene) -> bool:
+    """Whether the first person of the sample is the first of the scene and at least 6 of its keypoints are visible."""
+    if not len(sample.keypoints):
+        return False
+    hips = scene.camera.project(scene.persons[0].keypoints[_HIPS]).mean(0)
+    return bool(np.abs(sample.alignment[0, 0] - hips).max() < 0.01 and (sample.keypoints[0, :, 2] == 2).sum() >= 6)
 
 
 def iterate(

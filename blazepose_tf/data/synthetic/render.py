@@ -53,11 +53,13 @@ def render_scene(scene: Scene, *, size: tuple[int, int], supersample: int = 2) -
         body_camera = replace(camera, position=camera.position - person.offset)
         depth = max(float(camera.to_camera(person.skeleton.joints["head"] + person.offset)[2]), 0.1)
         head = 0.1 * person.skeleton.body.height * camera.focal / depth
+        # From behind, where the skull hides it anyway, a face need not be drawn.
+        gaze = person.skeleton.frames["head"][:, 2] @ (camera.position - person.skeleton.joints["head"] - person.offset)
         solids = build_solids(
             person.skeleton,
             person.look,
             palette_start=len(palette),
-            face=head > _SMALL_FACE,
+            face=head > _SMALL_FACE and gaze > -0.35 * depth,
             fingers=head > _SMALL_HAND,
         )
         palette += person.look.materials
@@ -145,7 +147,7 @@ def _shade(
     table = np.array([(*m.color, m.gloss) for m in palette] + [(*m.second, m.gloss) for m in palette], f32)
     color = np.ascontiguousarray(table.T).take(material + np.int16(len(palette)) * second, axis=1)
     diffuse = np.maximum(towards[0] * f32(0.85) + f32(0.15), 0)
-    lit = (towards[1] * f32(0.25) + f32(0.75)) * f32(scene.ambient) + diffuse * f32(1.15 - 0.75 * scene.ambient)
+    lit = (towards[1] * f32(0.25) + f32(0.75)) * f32(scene.ambient) + diffuse * f32(1.25 - 0.75 * scene.ambient)
     lit *= exposed
     shine = np.maximum(towards[2], 0)
     for _ in range(4):  # to the power 16
@@ -177,12 +179,12 @@ def _pattern(material: Material, local: np.ndarray) -> np.ndarray:
 
 
 def _crevices(depth: np.ndarray, covered: np.ndarray) -> np.ndarray:
-    """Darkness 0..0.45 of pixels that lie deeper than their surroundings: an arm's shadow on the chest, the armpits."""
+    """Darkness 0..0.35 of pixels that lie deeper than their surroundings: an arm's shadow on the chest, the armpits."""
     k = max(3, int(max(depth.shape) * 0.05)) | 1
     weight = covered.astype(np.float32)
     filled = np.where(covered, depth, np.float32(0))
     mean = cv2.blur(filled, (k, k)) / np.maximum(cv2.blur(weight, (k, k)), np.float32(1e-3))
-    return np.clip((filled - mean) * np.float32(2.2), 0, np.float32(0.45))
+    return np.clip((filled - mean) * np.float32(1.6), 0, np.float32(0.35))
 
 
 def _expose(image: np.ndarray, seed: int | None) -> np.ndarray:

@@ -70,9 +70,9 @@ def render_video(
     look = sample_look(rng, body)
     turn, sway, background = rng.uniform(-15, 15), rng.uniform(0, 2 * np.pi), int(rng.integers(2**63))
     height, width = size
-    # 2.45 metres fill the height, so that raised arms and the wide lunge stay inside.
+    # 2.6 metres fill the height, so that raised arms and the wide lunge stay inside.
     distance = 4.6
-    focal = distance * min(height / 2.45, width / 2.4)
+    focal = distance * min(height / 2.6, width / 2.6)
     for frame in range(frames):
         phase = sway + 2 * np.pi * frame / 240
         pose = _pose_at(frame)
