@@ -17,6 +17,7 @@ from blazepose_tf.data.converters.annotations import Person
 from blazepose_tf.geometry import alignment as alignment_lib
 
 _LEFT, _RIGHT, _MIDDLE = (0, 140, 255), (255, 150, 0), (255, 255, 255)  # BGR
+_DENSE = frozenset(topology.GROUPS["face"] + topology.GROUPS["hands"])  # small dots where points crowd
 _MARGIN = 1.25
 _CAPTION = 16  # pixels of the line under a picture
 
@@ -77,7 +78,8 @@ def _draw(canvas: np.ndarray, person: Person, names: Sequence[str], scale: float
             cv2.line(canvas, spots[a], spots[b], color, 1, cv2.LINE_AA)
     for k, spot in enumerate(spots):
         if states[k] > 0:
-            cv2.circle(canvas, spot, 3, _color(names[k]), -1 if states[k] == 2 else 1, cv2.LINE_AA)
+            radius = 1 if names[k] in _DENSE else 3
+            cv2.circle(canvas, spot, radius, _color(names[k]), -1 if states[k] == 2 else 1, cv2.LINE_AA)
     if person.alignment is not None:
         center = tuple(round(float(v)) for v in person.alignment[0] * scale + shift)
         cv2.circle(

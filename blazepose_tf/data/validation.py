@@ -22,7 +22,7 @@ from blazepose_tf.data.converters import names as names_lib
 from blazepose_tf.data.converters.annotations import Damage, Person, Picture
 
 ERROR, WARNING = "error", "warning"
-WITHIN, ACROSS, SWAP = "duplicate within", "duplicate across splits", "probable swap"
+WITHIN, ACROSS, SWAP = "duplicate within", "duplicate across datasets", "probable swap"
 # Beyond the rim by more than this is outside; labels are rounded to a tenth of a pixel or two.
 RIM_TOLERANCE = 0.2
 # Labelled keypoints of one person in one spot from which it looks like a slip of a tool.
@@ -221,7 +221,7 @@ def _check_file(dataset: Dataset, position: int) -> tuple[list[Finding], duplica
         findings.append(wrong("wrong size", text))
     gray = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
     if gray is None:
-        return [*findings, wrong("broken picture", "cannot be decoded")], None
+        return findings if not header.complete else [*findings, wrong("broken picture", "cannot be decoded")], None
     return findings, duplicates.fingerprint(gray)
 
 
@@ -270,10 +270,14 @@ def _out_of_range(person: Person, entry: Picture, names: Sequence[str]) -> Itera
     if outside.any():
         listed = ", ".join(names[k] for k in np.flatnonzero(outside)[:5])
         yield "keypoint outside", f"{int(outside.sum())} keypoints outside {entry.width}x{entry.height}: {listed}"
-    for box in (person.box, person.face_box):
-        if box is not None and (min(box[:2]) < -1 or box[2] > limit[0] + 1 or box[3] > limit[1] + 1):
+    for what, box in (("box", person.box), ("face box", person.face_box)):
+        if box is None:
+            continue
+        # Squares derived from a face or a body may reach over the rim; a drawn box may not.
+        over = 1.0 if what == "box" and not person.ignore else float(max(box[2] - box[0], box[3] - box[1]))
+        if min(box[:2]) < -over or box[2] > limit[0] + over or box[3] > limit[1] + over:
             corners = ", ".join(f"{v:.1f}" for v in box)
-            yield "box outside", f"box ({corners}) reaches beyond {entry.width}x{entry.height}"
+            yield f"{what} outside", f"{what} ({corners}) lies beyond {entry.width}x{entry.height}"
     if person.alignment is not None and names_lib.has_torso(names):
         center = person.alignment[0]
         if (center < 0).any() or (center > limit).any():
