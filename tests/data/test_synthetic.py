@@ -243,6 +243,21 @@ def test_dataset_round_trip(tmp_path):
     assert any(not a["ignore"] for a in content["annotations"])
 
 
+def test_dataset_is_read_like_any_other(tmp_path):
+    from blazepose_tf.data import coco_reader  # loads TensorFlow, which the other tests here do without
+
+    path = synthetic.write_dataset(tmp_path, 3, 9, size=SIZE, persons=1)
+    content = coco_reader.load(path)
+    for image, annotation in zip(content["images"], content["annotations"], strict=True):
+        names, folder = coco_reader.keypoint_names(content), coco_reader.image_folder(path)
+        example = coco_reader.to_example(image, [annotation], names=names, folder=folder, dataset="d", split="train")
+        sample = synthetic.render_sample(9, image["id"] - 1, size=SIZE, persons=1)
+        np.testing.assert_allclose(example.keypoints, sample.keypoints, atol=0.006)
+        np.testing.assert_allclose(example.alignment, sample.alignment, atol=0.006)
+        x, y, side, _ = sample.face_box[0]
+        np.testing.assert_allclose(example.face_box, [(x, y, x + side, y + side)], atol=0.02)
+
+
 def test_needs_neither_tensorflow_nor_keras():
     code = (
         "import sys; from blazepose_tf.data import synthetic; synthetic.render_sample(0, 0, size=(64, 64));"

@@ -78,7 +78,9 @@ def render_background(rng: np.random.Generator, camera: Camera, *, size: tuple[i
     # Uneven light: 0.7 .. 1.2 of the brightness from corner to corner.
     corners = rng.uniform(0.7, 1.2, (2, 2)).astype(np.float32) / np.float32(255)
     light = cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.minimum(image * light[..., None], np.float32(1))
+    # Three equal channels: OpenCV multiplies whole rows, numpy would broadcast pixel by pixel.
+    image = cv2.multiply(image, cv2.merge((light, light, light)), dtype=cv2.CV_32F)
+    return np.minimum(image, np.float32(1), out=image)
 
 
 def _gradient(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

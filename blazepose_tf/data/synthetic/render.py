@@ -99,7 +99,8 @@ def _cast_shadows(image: np.ndarray, groups: list[tuple[np.ndarray, list[Solid]]
     k = max(3, min(image.shape[:2]) // 60) | 1
     shadow = cv2.blur(shadow, (k, k))
     strength = np.float32(0.75 * (1 - scene.ambient) / 255)
-    image *= (1 - shadow * strength)[..., None]
+    bright = 1 - shadow * strength
+    np.multiply(image, cv2.merge((bright, bright, bright)), out=image)
 
 
 def _composite(image: np.ndarray, buffers: Buffers, palette: list[Material], scene: Scene, supersample: int) -> None:
@@ -113,23 +114,36 @@ def _composite(image: np.ndarray, buffers: Buffers, palette: list[Material], sce
     x0, x1 = int(columns[0]) // s, int(columns[-1]) // s + 1
     window = (slice(y0 * s, y1 * s), slice(x0 * s, x1 * s))
     covered = covered[window]
-    rows, columns = np.nonzero(covered)
-    crevices = _crevices(buffers.depth[window], covered)
+    flat = np.flatnonzero(covered).astype(np.int32)
+    rows = flat // np.int32(covered.shape[1])
+    columns = flat - rows * np.int32(covered.shape[1])
+    exposed = 1 - _crevices(buffers.depth[window], covered).take(flat)
     surface = surface_at(buffers, scene.camera.scaled(s), rows=rows + y0 * s, columns=columns + x0 * s)
-    exposed = 1 - crevices[rows, columns]
     layer = np.zeros((*covered.shape, 4), np.uint8)
-    layer[rows, columns] = _shade(surface, buffers.parts, exposed, palette, scene)
+    layer.view(np.uint32).reshape(-1)[flat] = _shade(surface, buffers.parts, exposed, palette, scene)
     layer = cv2.resize(layer, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
     layer = layer.astype(np.float32) * np.float32(1 / 255)
+    through = 1 - layer[..., 3]
     part = image[y0:y1, x0:x1]
-    part *= 1 - layer[..., 3:]
+    part *= cv2.merge((through, through, through))
     part += layer[..., :3]
 
 
 def _shade(
     surface: Surface, parts: list[Part], exposed: np.ndarray, palette: list[Material], scene: Scene
 ) -> np.ndarray:
-    """(n, 4) uint8 colour and opacity 255 of n pixels; `exposed` (n,) is the share of the light that gets there."""
+    """Colours of n pixels under the light of the scene.
+
+    Args:
+        surface: what is seen there.
+        parts: what was drawn.
+        exposed: (n,) share of the light that gets there.
+        palette: materials.
+        scene: for its light and camera.
+
+    Returns:
+        (n,) uint32, the four bytes R, G, B and opacity 255 of each pixel.
+    """
     f32 = np.float32
     normal = surface.normal
     material = np.array([part.material for part in parts], np.int16)[surface.part]
@@ -160,7 +174,7 @@ def _shade(
         value *= f32(255 * scene.tint[channel])
         np.clip(value, 0, 255, out=value)
         out[:, channel] = value
-    return out
+    return out.view(np.uint32)[:, 0]
 
 
 def _pattern(material: Material, local: np.ndarray) -> np.ndarray:

@@ -330,13 +330,14 @@ def surface_at(buffers: Buffers, camera: Camera, *, rows: np.ndarray, columns: n
         columns: (n,) indices.
     """
     f32 = np.float32
-    part, z = buffers.part[rows, columns], buffers.depth[rows, columns]
+    flat_index = rows * buffers.depth.shape[1] + columns
+    part, z = buffers.part.take(flat_index), buffers.depth.take(flat_index)
     table = np.empty((len(buffers.parts), 20), f32)
     for i, p in enumerate(buffers.parts):
         length = float(p.axis @ p.axis) - p.growth**2
         inverse = 1 / length if length > 1e-9 else 0.0
         table[i] = (*p.deform.flat, *p.axis, *p.origin, *p.normal, inverse, inverse * p.radius * p.growth)
-    numbers = np.ascontiguousarray(table.T).take(part, axis=1)
+    numbers = np.ascontiguousarray(table.T).take(part, axis=1, mode="clip")  # mode: skips the check of bounds
     deform, d, flat = numbers[:9].reshape(3, 3, -1), numbers[9:12], numbers[15:18]
     offset = np.empty((3, len(part)), f32)
     offset[0] = (columns + f32(0.5 - camera.center[0])) * (z * f32(1 / camera.focal))
