@@ -24,6 +24,10 @@ _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 _DAMAGE = (struct.error, IndexError, TypeError, ValueError, AttributeError, OverflowError, MemoryError, KeyError)
 
 
+class UnsupportedModelError(ValueError):
+    """A sound file with something that this reader does not know."""
+
+
 @dataclass(frozen=True)
 class Convolution:
     """A convolution of the file.
@@ -60,12 +64,15 @@ def read_graph(content: bytes) -> Graph:
     """Reads the content of a LiteRT file.
 
     Raises:
-        ValueError: not a LiteRT file, a damaged one, or one with quantised weights.
+        ValueError: not a LiteRT file, or a damaged one.
+        UnsupportedModelError: several inputs, quantised or computed weights, another sparse layout.
     """
     if bytes(content[4:8]) != b"TFL3":
         raise ValueError("not a LiteRT model: the content does not carry the TFL3 mark")
     try:
         return _Reader(content).graph()
+    except UnsupportedModelError:
+        raise
     except _DAMAGE as error:
         raise ValueError(f"the LiteRT model is damaged: {error!r}") from error
 
@@ -80,7 +87,7 @@ class _Reader:
 
     def graph(self) -> Graph:
         if len(self._graph.inputs) != 1:
-            raise ValueError(f"expected one input. Received: {len(self._graph.inputs)}")
+            raise UnsupportedModelError(f"expected one input. Received: {len(self._graph.inputs)}")
         operators = [op for op in self._graph.operators if self._kind(op) in _CONVOLUTIONS]
         return Graph(
             self._shape(self._graph.inputs[0]),
@@ -112,11 +119,11 @@ class _Reader:
         producer = self._producers.get(index)
         if producer is not None:
             if self._kind(producer) not in _STORAGE:
-                raise ValueError(f"weights computed by {self._kind(producer)}")
+                raise UnsupportedModelError(f"weights computed by {self._kind(producer)}")
             return self._constant(producer.inputs[0])
         tensor = self._graph.tensors[index]
         if tensor.type not in _DTYPES:
-            raise ValueError(f"weights of tensor type {tensor.type}; float32 and float16 are supported")
+            raise UnsupportedModelError(f"weights of tensor type {tensor.type}; float32 and float16 are supported")
         data = self._model.buffers[tensor.buffer].data
         values = np.frombuffer(np.asarray(data, np.uint8).tobytes(), _DTYPES[tensor.type])
         if tensor.sparsity is not None:
@@ -131,7 +138,7 @@ def _densify(values: np.ndarray, sparsity, shape: tuple[int, ...]) -> np.ndarray
     formats = [dimension.format for dimension in sparsity.dimMetadata]
     plain = list(sparsity.traversalOrder) == list(range(rank)) and not len(sparsity.blockMap or ())
     if not plain or formats != [dense] * (rank - 1) + [sparse]:
-        raise ValueError(f"sparse weights in a layout that is not supported. Received: formats={formats}")
+        raise UnsupportedModelError(f"sparse weights in a layout that is not supported. Received: formats={formats}")
     last = sparsity.dimMetadata[-1]
     segments, columns = np.asarray(last.arraySegments.values), np.asarray(last.arrayIndices.values)
     rows = np.repeat(np.arange(len(segments) - 1), np.diff(segments.astype(np.int64)))

@@ -159,7 +159,11 @@ def test_a_model_of_something_else_is_refused():
     import tensorflow as tf
 
     x = keras.Input((8, 8, 3), batch_size=1)
-    model = keras.Model(x, keras.layers.Conv2D(2, 3)(x))
-    content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+    model = keras.Model(x, keras.layers.Conv2D(200, 3)(x))
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    content = converter.convert()
     with pytest.raises(ValueError, match=r"not one of the published pose models.*\(1, 8, 8, 3\).*det_2020"):
         mediapipe.import_model(content)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    with pytest.raises(ValueError, match=r"float32 and float16 are supported\. Supported are"):
+        mediapipe.import_model(converter.convert())
