@@ -1,4 +1,4 @@
-"""Converts annotations of a published format or a labelling tool to one json or to TFRecord shards.
+"""Converts annotations of any common format to one json or to record shards.
 
     blazepose convert-dataset --from=coco --input=person_keypoints_val2017.json --images=val2017 --output=val.json
     blazepose convert-dataset --from=labelme --input=labels/ --output=shards/ --target=source
@@ -86,6 +86,7 @@ def main(argv: list[str]) -> int:
         weight=values.weight,
         min_diameter=values.min_diameter,
         negatives=values.negatives,
+        turn=output.suffix != ".json",
         recompute_alignment=values.recompute_alignment,
     )
     tally = conversion.Tally()

@@ -1,4 +1,4 @@
-"""Checks a dataset: pictures, ranges, left/right, duplicates, people dropped; contact sheet and json summary.
+"""Checks a dataset: pictures, labels, left/right, duplicates; contact sheet.
 
     blazepose validate-dataset --data=val.json --other=train.json --contact_sheet=sheet.png --summary=summary.json
 

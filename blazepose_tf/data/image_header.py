@@ -24,6 +24,11 @@ class ImageHeader:
     orientation: int = 1
     complete: bool = True
 
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """Width and height once the orientation is applied; 5 to 8 exchange them."""
+        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
+
 
 def _orientation(segment: bytes) -> int:
     """Orientation tag of an APP1 segment's content; 1 when it has none."""

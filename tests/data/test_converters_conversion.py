@@ -166,6 +166,23 @@ def test_image_header_of_jpeg_and_png(order):
     assert image_header.read_header(progressive).width == 64
 
 
+def test_turned_pictures_are_stored_upright_in_shards(tmp_path):
+    stored = np.zeros((WIDTH, HEIGHT, 3), np.uint8)  # 160 wide, 200 high as stored
+    stored[:20, :20] = 255  # its top left corner is at the top right once turned by a quarter to the right
+    tmp_path.joinpath("t.jpg").write_bytes(with_orientation(cv2.imencode(".jpg", stored)[1].tobytes(), 6))
+    entry = picture(Person(body()), name="t.jpg", width=WIDTH, height=HEIGHT)
+    names, pictures, tally = convert(tmp_path, [entry], turn=True)
+    assert not tally.damaged and pictures[0].turned
+    from blazepose_tf.data import records
+
+    interchange.write_shards(tmp_path / "s", pictures, names, images=tmp_path, name="t")
+    example = records.open_records(tmp_path / "s").example(0)
+    upright = cv2.imdecode(np.frombuffer(example.image, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    assert upright.shape == (HEIGHT, WIDTH, 3) and (example.width, example.height) == (WIDTH, HEIGHT)
+    assert upright[:16, -16:].min() > 200 and upright[:16, :16].max() < 50
+    assert image_header.read_header(example.image).orientation == 1
+
+
 def test_json_round_trip_and_paths(tmp_path):
     person = Person(body(head_top=(100, 10)), weight=0.5)
     _, pictures, _ = convert(tmp_path / "pics", [picture(person, split="train")], target="source", dataset="own")

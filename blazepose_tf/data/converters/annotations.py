@@ -44,7 +44,8 @@ class Person:
 class Picture:
     """One picture and its people; `width` and `height` are 0 where the source does not tell.
 
-    `where` names file and position of the annotation for messages; `problems` lists damaged people left out.
+    `where` names file and position of the annotation for messages; `problems` lists damaged people left out; `turned`
+    tells that the file has an EXIF orientation and that size and labels are those of the picture held upright.
     """
 
     file_name: str
@@ -55,6 +56,7 @@ class Picture:
     dataset: str = ""
     split: str = ""
     problems: tuple[Damage, ...] = ()
+    turned: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ Reference: cocodataset.org, format-data; COCO-WholeBody data_format.md (Jin et a
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -102,12 +103,17 @@ def read(
                 except (ValueError, TypeError) as error:
                     problems.append(Damage(spot, str(error)))
                 sources.add(annotation.get("dataset") or "")
+            try:
+                width, height = int(entry.get("width") or 0), int(entry.get("height") or 0)
+            except (ValueError, TypeError) as error:
+                yield Damage(where, f"width and height: {error}")
+                continue
             yield Picture(
                 file_name=str(entry["file_name"]).replace("\\", "/"),
                 where=where,
                 people=tuple(people),
-                width=int(entry.get("width") or 0),
-                height=int(entry.get("height") or 0),
+                width=width,
+                height=height,
                 dataset=next(iter(sources)) if len(sources) == 1 else "",
                 split=str(entry.get("split") or ""),
                 problems=tuple(problems),
@@ -120,11 +126,15 @@ def _names(
     path: Path, annotations: Sequence, categories: dict[object, tuple[str, ...]], given: tuple[str, ...]
 ) -> tuple[tuple[str, ...], dict[object, tuple[str, ...]]]:
     """Names of the file's keypoints, and the names of each category's own order (empty: all in the first order)."""
-    first = next((a for a in annotations if isinstance(a, dict) and a.get("keypoints")), None)
-    if first is None:
+    labelled = [
+        a for a in annotations if isinstance(a, dict) and isinstance(a.get("keypoints"), list) and a["keypoints"]
+    ]
+    if not labelled:
         raise ValueError(f"{path}: no annotation has keypoints")
     if given:
         return given, {}
+    usual = Counter(len(a["keypoints"]) for a in labelled).most_common(1)[0][0]  # a single damaged one must not decide
+    first = next(a for a in labelled if len(a["keypoints"]) == usual)
     if "lefthand_kpts" in first or "face_kpts" in first:
         return topology.KEYPOINT_SETS["coco_wholebody_133"], {}
     count = len(first["keypoints"]) // 3

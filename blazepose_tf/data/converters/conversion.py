@@ -41,6 +41,7 @@ class ConversionConfig:
         min_diameter: people with a smaller body circle (pixels) become ignored regions.
         negatives: keep pictures without a usable person.
         recompute_alignment: replace alignments that the source has.
+        turn: accept pictures with an EXIF orientation; whoever writes them has to turn the pixels.
     """
 
     target: str = "auto"
@@ -52,6 +53,7 @@ class ConversionConfig:
     min_diameter: float = 0.0
     negatives: bool = False
     recompute_alignment: bool = False
+    turn: bool = False
 
     def __post_init__(self):
         if not (np.isfinite(self.weight) and self.weight > 0):
@@ -133,8 +135,11 @@ def _pictures(source: Source, own, target, config: ConversionConfig, tally: Tall
             tally.damaged.append(picture)
             continue
         tally.damaged.extend(picture.problems)
+        if not picture.people and not config.negatives:
+            tally.pictures_without_usable_person += 1
+            continue
         try:
-            picture = _sized(picture, source.images)
+            picture = _sized(picture, source.images, turn=config.turn)
         except (OSError, ValueError) as error:
             tally.damaged.append(Damage(picture.where, str(error)))
             continue
@@ -152,12 +157,12 @@ def _pictures(source: Source, own, target, config: ConversionConfig, tally: Tall
             tally.pictures_without_usable_person += 1
 
 
-def _sized(picture: Picture, folder: Path) -> Picture:
-    """The picture with the size of its file.
+def _sized(picture: Picture, folder: Path, *, turn: bool) -> Picture:
+    """The picture with the size of its file, upright: labelling tools show and label it so.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: broken, of another size than annotated, or turned by EXIF.
+        ValueError: broken, of another size than annotated, or turned by EXIF and not to be turned back.
     """
     path = folder / picture.file_name
     if not path.is_file():
@@ -168,13 +173,12 @@ def _sized(picture: Picture, folder: Path) -> Picture:
         raise ValueError(f"{path}: {error}") from error
     if not header.complete:
         raise ValueError(f"{path}: cut off before its end")
-    if header.orientation != 1:
-        raise ValueError(f"{path}: turned by EXIF orientation {header.orientation}; save it upright, then label it")
-    if picture.width and picture.height and (picture.width, picture.height) != (header.width, header.height):
-        raise ValueError(
-            f"{path}: is {header.width}x{header.height}, its annotation says {picture.width}x{picture.height}"
-        )
-    return replace(picture, width=header.width, height=header.height)
+    if header.orientation != 1 and not turn:
+        raise ValueError(f"{path}: turned by EXIF orientation {header.orientation}; record shards store it upright")
+    width, height = header.upright_size
+    if picture.width and picture.height and (picture.width, picture.height) != (width, height):
+        raise ValueError(f"{path}: is {width}x{height}, its annotation says {picture.width}x{picture.height}")
+    return replace(picture, width=width, height=height, turned=header.orientation != 1)
 
 
 def _inside(points: np.ndarray, picture: Picture, tally: Tally) -> np.ndarray:

@@ -13,11 +13,13 @@ import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from blazepose_tf import topology
 from blazepose_tf.data.converters.annotations import Person, Picture, image_folder
 
+_UPRIGHT_QUALITY = 95  # of pictures that have to be encoded again
 COORDINATES = "continuous pixels of the stored picture: the centre of the first pixel is (0.5, 0.5)"
 
 
@@ -157,8 +159,9 @@ def write_shards(
 def _example(picture: Picture, names: Sequence[str], images: Path, make):
     people = [person for person in picture.people if not person.ignore]
     count = len(people)
+    data = (images / picture.file_name).read_bytes()
     return make(
-        image=(images / picture.file_name).read_bytes(),
+        image=_upright(data) if picture.turned else data,
         width=picture.width,
         height=picture.height,
         names=tuple(names),
@@ -172,3 +175,11 @@ def _example(picture: Picture, names: Sequence[str], images: Path, make):
         image_id=picture.file_name,
         split=picture.split,
     )
+
+
+def _upright(data: bytes) -> bytes:
+    """The picture with its EXIF orientation applied, as JPEG: TensorFlow's decoders ignore the orientation."""
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)  # turns it
+    if image is None:
+        raise ValueError("cannot be decoded")
+    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _UPRIGHT_QUALITY])[1].tobytes()
