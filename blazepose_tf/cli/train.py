@@ -31,6 +31,17 @@ def define_flags() -> None:
     flags.mark_flag_as_required("workdir")
 
 
+def _same_run(started):
+    """The configuration that a run was started with; UserError when the flags ask for something else."""
+    from blazepose_tf.training import config
+
+    if FLAGS["experiment"].present and FLAGS.experiment != started.name:
+        raise UserError(f"{FLAGS.workdir} holds a run of {started.name!r}, not of {FLAGS.experiment!r}")
+    if config.override(started, FLAGS.set) != started:
+        raise UserError(f"{FLAGS.workdir} was started with other settings than --set={' --set='.join(FLAGS.set)}")
+    return started
+
+
 def main(argv: list[str]) -> int:
     if argv:
         raise UserError(f"unexpected arguments: {' '.join(argv)}")
@@ -39,6 +50,10 @@ def main(argv: list[str]) -> int:
     from blazepose_tf.training import config, experiments
 
     experiment = config.override(experiments.experiment(FLAGS.experiment), FLAGS.set)
+    stored = Path(FLAGS.workdir) / config.FILE_NAME
+    if FLAGS.resume and stored.exists():
+        # The run goes on as it was started, whatever the defaults of this version are.
+        experiment = _same_run(config.from_json(stored.read_text(encoding="utf-8")))
     if FLAGS.print_config:
         print(config.to_json(experiment), end="")
         return 0

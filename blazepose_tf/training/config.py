@@ -19,6 +19,7 @@ from blazepose_tf.data.config import DetectorDataConfig, TrackerDataConfig
 from blazepose_tf.losses import detection, heatmaps, landmarks
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
+FILE_NAME = "config.json"
 TRAINS = ("heatmaps", "regression", "joint")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from blazepose_tf import topology
-from blazepose_tf.data import align, coco_reader, pipeline, synthetic
+from blazepose_tf.data import align, coco_reader, detector_pipeline, pipeline, synthetic
 from blazepose_tf.data import records as records_lib
 from blazepose_tf.data.damage import DamageReport
 from blazepose_tf.data.order import as_sources, epoch_order
@@ -92,7 +93,6 @@ class Inputs:
     Args:
         records: opened record shards, all of which are used.
         experiment: model, pipeline options, seed.
-        shard: (index, count) of this process among several; each takes its part of every batch.
     """
 
     def __init__(
@@ -100,7 +100,6 @@ class Inputs:
     ):
         self.sources = as_sources(list(records))
         self.experiment = experiment
-        self.shard = shard
         self.report = DamageReport()
 
     @property
@@ -153,8 +152,6 @@ class Inputs:
             "report": self.report,
         }
         if self.experiment.model == "detector":
-            from blazepose_tf.data import detector_pipeline
-
             dataset = detector_pipeline.detector_dataset(self.sources, config=self.experiment.data.detector, **options)
             return dataset.map(_mark_ignored)
         config = self.experiment.data.tracker
@@ -210,13 +207,5 @@ class Inputs:
 
 def _mark_ignored(inputs, targets, weights):
     """Anchors without a weight get the target -1: hard negatives must not be chosen among them."""
-    counted = (weights[LOGITS] > 0)[..., None]
-    logits = targets[LOGITS]
-    marked = logits * _like(counted, logits) - (1.0 - _like(counted, logits))
+    marked = tf.where((weights[LOGITS] > 0)[..., None], targets[LOGITS], -1.0)
     return inputs, {**targets, LOGITS: marked}, weights
-
-
-def _like(mask, like):
-    import tensorflow as tf
-
-    return tf.cast(mask, like.dtype)

@@ -36,7 +36,7 @@ from blazepose_tf.training.stopping import NonFiniteLoss, StopRequest
 from blazepose_tf.training.validation import COLLAPSED, Validation, validate_detector, validate_tracker
 
 log = logging.getLogger(__name__)
-CONFIG, MODEL, RUN = "config.json", "model.keras", "run.json"
+MODEL, RUN = "model.keras", "run.json"
 FINISHED, STOPPED = "finished", "stopped"
 
 
@@ -131,13 +131,13 @@ def _prepare(experiment: Experiment, workdir: Path, source: Inputs, *, resume: b
     if started and not resume:
         raise ValueError(f"{workdir} holds a run already: give --resume to go on with it, or another --workdir")
     if started:
-        stored = config.from_json((workdir / CONFIG).read_text(encoding="utf-8"))
+        stored = config.from_json((workdir / config.FILE_NAME).read_text(encoding="utf-8"))
         if stored != experiment:
             raise ValueError(f"{workdir} was started with another configuration: {_difference(stored, experiment)}")
         pose = json.loads((workdir / RUN).read_text(encoding="utf-8"))["mean_pose"]
         return checkpoint.read_state(workdir / LAST), None if pose is None else np.array(pose, np.float32)
     pose = source.mean_pose()
-    _write_text(workdir / CONFIG, config.to_json(experiment))
+    _write_text(workdir / config.FILE_NAME, config.to_json(experiment))
     content = {"mean_pose": None if pose is None else np.round(pose, 5).tolist(), "examples": source.num_examples}
     _write_text(workdir / RUN, json.dumps(content, indent=1) + "\n")
     return State(), None if pose is None else np.round(pose, 5).astype(np.float32)
@@ -156,6 +156,9 @@ def _difference(stored: Experiment, wanted: Experiment) -> str:
 
 
 def _train(run: _Run, pose: np.ndarray | None, init_from) -> Result:
+    if run.validation is not None:
+        # Broken validation data should stop a run now, not after its first hour.
+        next(run.validation.validation_batches(run.experiment.stages[run.state.stage], limit=1))
     resumed = run.state.total_step > 0
     before: _Training | None = None
     for index in range(run.state.stage, len(run.experiment.stages)):

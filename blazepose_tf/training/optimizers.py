@@ -127,8 +127,8 @@ def build_optimizer(config: Optimizer, stage: Stage, *, steps: int, model: keras
 class WeightAverage:
     """Exponential moving average of all weights, statistics of normalisations included, kept in host memory.
 
-    Counting steps t from 1, the decay is min(decay, (1 + t) / (10 + t)): the average follows quickly at first and forgets
-    the random start. Updates every n steps use the decay to the power n.
+    Counting steps t from 1, the decay is min(decay, (1 + t) / (10 + t)): the average follows quickly at first and
+    forgets the random start. Updates every n steps use the decay to the power n.
     """
 
     def __init__(self, model: keras.Model, *, decay: float, every: int = 1):

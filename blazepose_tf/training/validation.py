@@ -65,7 +65,7 @@ def variation(predicted, truth, labelled) -> float:
         labelled: (N, K) non-zero where labelled; the others count in neither spread.
 
     Returns:
-        Ratio of the standard deviations over all labelled points, each around its keypoint's mean; nan without a spread.
+        Ratio of the standard deviations over all labelled points, each around its keypoint's mean; nan without spread.
     """
     weight = (np.asarray(labelled) > 0).astype(np.float64)[..., None]
     count = np.maximum(weight.sum(axis=0), 1.0)
@@ -83,7 +83,7 @@ def normalizer(points, labelled, alignment, names) -> tuple[str, np.ndarray]:
     """What errors are measured in: the torso where the keypoint set has one, else the body circle.
 
     Returns:
-        `torso` or `circle`, and (N,) pixels: a circle's radius is divided by RADIUS_IN_TORSOS so that both scales agree.
+        `torso` or `circle`, and (N,) pixels: a circle's radius is divided by RADIUS_IN_TORSOS so that the scales agree.
     """
     if {"left_shoulder", "right_shoulder", "left_hip", "right_hip"} <= set(names):
         return "torso", torso_size(points, labelled, names)
@@ -140,8 +140,8 @@ def validate_tracker(model: keras.Model, batches, *, spec: TrackerSpec, pictures
 def validate_detector(model: keras.Model, batches, *, spec: DetectorSpec, pictures: int = 0) -> Validation:
     """Average precision, recall and precision (at score 0.5) of face boxes at IoU 0.5 after weighted suppression.
 
-    The people are those that `codecs.detection.encode` gave to anchors. Points in the result are the alignment points of
-    a picture's first person and of its best detection.
+    The people are those that `codecs.detection.encode` gave to anchors. Points in the result are the alignment points
+    of a picture's first person and of its best detection.
     """
     grid = anchors_lib.grid_anchors(spec)
     matches, images, truth, shown, centers = [], [], [], [], []
