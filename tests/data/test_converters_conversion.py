@@ -68,6 +68,19 @@ def test_the_head_top_sizes_the_circle_though_the_33_lack_it(tmp_path):
     assert np.allclose(result.people[0].box, [83.56, 3.56, 116.44, 146.44])
 
 
+def test_feet_do_not_change_the_circle_of_labelled_ankles(tmp_path):
+    names = topology.KEYPOINTS
+    points = topology.remap(body(left_ankle=(100, 140), right_ankle=(100, 140)), LSP)
+    without = selection.align(points, names, None)
+    points[names.index("left_foot_index")] = (100, 150, 2)
+    assert np.array_equal(selection.align(points, names, None), without)
+    # 60 from the mid-hip (100, 80) to an ankle: radius 1.15 * 60 = 69
+    assert np.allclose(without, [[100, 80], [100, 11]])
+    points[names.index("left_ankle")] = 0
+    # without that ankle the toes count: 1.15 * 70 = 80.5
+    assert np.allclose(selection.align(points, names, None), [[100, 80], [100, -0.5]])
+
+
 def test_without_ankles_the_torso_bounds_the_circle(tmp_path):
     _, (result,), _ = convert(tmp_path, [picture(Person(body()))])
     # torso 40: radius at least 1.8 * 40 = 72; the farthest point is a shoulder, 1.15 * sqrt(10^2 + 40^2) = 47.4

@@ -37,6 +37,8 @@ _KEPT_FIELDS = ("keypoint_source", "source_image", "face_visible")
 
 def load_json(path: Path) -> object:
     """Parses a json file; ValueError names file, line and column of a mistake."""
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; this format needs the json file")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:

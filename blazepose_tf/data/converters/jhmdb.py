@@ -56,7 +56,7 @@ def read(path: Path, *, images: str | None = None, offset: float | None = None, 
     def pictures() -> Iterator[Picture | Damage]:
         for clip, positions in loaded:
             if isinstance(positions, str):
-                yield Damage(str(clip), positions.removeprefix(f"{clip}: "))
+                yield Damage(str(clip), positions.removeprefix(f"{clip}:").strip())
                 continue
             for i in range(positions.shape[2]):
                 frame = i * every + 1

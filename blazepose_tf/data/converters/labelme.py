@@ -41,7 +41,7 @@ def read(
                 raise ValueError(f"{file}: not a labelme file: it has no list of shapes")
             loaded.append((file, {k: content.get(k) for k in ("shapes", "imagePath", "imageWidth", "imageHeight")}))
         except ValueError as error:
-            loaded.append((file, str(error).removeprefix(f"{file}: ")))
+            loaded.append((file, str(error).removeprefix(f"{file}:").strip()))
     labels = dict.fromkeys(
         str(shape.get("label"))
         for _, content in loaded
