@@ -7,6 +7,7 @@ callable with the same outputs. Cropping and decoding always are the runtime's.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -23,6 +24,7 @@ _PIP_TRAIN = "evaluating a .keras model needs keras: pip install 'blazepose_tf[t
 # Members of MediaPipe's PoseLandmarker bundles.
 TASK_TRACKER = "pose_landmarks_detector.tflite"
 TASK_DETECTOR = "pose_detector.tflite"
+_DESCRIPTION = "blazepose_tf.json"
 
 
 class KerasModel:
@@ -35,8 +37,14 @@ class KerasModel:
         output_shapes: shape of each output by name, batch 1.
     """
 
-    def __init__(self, model: Any, *, name: str = "model"):
+    def __init__(self, model: Any, *, name: str = "model", description: dict | None = None):
         """Wraps a `keras.Model` with one (B, S, S, 3) input and a dict of named outputs.
+
+        Args:
+            model: the model.
+            name: for messages.
+            description: "kind", "model" and "spec" as the project stores them beside weights; what the outputs imply
+                without it.
 
         Raises:
             ValueError: other inputs or outputs.
@@ -53,7 +61,10 @@ class KerasModel:
         self.name = name
         self.input_size = int(shape[1])
         self.output_shapes = {key: (1, *tuple(tensor.shape)[1:]) for key, tensor in model.output.items()}
-        self.metadata = _metadata(self.output_shapes, self.input_size, name)
+        if description is None:
+            self.metadata = _metadata(self.output_shapes, self.input_size, name)
+        else:
+            self.metadata = {"presence_is_logit": True, **description}
         self._model = model
         self._function = None
 
@@ -116,7 +127,7 @@ def open_model(path: str | os.PathLike, *, role: str = specs.LANDMARKS, num_thre
     """
     path = Path(path)
     if path.suffix == ".keras":
-        return KerasModel(_load_keras(path), name=str(path))
+        return KerasModel(_load_keras(path), name=str(path), description=_description(path))
     if path.suffix == ".task":
         return load_model(_bundle_member(path, role), num_threads=num_threads)
     return load_model(path, num_threads=num_threads)
@@ -127,11 +138,15 @@ def _load_keras(path: Path):
         raise FileNotFoundError(f"{path}: no such model file")
     try:
         import keras
-
-        import blazepose_tf.layers  # noqa: F401  registers the project's own layers
     except ImportError as error:
         raise ImportError(_PIP_TRAIN) from error
     return keras.saving.load_model(path, compile=False)
+
+
+def _description(path: Path) -> dict | None:
+    """The project's own member of a `.keras` archive; None in files saved by Keras alone."""
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read(_DESCRIPTION)) if _DESCRIPTION in archive.namelist() else None
 
 
 def _bundle_member(path: Path, role: str) -> bytes:

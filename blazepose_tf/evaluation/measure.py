@@ -22,6 +22,8 @@ SETS = {"17": COMMON, "33": ALL}
 VISIBLE = 0.5
 # A pose whose mid-hip is further than this from the person's (in torsos) is somebody or something else.
 ELSEWHERE = 1.0
+# Resamples where an interval is wanted for every level of a sweep.
+INTERVAL_SAMPLES = 200
 
 
 class Arrays:
@@ -93,6 +95,17 @@ def measure(paired: Paired, *, sources: str = "h", group: str = "dataset", sampl
     }
     document["oks"].update(coco_ap.average_precision(paired, sources=sources))
     return document
+
+
+def rates(paired: Paired, *, sources: str = "h") -> dict:
+    """PCK@0.2 (torso) alone, for sweeps: {"17": share, "33": share, "interval_17": (low, high)}."""
+    a = Arrays(paired, sources)
+    errors = keypoints.normalized_errors(a.points, a.truth, a.scored, a.torso)
+    common = errors[:, COMMON]
+    interval = bootstrap.ratio_interval(
+        (common < 0.2).sum(axis=1), (~np.isnan(common)).sum(axis=1), samples=INTERVAL_SAMPLES
+    )
+    return {name: _rate(errors[:, chosen], 0.2) for name, chosen in SETS.items()} | {"interval_17": interval}
 
 
 def _lost(a: Arrays) -> dict:

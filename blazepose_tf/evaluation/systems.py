@@ -6,7 +6,9 @@ Cropping, decoding and regions of interest are the runtime's and geometry's; her
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from blazepose_tf.geometry import roi as roi_lib
 from blazepose_tf.runtime.detector import Detector
 from blazepose_tf.runtime.pipeline import IMAGE, PosePipeline
 from blazepose_tf.runtime.tracker import Tracker
+from blazepose_tf.runtime.weights import model_file
 
 ALIGNED = "aligned"
 PIPELINE = "pipeline"
@@ -58,6 +61,51 @@ class System:
         if self.refine is not None:
             parts[-1] += "+heatmap" if self.refine else "-heatmap"
         return " + ".join(parts)
+
+
+def parse(
+    models: Sequence[str],
+    detectors: Sequence[str],
+    *,
+    names: Sequence[str] = (),
+    roi_scale: float | None = None,
+    refine: bool | None = None,
+) -> list[System]:
+    """Systems from what a user types.
+
+    Args:
+        models: FILE, FILE@ROI_SCALE, or the name of a shipped model.
+        detectors: none, one for all models, or one for each.
+        names: none, or one for each model.
+        roi_scale: for models without one of their own.
+        refine: for all.
+
+    Raises:
+        ValueError: counts that do not fit, or a roi scale that is no number.
+    """
+    for option, given, allowed in (("detectors", detectors, (0, 1, len(models))), ("names", names, (0, len(models)))):
+        if models and len(given) not in allowed:
+            raise ValueError(
+                f"{len(models)} models need {' or '.join(map(str, allowed))} {option}. Received: {len(given)}"
+            )
+    systems = []
+    for i, text in enumerate(models):
+        path, at, scale = text.rpartition("@")
+        try:
+            scale = float(scale) if at else roi_scale
+        except ValueError:
+            raise ValueError(f"what follows @ must be a roi scale such as 1.5. Received: model={text!r}") from None
+        detector = detectors[i if len(detectors) > 1 else 0] if detectors else None
+        systems.append(
+            System(
+                os.fspath(model_file(path if at else text)),
+                None if detector is None else os.fspath(model_file(detector)),
+                scale,
+                refine,
+                name=names[i] if names else None,
+            )
+        )
+    return systems
 
 
 class Aligned:

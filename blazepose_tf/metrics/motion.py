@@ -16,7 +16,7 @@ def jitter(points, size, *, found=None) -> float:
     Args:
         points: (T, K, 2) pixels, one row per frame.
         size: (T,) or number, body size (torso) in pixels.
-        found: (T,) bool; only three frames in a row with a person count.
+        found: (T,) or (T, K) bool; only three frames in a row count, for all points or each point on its own.
 
     Returns:
         Root mean square over frames and keypoints in torsos per frame squared; nan with fewer than three frames.
@@ -24,30 +24,33 @@ def jitter(points, size, *, found=None) -> float:
     points = np.asarray(points, np.float64)
     if len(points) < 3:
         return float("nan")
-    found = np.ones(len(points), bool) if found is None else np.asarray(found, bool)
-    size = np.broadcast_to(np.asarray(size, np.float64), len(points))[1:-1]
+    found = np.ones(points.shape[:2], bool) if found is None else np.asarray(found, bool)
+    found = np.broadcast_to(found if found.ndim == 2 else found[:, None], points.shape[:2])
+    size = np.broadcast_to(np.asarray(size, np.float64), len(points))[1:-1, None]
     acceleration = points[:-2] - 2.0 * points[1:-1] + points[2:]
     usable = found[:-2] & found[1:-1] & found[2:] & (size > 0)
     if not usable.any():
         return float("nan")
-    squared = (acceleration[usable] ** 2).sum(axis=-1) / size[usable, None] ** 2
-    return float(np.sqrt(squared.mean()))
+    squared = (acceleration**2).sum(axis=-1) / np.where(size > 0, size, 1.0) ** 2
+    return float(np.sqrt(squared[usable].mean()))
 
 
-def slow(points, size, *, speed: float = 0.02) -> np.ndarray:
-    """(T,) bool: frames in which the body as a whole rests, judged by a centred 5-frame mean.
+def resting(points, size, *, speed: float = 0.02) -> np.ndarray:
+    """(T, K) bool: keypoints that rest, judged by the speed of their centred 5-frame mean.
 
     Args:
         points: (T, K, 2) pixels.
         size: (T,) or number, torso in pixels.
-        speed: largest median speed in torsos per frame.
+        speed: largest speed in torsos per frame.
     """
     points = np.asarray(points, np.float64)
     size = np.broadcast_to(np.asarray(size, np.float64), len(points))
+    if len(points) < 2:
+        return np.ones(points.shape[:2], bool)
     padded = np.concatenate([points[:1]] * 2 + [points] + [points[-1:]] * 2)
     smooth = sum(padded[i : i + len(points)] for i in range(5)) / 5.0
-    velocity = np.linalg.norm(np.gradient(smooth, axis=0), axis=-1) if len(points) > 1 else np.zeros(points.shape[:2])
-    return np.median(velocity, axis=1) / size <= speed
+    velocity = np.linalg.norm(np.gradient(smooth, axis=0), axis=-1)
+    return velocity / size[:, None] <= speed
 
 
 def lag(points, reference, velocity) -> float:

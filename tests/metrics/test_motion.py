@@ -34,11 +34,22 @@ def test_frames_without_a_pose_do_not_count():
     assert np.isnan(motion.jitter(points[:2], 1.0))
 
 
-def test_slow_frames():
+def test_resting_keypoints_are_told_apart_from_moving_ones():
     x = np.concatenate([np.zeros(20), np.arange(20) * 10.0])
-    points = np.stack([x, np.zeros(40)], axis=-1)[:, None]
-    resting = motion.slow(points, 100.0)
-    assert resting[:15].all() and not resting[25:].any()
+    moving = np.stack([x, np.zeros(40)], axis=-1)
+    points = np.stack([moving, np.zeros((40, 2))], axis=1)
+    resting = motion.resting(points, 100.0)
+    assert resting[:15, 0].all() and not resting[25:, 0].any()
+    assert resting[:, 1].all()
+
+
+def test_jitter_of_the_resting_keypoint_only():
+    points = np.zeros((9, 2, 2))
+    points[:, 0, 0] = np.where(np.arange(9) % 2, -1.0, 1.0)
+    mask = np.zeros((9, 2), bool)
+    mask[:, 0] = True
+    assert motion.jitter(points, 8.0, found=mask) == pytest.approx(0.5)
+    assert motion.jitter(points, 8.0, found=~mask) == 0.0
 
 
 def test_lag_of_a_delayed_copy():

@@ -1,0 +1,266 @@
+"""The whole evaluation: every system under every protocol, one document.
+
+The document is what tables, the HTML report and the model card are made of; nothing else computes a number.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import math
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from blazepose_tf import __version__
+from blazepose_tf.evaluation import (
+    adapters,
+    annotations,
+    detector_protocol,
+    measure,
+    predictions,
+    presence,
+    runner,
+    video_protocol,
+)
+from blazepose_tf.evaluation.disturb import KINDS, Disturbance
+from blazepose_tf.evaluation.systems import ALIGNED, PIPELINE, System
+
+DETECTOR = "detector"
+VIDEO = "video"
+PROTOCOLS = (ALIGNED, PIPELINE, DETECTOR, VIDEO)
+SCHEMA = "blazepose_tf.evaluation/1"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to evaluate.
+
+    Attributes:
+        data: annotation file.
+        systems: systems under test.
+        detectors: model files for the detector protocol.
+        prediction_files: predictions of other systems, by name.
+        protocols: of PROTOCOLS.
+        images: folder of the pictures.
+        sources: "h" or "ht", see `Person.scored`.
+        group: field of the annotations for groups.
+        limit: at most this many people (pictures for the detector), evenly spread; None for all.
+        sweeps: kinds of disturbance.
+        sweep_limit: people per level of a sweep.
+        negatives: annotation file with pictures without people, for presence.
+        videos: folder of clips.
+        folder: where predictions are kept for resuming.
+        workers: processes.
+    """
+
+    data: str
+    systems: tuple[System, ...] = ()
+    detectors: tuple[str, ...] = ()
+    prediction_files: dict[str, str] = field(default_factory=dict)
+    protocols: tuple[str, ...] = (ALIGNED,)
+    images: str | None = None
+    sources: str = "h"
+    group: str = "dataset"
+    limit: int | None = None
+    sweeps: tuple[str, ...] = ()
+    sweep_limit: int | None = None
+    negatives: str | None = None
+    videos: str | None = None
+    folder: str = "."
+    workers: int = 1
+
+    def __post_init__(self):
+        unknown = [p for p in self.protocols if p not in PROTOCOLS]
+        if unknown:
+            raise ValueError(f"protocols must be of {PROTOCOLS}. Received: {unknown}")
+        if self.sources not in annotations.SOURCES:
+            raise ValueError(f"sources must be one of {annotations.SOURCES}. Received: sources={self.sources!r}")
+        unknown = [k for k in self.sweeps if k not in KINDS]
+        if unknown:
+            raise ValueError(f"sweeps must be of {tuple(KINDS)}. Received: {unknown}")
+        for name in ("limit", "sweep_limit"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1. Received: {name}={getattr(self, name)}")
+
+
+@contextlib.contextmanager
+def scratch(report: Path | None) -> Iterator[Path]:
+    """Folder for predictions: kept under `report` for resuming, temporary without one."""
+    if report is not None:
+        yield report / "predictions"
+        return
+    with tempfile.TemporaryDirectory(prefix="blazepose_") as folder:
+        yield Path(folder)
+
+
+Progress = Callable[[str, int], Callable[[int], None]]
+
+
+def _quiet(_: str, __: int) -> Callable[[int], None]:
+    return lambda count: None
+
+
+def spread_out(items: list, limit: int | None) -> list:
+    """At most `limit` of the items, evenly spread over the list; the same ones every time."""
+    if limit is None or limit >= len(items):
+        return items
+    return [items[i] for i in np.linspace(0, len(items) - 1, limit).round().astype(int)]
+
+
+def evaluate(options: Options, *, progress: Progress = _quiet) -> dict:
+    """Runs everything that `options` names.
+
+    Args:
+        options: what to evaluate.
+        progress: `progress(title, total)` is called when a part begins and returns what is called with the number of
+            items just finished.
+
+    Returns:
+        JSON-ready document with "data", "settings", "runs", "sweeps", "detectors", "videos".
+
+    Raises:
+        OSError, ValueError: files that are missing or do not fit; the message names them.
+    """
+    data = annotations.load(options.data, images=options.images)
+    document = {
+        "schema": SCHEMA,
+        "version": __version__,
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "machine": {"system": platform.system(), "machine": platform.machine(), "cpus": os.cpu_count()},
+        "data": {
+            "file": data.path.name,
+            "sha256": data.sha256,
+            "description": data.info.get("description", ""),
+            "pictures": len(data.pictures),
+            "people": sum(not p.ignore for p in data.people),
+        },
+        "settings": {
+            "sources": options.sources,
+            "group": options.group,
+            "limit": options.limit,
+            "sweep_limit": options.sweep_limit,
+        },
+        "runs": [],
+        "sweeps": [],
+        "detectors": [],
+        "videos": [],
+    }
+    pool = runner.workers(options.workers)
+    try:
+        for protocol in options.protocols:
+            if protocol in (ALIGNED, PIPELINE):
+                for system in options.systems:
+                    document["runs"].append(_run(options, data, system, protocol, pool, progress))
+        for name, path in options.prediction_files.items():
+            document["runs"].append(_from_file(options, data, name, path))
+        for kind in options.sweeps:
+            for system in options.systems:
+                document["sweeps"].append(_sweep(options, data, system, kind, pool, progress))
+    finally:
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
+    if DETECTOR in options.protocols:
+        image_ids = spread_out(list(data.pictures), options.limit)
+        for path in options.detectors:
+            step = progress(f"{Path(path).stem} {DETECTOR}", len(image_ids))
+            metrics = detector_protocol.evaluate(path, data, image_ids=image_ids, progress=step)
+            document["detectors"].append({"label": Path(path).stem, "model": model_entry(path), "metrics": metrics})
+    if VIDEO in options.protocols:
+        for system in options.systems:
+            total = len(video_protocol.clips(options.videos)) if options.videos else 0
+            step = progress(f"{system.label} {VIDEO}", total)
+            metrics = video_protocol.evaluate(system, videos=options.videos, annotations=data, progress=step)
+            document["videos"].append({"label": system.label, **_models(system), "metrics": metrics})
+    return document
+
+
+def _people(options: Options, data: annotations.Annotations, protocol: str) -> list[annotations.Person]:
+    everyone = [p for p in data.people if not p.ignore] if protocol == ALIGNED else predictions.main_people(data)
+    return spread_out([p for p in everyone if np.isfinite(p.alignment).all()], options.limit)
+
+
+def _run(options, data, system, protocol, pool, progress) -> dict:
+    people = _people(options, data, protocol)
+    run = runner.Run(system, protocol)
+    step = progress(run.key, len(people))
+    found = runner.execute(run, data, people, folder=options.folder, pool=pool, progress=step)
+    paired = predictions.pair(found, people)
+    metrics = measure.measure(paired, sources=options.sources, group=options.group)
+    if options.negatives and protocol == ALIGNED:
+        scores = np.array([0.0 if p is None else p.score for p in paired.predictions])
+        metrics["presence"] |= presence.evaluate(system, annotations.load(options.negatives), scores)
+    return {"label": system.label, "protocol": protocol, **_models(system), "metrics": metrics}
+
+
+def _from_file(options, data, name, path) -> dict:
+    people = spread_out(predictions.main_people(data), options.limit)
+    read = predictions.read(path, data)
+    if any(p.annotation_id is not None for p in read):
+        people = spread_out([p for p in data.people if not p.ignore], options.limit)
+    metrics = measure.measure(predictions.pair(read, people), sources=options.sources, group=options.group)
+    return {"label": name, "protocol": "predictions", "file": model_entry(path), "metrics": metrics}
+
+
+def _sweep(options, data, system, kind, pool, progress) -> dict:
+    """PCK@0.2 (torso) of one system over the levels of a disturbance; level None is the undisturbed run."""
+    people = spread_out(_people(options, data, ALIGNED), options.sweep_limit)
+    unit, levels = KINDS[kind]
+    rows = []
+    step = progress(f"{system.label} {kind}", len(people) * (len(levels) + 1))
+    for level in (None, *levels):
+        run = runner.Run(system, ALIGNED, None if level is None else Disturbance(kind, level))
+        found = runner.execute(run, data, people, folder=options.folder, pool=pool, progress=step)
+        rates = measure.rates(predictions.pair(found, people), sources=options.sources)
+        rows.append({"level": level, **rates})
+    base = rows[0]["17"]
+    for row in rows:
+        row["drop_17"] = base - row["17"]
+    return {"label": system.label, "kind": kind, "unit": unit, "people": len(people), "levels": rows}
+
+
+def _models(system: System) -> dict:
+    return {
+        "tracker": model_entry(system.tracker),
+        "detector": model_entry(system.detector) if system.detector else None,
+        "roi_scale": system.roi_scale,
+        "refine": system.refine,
+    }
+
+
+def model_entry(path: str | os.PathLike) -> dict:
+    """File name, size in bytes and SHA-256 of a file."""
+    path = Path(path)
+    return {"file": path.name, "bytes": path.stat().st_size, "sha256": adapters.sha256(path)}
+
+
+def to_json(document: dict) -> str:
+    """The document as JSON; what is not a number (no people, no points) becomes null."""
+
+    def clean(value):
+        if isinstance(value, dict):
+            return {str(k): clean(v) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [clean(v) for v in value]
+        if isinstance(value, np.generic):
+            value = value.item()
+        if isinstance(value, float):
+            return round(value, 6) if math.isfinite(value) else None
+        return value
+
+    return json.dumps(clean(document), indent=1, ensure_ascii=False) + "\n"
+
+
+def write(path: str | os.PathLike, text: str) -> None:
+    """Writes a text file whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

@@ -1,0 +1,149 @@
+"""Terminal tables of an evaluation document."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share in percent; a dash where there is none."""
+    return "-" if value is None or not math.isfinite(value) else f"{100.0 * value:.{digits}f}"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number; a dash where there is none."""
+    return "-" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+
+
+def grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in plain text, first column left, the others right."""
+    widths = [max(len(str(row[i])) for row in [header, *rows]) for i in range(len(header))]
+
+    def line(row) -> str:
+        cells = [
+            str(c).ljust(w) if i == 0 else str(c).rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        return "  ".join(cells).rstrip()
+
+    return "\n".join([line(header), "  ".join("-" * w for w in widths), *map(line, rows)])
+
+
+def keypoint_rows(document: dict) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the main table, in percent where not said otherwise."""
+    groups = sorted({g for run in document["runs"] for g in run["metrics"]["pck_torso@0.2"]["groups"]["17"]})
+    header = [
+        "system", "protocol", "people", "lost",
+        "PCK_torso@0.2 17pt", "95 %", *groups, "33pt", "@0.1", "@0.5", "PDJ", "PCKh@0.5", "NME_torso", "OKS AP",
+        "vis F1", "pres AUC", "ms",
+    ]  # fmt: skip
+    rows = []
+    for run in document["runs"]:
+        m = run["metrics"]
+        at = m["pck_torso@0.2"]
+        low, high = at["interval"]["17"]
+        rows.append(
+            [
+                run["label"], run["protocol"], str(m["people"]), percent(m["lost"]["share_none"]),
+                percent(at["17"]), f"{percent(low)}-{percent(high)}",
+                *(percent(at["groups"]["17"].get(g)) for g in groups),
+                percent(at["33"]), percent(m["pck_torso"]["17"]["0.1"]), percent(m["pck_torso"]["17"]["0.5"]),
+                percent(m["pdj_torso@0.2"]["17"]), percent(m["pckh@0.5"]["17"]), percent(m["nme_torso"]["17"]),
+                percent(m["oks"].get("AP_17")), percent(m["visibility"]["f1"]), percent(m["presence"].get("auc"), 2),
+                number(m["milliseconds"].get("total_median"), 1),
+            ]
+        )  # fmt: skip
+    return header, rows
+
+
+def detector_rows(document: dict) -> tuple[list[str], list[list[str]]]:
+    header = [
+        "detector", "people", "threshold", "false alarms", "recall", "95 %", "precision", "recall@score 0.5",
+        "AP alignment", "centre/torso", "radius", "incline deg", "ms",
+    ]  # fmt: skip
+    rows = []
+    for entry in document["detectors"]:
+        m, at = entry["metrics"], entry["metrics"]["at_5_percent"]
+        rows.append(
+            [
+                entry["label"], str(m["people"]), number(at["threshold"], 3), percent(at["false_alarm_rate"]),
+                percent(at["recall"]), "-".join(map(percent, at["recall_interval"])), percent(at["precision"]),
+                percent(m["at_0.5"]["recall"]), percent(m["ap_alignment"]), number(at["center_torso_median"], 3),
+                percent(at["radius_median"]), number(at["incline_degrees_median"], 1),
+                number(m["milliseconds_median"], 1),
+            ]
+        )  # fmt: skip
+    return header, rows
+
+
+def video_rows(document: dict) -> tuple[list[str], list[list[str]]]:
+    header = [
+        "system", "frames", "found", "losses", "redetections", "jitter", "unfiltered", "still jitter", "unfiltered",
+        "lag frames", "unfiltered",
+    ]  # fmt: skip
+    rows = []
+    for entry in document["videos"]:
+        m = entry["metrics"]
+        rows.append(
+            [
+                entry["label"], str(m.get("frames", "-")), percent(m.get("found_share")), str(m.get("losses", "-")),
+                str(m.get("redetections", "-")), number(m.get("jitter_torso"), 4), number(m.get("jitter_torso_raw"), 4),
+                number(m.get("still_jitter_torso"), 4), number(m.get("still_jitter_torso_raw"), 4),
+                number(m.get("lag_frames")), number(m.get("lag_frames_raw")),
+            ]
+        )  # fmt: skip
+    return header, rows
+
+
+def sweep_tables(document: dict) -> list[tuple[str, list[str], list[list[str]]]]:
+    """One (title, header, rows) per kind of disturbance: PCK@0.2 of the 17 points per level."""
+    out = []
+    for kind in dict.fromkeys(s["kind"] for s in document["sweeps"]):
+        sweeps = [s for s in document["sweeps"] if s["kind"] == kind]
+        header = [kind, *("none" if r["level"] is None else f"{r['level']:g}" for r in sweeps[0]["levels"])]
+        rows = [[s["label"], *(percent(r["17"]) for r in s["levels"])] for s in sweeps]
+        out.append((f"{kind} ({sweeps[0]['unit']})", header, rows))
+    return out
+
+
+def fairness_table(run: dict) -> tuple[str, list[str], list[list[str]]]:
+    """(verdict, header, rows) of one run, as the model card lists its regions."""
+    f = run["metrics"]["fairness"]
+    rows = [[r["group"], str(r["people"]), percent(r["pdj"]), percent(r["std"])] for r in f["rows"]]
+    rows.append(["all", str(f["total"]["people"]), percent(f["total"]["pdj"]), percent(f["total"]["std"])])
+    verdict = f["verdict"]
+    if "span" in f:
+        verdict = (
+            f"{f['lowest']} to {f['highest']} spans {percent(f['span'])} points of PDJ, "
+            f"{verdict} of {percent(f['limit'])}"
+        )
+    return verdict, [f["field"], "people", "PDJ", "std"], rows
+
+
+def terminal(document: dict) -> str:
+    """Everything as plain text."""
+    parts = []
+    if document["runs"]:
+        note = (
+            "people's human-labelled points where they have any"
+            if document["settings"]["sources"] == "h"
+            else "all labelled points"
+        )
+        parts.append(f"{document['data']['file']}: percent; {note}\n" + grid(*keypoint_rows(document)))
+    if document["detectors"]:
+        parts.append(
+            "detectors, at the threshold that fires on 5 % of pictures without people\n"
+            + grid(*detector_rows(document))
+        )
+    if document["videos"]:
+        parts.append("video; jitter in torsos per frame squared\n" + grid(*video_rows(document)))
+    for title, header, rows in sweep_tables(document):
+        parts.append(f"PCK_torso@0.2, 17 points, by {title}\n" + grid(header, rows))
+    for run in document["runs"]:
+        if len(run["metrics"]["fairness"]["rows"]) > 1:
+            verdict, header, rows = fairness_table(run)
+            parts.append(f"{run['label']}, {run['protocol']}: {verdict}\n" + grid(header, rows))
+        missing = run["metrics"]["missing_predictions"]
+        if missing:
+            parts.append(f"{run['label']}: {len(missing)} people without a prediction count as misses: {missing[:20]}")
+    return "\n\n".join(parts)
