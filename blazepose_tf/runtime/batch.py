@@ -6,6 +6,7 @@ was drawn and measured so far is written, then the batch stops.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from blazepose_tf.runtime import inputs as inputs_lib
 from blazepose_tf.runtime import results as results_lib
 from blazepose_tf.runtime.detector import Detector
 from blazepose_tf.runtime.drawing import draw_pose
-from blazepose_tf.runtime.images import drawn_suffix, read_image, write_bytes, write_image, write_json
+from blazepose_tf.runtime.images import MIN_SIDE, drawn_suffix, read_image, write_bytes, write_image, write_json
 from blazepose_tf.runtime.pipeline import PosePipeline, PoseResult
 from blazepose_tf.runtime.tracker import Tracker
 from blazepose_tf.runtime.videos import VideoReader, VideoWriter
@@ -170,17 +171,21 @@ class Batch:
 
     def _video(self, item: inputs_lib.Item) -> None:
         self._video_pipeline.reset()
-        frames: list[dict[str, Any]] = []
-        target, size, writer, interrupted, limited = self._target(item), (0, 0), None, False, False
-        with VideoReader(item.location, label=item.label) as reader:
+        target = self._target(item)
+        with contextlib.ExitStack() as stack:
+            reader = stack.enter_context(VideoReader(item.location, label=item.label))
+            frames: list[dict[str, Any]] = []
+            size, writer, interrupted, limited = (0, 0), None, False, False
             try:
                 for frame in reader:
-                    if writer is None:
+                    if not frames:
                         size = (frame.image.shape[1], frame.image.shape[0])
-                        if min(size) < 16:
+                        if min(size) < MIN_SIDE:
                             raise ValueError(f"{item.label}: {size[0]}x{size[1]} pixels cannot hold a person")
                         if self._draw:
-                            writer = VideoWriter(target.with_name(target.name + ".mp4"), fps=reader.fps, size=size)
+                            path = target.with_name(target.name + ".mp4")
+                            # Leaving the stack drops whatever is not committed.
+                            writer = stack.enter_context(VideoWriter(path, fps=reader.fps, size=size))
                     result = self._video_pipeline(frame.image, frame.timestamp_ms)
                     if writer is not None:
                         writer.write(draw_pose(frame.image, result, show_roi=self._show_roi))
@@ -190,32 +195,27 @@ class Batch:
                     self._collect(item, result, frame.index)
                     self.summary.add(result)
                     self._on_frame(self.summary)
-                    if self._max_frames is not None and reader.frames_read >= self._max_frames:
-                        limited = True
+                    limited = self._max_frames is not None and reader.frames_read >= self._max_frames
+                    if limited:
                         break
             except KeyboardInterrupt:
                 interrupted = True
-            except BaseException:
-                if writer is not None:
-                    writer.discard()
-                raise
-        if not frames:
-            if writer is not None:
-                writer.discard()
+            if not frames and not interrupted:
+                raise ValueError(f"{item.label}: no frame of the video can be read")
+            early = reader.ended_early and not (interrupted or limited)
+            if frames:
+                try:
+                    if writer is not None:
+                        writer.commit()
+                finally:
+                    self._write(item, target, frames, size, reader.fps, not (early or interrupted))
             if interrupted:
                 raise KeyboardInterrupt
-            raise ValueError(f"{item.label}: no frame of the video can be read")
-        early = reader.ended_early and not (interrupted or limited)
-        self._write(item, target, frames, size, reader.fps, not (early or interrupted))
-        if writer is not None:
-            writer.commit()
-        if interrupted:
-            raise KeyboardInterrupt
-        if early:
-            raise ValueError(
-                f"{item.label}: the video ends early, after {reader.frames_read} of {reader.frame_count} frames "
-                "(results up to there are written)"
-            )
+            if early:
+                raise ValueError(
+                    f"{item.label}: the video ends early, after {reader.frames_read} of {reader.frame_count} frames "
+                    "(results up to there are written)"
+                )
 
     def _write(self, item, target: Path, frames, size, fps, complete: bool) -> None:
         if self._format != results_lib.NATIVE:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from blazepose_tf.runtime.console import silent_libraries
+
 VIDEO_SUFFIXES = (
     ".mp4",
     ".m4v",
@@ -65,8 +67,9 @@ class VideoReader:
                 raise FileNotFoundError(f"{self.label}: no such file")
             if path.stat().st_size == 0:
                 raise ValueError(f"{self.label}: the file is empty")
-        _quiet_opencv()
-        self._capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
+        _quiet_ffmpeg()
+        with silent_libraries():
+            self._capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
         if not self._capture.isOpened():
             self._capture.release()
             if isinstance(source, int):
@@ -117,11 +120,9 @@ def _to_rgb(frame: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(frame, cv2.COLOR_BGRA2RGB if frame.shape[2] == 4 else cv2.COLOR_BGR2RGB)
 
 
-def _quiet_opencv() -> None:
-    """FFmpeg's and OpenCV's own messages would bury ours; both variables are read when the first video is opened."""
+def _quiet_ffmpeg() -> None:
+    """FFmpeg's own messages would bury ours; the variable is read when the first video is opened."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    if "OPENCV_LOG_LEVEL" not in os.environ and hasattr(cv2, "setLogLevel"):
-        cv2.setLogLevel(0)
 
 
 class VideoWriter:
@@ -141,7 +142,7 @@ class VideoWriter:
         self.path = Path(path)
         self.size = size
         self.frames = 0
-        _quiet_opencv()
+        _quiet_ffmpeg()
         try:
             descriptor, self._temporary = tempfile.mkstemp(
                 prefix=f".{self.path.stem}.", suffix=".mp4", dir=self.path.parent
@@ -172,7 +173,8 @@ class VideoWriter:
         self._writer.release()
         self._writer = None
         # The encoder reports no write errors, so the file itself is asked.
-        check = cv2.VideoCapture(self._temporary)
+        with silent_libraries():
+            check = cv2.VideoCapture(self._temporary)
         complete = check.isOpened() and int(check.get(cv2.CAP_PROP_FRAME_COUNT)) >= self.frames
         check.release()
         if not complete:

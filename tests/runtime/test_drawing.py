@@ -1,0 +1,88 @@
+"""Drawings: the right colours at the right places, faded where uncertain, at any size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from blazepose_tf import topology
+from blazepose_tf.runtime.drawing import LEFT, RIGHT, draw_pose, line_width
+from blazepose_tf.runtime.pipeline import PoseResult
+
+INDEX = {name: i for i, name in enumerate(topology.KEYPOINTS)}
+
+
+def _result(size, points, visibility=1.0, found=True):
+    return PoseResult(
+        landmarks=points,
+        visibility=np.full(33, visibility, np.float32),
+        presence=None,
+        pose_presence=1.0,
+        z=None,
+        world=None,
+        roi=np.array([size / 2, size / 2, size, 0.0], np.float32),
+        source="detected" if found else "none",
+        detection=None,
+        detector_ran=True,
+        image_size=(size, size),
+        names=topology.KEYPOINTS,
+    )
+
+
+def _spread(size):
+    """Left arm and leg on the picture's right half, right ones on its left, far from each other."""
+    points = np.full((33, 2), size / 2, np.float32)
+    for name, i in INDEX.items():
+        side = 0.75 if name.startswith("left") or name.endswith("left") else 0.25
+        points[i] = side * size, (0.1 + 0.025 * i) * size
+    return points
+
+
+@pytest.mark.parametrize("size", [100, 400, 2400])
+def test_left_is_orange_and_right_is_cyan(size):
+    points = _spread(size)
+    drawn = draw_pose(np.zeros((size, size, 3), np.uint8), _result(size, points))
+    for name, color in (("left_knee", LEFT), ("right_knee", RIGHT)):
+        x, y = points[INDEX[name]].astype(int)
+        assert np.abs(drawn[y, x].astype(int) - color).max() < 60, name
+
+
+def test_dots_are_centred_on_continuous_pixels():
+    """A dot at (60, 60) continuous lies half a pixel before index 60: its weight must balance around 60."""
+    points = np.full((33, 2), -1000, np.float32)
+    points[INDEX["left_knee"]] = 60.0, 60.0
+    visibility = np.zeros(33, np.float32)
+    visibility[INDEX["left_knee"]] = 1.0
+    size = 3000
+    result = _result(size, points)
+    object.__setattr__(result, "visibility", visibility)
+    drawn = draw_pose(np.zeros((size, size, 3), np.uint8), result)[:120, :120, 0].astype(float)
+    grid = np.arange(120) + 0.5
+    center = [(drawn.sum(0) * grid).sum() / drawn.sum(), (drawn.sum(1) * grid).sum() / drawn.sum()]
+    np.testing.assert_allclose(center, 60.0, atol=0.1)
+
+
+def test_uncertain_points_fade_and_guesses_vanish():
+    size, points = 300, _spread(300)
+    image = np.zeros((size, size, 3), np.uint8)
+    strength = [float(draw_pose(image, _result(size, points, v)).astype(float).sum()) for v in (0.9, 0.3, 0.05)]
+    assert strength[0] > 2 * strength[1] > 0 and strength[2] == 0
+
+
+def test_nobody_and_the_original_stay_untouched():
+    image = np.random.default_rng(0).integers(0, 256, (90, 90, 3), np.uint8)
+    before = image.copy()
+    assert np.array_equal(draw_pose(image, _result(90, np.zeros((33, 2), np.float32), found=False)), image)
+    draw_pose(image, _result(90, _spread(90)), show_roi=True)
+    assert np.array_equal(image, before)
+
+
+def test_wild_points_do_not_crash():
+    points = np.full((33, 2), 1e9, np.float32)
+    points[3] = np.nan
+    points[4] = -1e30
+    assert draw_pose(np.zeros((50, 50, 3), np.uint8), _result(50, points)).shape == (50, 50, 3)
+
+
+def test_lines_stay_thin():
+    assert [line_width(s, b) for s, b in (((480, 270), 300), ((1920, 1080), 900), ((3840, 2160), 200))] == [1, 3, 1]
