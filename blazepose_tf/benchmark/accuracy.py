@@ -1,27 +1,29 @@
 """Accuracy figures for a benchmark's models, read from evaluation files.
 
-An evaluation file is any JSON object with numbers in it; a figure is named by its dotted path, such as
-"metrics.pck_torso@0.2". Without a path the first number whose name looks like PCK at 0.2 is taken. The file belongs to
-the model whose hash or file name it carries, or that the user names as MODEL=FILE.
+An evaluation file is any JSON document with numbers in it, such as `blazepose evaluate` writes; a figure is named by
+its dotted path, such as "pck_torso@0.2.17". Without a path the first number that looks like PCK at 0.2 is taken. The
+figures of a model are those of the innermost part of the document that carries the model's hash or file name.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-_PCK = re.compile(r"pck[^.]*0[._]?20?$", re.IGNORECASE)
+# "pck@0.2" itself, or one of its sets of points ("pck_torso@0.2.17"), but none of its breakdowns.
+_PCK = re.compile(r"pck\w*@0\.20?(\.(?!keypoints|parts|groups|interval|found_only)\w+)?$", re.IGNORECASE)
 
 
 def load_accuracy(entries: Sequence[str], models: Sequence[dict], *, key: str = "") -> dict[str, tuple[str, float]]:
     """Reads figures of the models.
 
     Args:
-        entries: paths of evaluation files, or "NAME=PATH" with the model's name.
+        entries: paths of evaluation files, or "NAME=PATH" where the file does not say whose it is.
         models: the `model` entries of a document's results.
-        key: dotted path of the figure; PCK@0.2 by default.
+        key: dotted path of the figure, or its end; PCK@0.2 by default.
 
     Returns:
         Model name -> (dotted path of the figure, value).
@@ -38,29 +40,53 @@ def load_accuracy(entries: Sequence[str], models: Sequence[dict], *, key: str = 
             document = json.loads(Path(path).read_text(encoding="utf-8"))
         except json.JSONDecodeError as error:
             raise ValueError(f"{path} is not JSON: {error}") from error
-        model = name if separator else _owner(document, models, path)
-        if all(m["name"] != model for m in models):
-            raise ValueError(f"{entry}: no model of that name was measured. Received: {model!r}")
-        found[model] = _figure(document, key, path)
+        names = sorted({model["name"] for model in models})
+        if separator and name not in names:
+            raise ValueError(f"{entry}: no model of that name was measured. Received: {name!r}, measured: {names}")
+        if _figure(document, key) is None:
+            present = [leaf for leaf, value in _leaves(document) if _is_number(value)]
+            raise ValueError(
+                f"{path} has no figure {key or 'PCK@0.2'!r}. It has: {', '.join(present[:8]) or 'no numbers'}"
+            )
+        owned = {name: _figure(document, key)} if separator else _by_owner(document, models, key)
+        if not owned:
+            raise ValueError(f"{path} names none of the measured models by hash or file; give MODEL={path} for {names}")
+        found |= owned
     return found
 
 
-def _owner(document: object, models: Sequence[dict], path: str) -> str:
-    texts = {text for _, text in _leaves(document) if isinstance(text, str)}
+def _by_owner(document: object, models: Sequence[dict], key: str) -> dict[str, tuple[str, float]]:
+    found = {}
     for model in models:
-        if model["sha256"] in texts or any(Path(text).name == model["file"] for text in texts):
-            return model["name"]
-    names = [model["name"] for model in models]
-    raise ValueError(f"{path} names none of the measured models by hash or file; give MODEL={path} with one of {names}")
+        part, inner = None, document
+        while inner is not None:  # into the innermost part that has both the model and a figure
+            part = inner if _owns(inner, model) and _figure(inner, key) else part
+            children = inner.values() if isinstance(inner, dict) else inner if isinstance(inner, list) else ()
+            inner = next((c for c in children if _owns(c, model) and _figure(c, key)), None)
+        if part is not None:
+            found[model["name"]] = _figure(part, key)
+    return found
 
 
-def _figure(document: object, key: str, path: str) -> tuple[str, float]:
-    numbers = [(n, float(v)) for n, v in _leaves(document) if isinstance(v, (int, float)) and not isinstance(v, bool)]
-    for name, value in numbers:
-        if name == key or (not key and _PCK.search(name)):
-            return name, value
-    names = ", ".join(name for name, _ in numbers[:8])
-    raise ValueError(f"{path} has no figure {key or 'PCK@0.2'!r}. It has: {names or 'no numbers'}")
+def _owns(part: object, model: dict) -> bool:
+    for path, value in _leaves(part):
+        # An evaluation of a pair of models measures the tracker.
+        names_it = isinstance(value, str) and (value == model["sha256"] or Path(value).name == model["file"])
+        if names_it and not path.endswith("detector"):
+            return True
+    return False
+
+
+def _figure(part: object, key: str) -> tuple[str, float] | None:
+    for path, value in _leaves(part):
+        wanted = path == key or path.endswith("." + key) if key else _PCK.search(path)
+        if wanted and _is_number(value):
+            return path, float(value)
+    return None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _leaves(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from blazepose_tf.benchmark import adb, compare, cost_model, duty_cycle, graph, machine, phone, phone_session, schema
@@ -18,6 +20,17 @@ class Pipeline:
     trace: duty_cycle.Trace
     detector: Path
     tracker: Path
+
+    @classmethod
+    def load(cls, trace: str, models: Sequence[Path], *, detector: str = "", tracker: str = "") -> Pipeline:
+        """From a trace file; the detector is the first of the models and the tracker the second unless named.
+
+        Raises:
+            OSError, ValueError: the trace cannot be read, or there are too few models.
+        """
+        if len(models) < 2 and not (detector and tracker):
+            raise ValueError("a pipeline needs a detector and a tracker: two --model, or --detector and --tracker")
+        return cls(duty_cycle.load_trace(trace), Path(detector or models[0]), Path(tracker or models[1]))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,13 +86,28 @@ def measure_host(
     plan: Plan,
     profile: bool = False,
     pipeline: Pipeline | None = None,
+    cores: str = "",
     report: Callable[[str], None] = lambda line: None,
 ) -> dict:
     """Benchmarks on this host; returns a validated document.
 
+    Args:
+        models: .tflite files.
+        configurations: settings.
+        plan: rounds, runs, warm-up, seed.
+        profile: also time each operation.
+        pipeline: also replay a trace.
+        cores: hexadecimal mask of the cores to stay on, as taskset's; empty: where the process may run already.
+        report: receives lines for the user.
+
     Raises:
-        OSError, ValueError: as `host.run_host`; an interpreter's refusal becomes a ValueError.
+        OSError, ValueError: as `host.run_host`, or no such core; an interpreter's refusal becomes a ValueError.
     """
+    with _pinned(cores):
+        return _measure_here(models, configurations, plan, profile, pipeline, report)
+
+
+def _measure_here(models, configurations, plan: Plan, profile: bool, pipeline: Pipeline | None, report) -> dict:
     try:
         results = run_host(models, configurations, plan=plan, profile=profile, report=report)
         entries = []
@@ -110,6 +138,9 @@ def measure_phone(
     """
     for model in models:
         graph.load_model(model)  # a wrong file shows before anything is copied
+    for path in (pipeline.detector, pipeline.tracker) if pipeline else ():
+        if path.name not in {model.name for model in models}:
+            raise ValueError(f"{path.name} of the pipeline must be one of the measured models")
     device = adb.select_device(adb.find_adb(options.adb), options.serial)
     device.report = report
     with phone.Phone(device, options.program, models, lease_s=options.lease_s, report=report) as visit:
@@ -136,6 +167,21 @@ def measure_phone(
     return _document(described, tool, plan, results, entries, models)
 
 
+@contextlib.contextmanager
+def _pinned(mask: str) -> Iterator[None]:
+    if not mask:
+        yield
+        return
+    before, wanted = os.sched_getaffinity(0), set(phone.cores_of_mask(mask))
+    if not wanted <= before:
+        raise ValueError(f"cores must be among {sorted(before)} here. Received: {mask!r} = {sorted(wanted)}")
+    os.sched_setaffinity(0, wanted)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def errors(document: dict) -> list[str]:
     """Messages of the rows that failed."""
     return [f"{compare.label(row)}: {row['error']}" for row in document["results"] if row["error"]]
@@ -145,7 +191,7 @@ def _median(results: list[dict], model: Path, configuration: Configuration) -> f
     for row in results:
         if row["model"]["file"] == model.name and row["configuration"] == configuration.to_dict():
             return row["latency_ms"]["median"] if row["latency_ms"] else None
-    raise ValueError(f"{model.name} of the pipeline must be one of the measured models")
+    return None
 
 
 def _named(entry: dict, pipeline: Pipeline, configuration: Configuration) -> dict:

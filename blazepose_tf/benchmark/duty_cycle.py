@@ -4,13 +4,14 @@ The detector runs on the first frame and whenever the person was lost, the track
 How often depends on the video; a trace records it once, and any pair of models can be timed on it. A trace is a JSON
 file: {"format": "blazepose-trace", "version": 1, "source": "...", "overhead_ms": [..] or a number,
 "frames": [{"detector": true, "tracker": true}, ...]}. `overhead_ms` is the time per frame outside the models (crop,
-decode, filters) on the machine that recorded it.
+decode, filters) on the machine that recorded it. The JSON that `blazepose predict` writes for a video is a trace too.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from blazepose_tf.benchmark.host import Configuration, Runner
 
 FORMAT = "blazepose-trace"
 VERSION = 1
+_PREDICTIONS = "blazepose_tf"
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Trace:
 
     Attributes:
         frames: (detector ran, tracker ran) per frame.
-        overhead_ms: mean time per frame outside the models, on the recording machine.
+        overhead_ms: time per frame outside the models, on the recording machine.
         source: where it was recorded, for the report.
     """
 
@@ -52,30 +54,52 @@ class Trace:
 
 
 def load_trace(path: Path | str) -> Trace:
-    """Reads a trace.
+    """Reads a trace, or the poses that `blazepose predict` wrote for a video.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is no trace of this version; says what was expected and where.
+        ValueError: it is neither; says what was expected and where.
     """
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
+    if isinstance(data, dict) and data.get("format") == _PREDICTIONS:
+        return _from_predictions(data, path)
     if not isinstance(data, dict) or data.get("format") != FORMAT or data.get("version") != VERSION:
-        raise ValueError(f"{path} is no trace: expected format {FORMAT!r}, version {VERSION}")
-    frames = data.get("frames")
-    if not isinstance(frames, list):
-        raise ValueError(f"{path}: frames must be a list. Received: {type(frames).__name__}")
-    for i, frame in enumerate(frames):
+        raise ValueError(
+            f"{path} is no trace: expected format {FORMAT!r}, version {VERSION}, or the JSON of `blazepose predict`"
+        )
+    for i, frame in enumerate(_frames(data, path)):
         if not isinstance(frame, dict) or not all(isinstance(frame.get(k), bool) for k in ("detector", "tracker")):
             raise ValueError(f'{path}: frames[{i}] must be {{"detector": bool, "tracker": bool}}. Received: {frame!r}')
     overhead = data.get("overhead_ms", 0.0)
     values = overhead if isinstance(overhead, list) and overhead else [overhead]
     if not all(isinstance(v, (int, float)) and not isinstance(v, bool) and v >= 0 for v in values):
         raise ValueError(f"{path}: overhead_ms must be a number or a list of numbers >= 0. Received: {overhead!r}")
-    frames = tuple((frame["detector"], frame["tracker"]) for frame in frames)
+    frames = tuple((frame["detector"], frame["tracker"]) for frame in data["frames"])
     return Trace(frames, sum(values) / len(values), str(data.get("source", "")))
+
+
+def _frames(data: dict, path: Path | str) -> list:
+    frames = data.get("frames")
+    if not isinstance(frames, list):
+        raise ValueError(f"{path}: frames must be a list. Received: {type(frames).__name__}")
+    return frames
+
+
+def _from_predictions(data: dict, path: Path | str) -> Trace:
+    """A network that took time in a frame ran in it; the median frame's remaining time is the overhead."""
+    frames, overheads = [], []
+    for i, frame in enumerate(_frames(data, path)):
+        times = frame.get("milliseconds") if isinstance(frame, dict) else None
+        if not isinstance(times, dict) or not all(
+            isinstance(times.get(k), (int, float)) for k in ("detector", "tracker", "total")
+        ):
+            raise ValueError(f"{path}: frames[{i}].milliseconds must have detector, tracker and total")
+        frames.append((times["detector"] > 0, times["tracker"] > 0))
+        overheads.append(max(times["total"] - times["detector"] - times["tracker"], 0.0))
+    return Trace(tuple(frames), statistics.median(overheads) if overheads else 0.0, str(data.get("source", "")))
 
 
 def save_trace(trace: Trace, path: Path | str) -> None:

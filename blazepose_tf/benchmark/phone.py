@@ -110,7 +110,7 @@ class Phone:
 
         def attempt() -> str:
             # The phone may have been restarted, or have cleaned up, while it was away.
-            if self.device.shell(f"cat {self.folder}/lease", check=False).strip().isdigit() is False:
+            if not self.device.shell(f"cat {self.folder}/lease", check=False).strip().isdigit():
                 self._prepare()
             lease = self._lease(timeout)
             script = f"echo $$ > run.pid; exec {command}"

@@ -39,7 +39,8 @@ def save_plot(document: dict, accuracy: Mapping[str, tuple[str, float]], path: P
         low, high = latency["p5"] or median, latency["p95"] or median
         axes.errorbar(median, height, xerr=[[max(median - low, 0)], [max(high - median, 0)]], fmt="o", capsize=3)
         axes.annotate(label(row), (median, height), textcoords="offset points", xytext=(5, 5), fontsize=8)
-    axes.set_xlim(left=0)
+    # Room for the labels, which stand to the right of their points.
+    axes.set_xlim(0, 1.6 * max(row["latency_ms"]["p95"] or row["latency_ms"]["median"] for row in rows))
     axes.set_xlabel(f"latency in ms, median and p5..p95 ({document['device']['model']})")
     if accuracy:
         axes.set_ylabel(", ".join(sorted({accuracy[r["model"]["name"]][0] for r in rows})))

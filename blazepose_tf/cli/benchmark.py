@@ -31,12 +31,12 @@ def define_flags() -> None:
     flags.DEFINE_integer("warmup", 3, "inferences before the first round", lower_bound=0)
     flags.DEFINE_integer("seed", 0, "draws the order of the rounds and the input")
     flags.DEFINE_bool("profile", False, "also the time of each operation")
-    flags.DEFINE_string("trace", None, "duty cycle (JSON) for frames/s of the whole pipeline")
-    flags.DEFINE_string("detector", None, "which --model is the detector of the pipeline (default: the first)")
-    flags.DEFINE_string("tracker", None, "which --model is the tracker of the pipeline (default: the second)")
+    flags.DEFINE_string("trace", None, "frames/s of the whole pipeline: a duty cycle, or JSON of predict")
+    flags.DEFINE_string("detector", "", "which --model is the detector of the pipeline (default: the first)")
+    flags.DEFINE_string("tracker", "", "which --model is the tracker of the pipeline (default: the second)")
     flags.DEFINE_string("adb", "", "adb program (default: from PATH)")
     flags.DEFINE_string("benchmark_model", None, "LiteRT's benchmark_model for the phone; tools/android builds it")
-    flags.DEFINE_string("cores", None, "taskset mask, hexadecimal (default: the big cores of known phones)")
+    flags.DEFINE_string("cores", None, "hexadecimal core mask (default: the big cores of known phones)")
     flags.DEFINE_float("cooldown_s", 300, "longest wait for a throttling phone, in seconds", lower_bound=0)
     flags.DEFINE_integer("lease_s", 60, "an abandoned phone cleans up after so many seconds", lower_bound=1)
     flags.DEFINE_string("document", None, "show this JSON document instead of measuring")
@@ -59,10 +59,7 @@ def main(argv: list[str]) -> int:
     result = schema.load(values.document) if values.document else _measure()
     if values.output:
         schema.save(result, values.output)
-    print(report.results_table(result))
-    profile = report.profile_table(result)
-    if profile:
-        print("\n" + profile)
+    print("\n\n".join(filter(None, (report.results_table(result), report.profile_table(result)))))
     models = [row["model"] for row in result["results"]]
     figures = accuracy.load_accuracy(values.evaluation, models, key=values.accuracy_key)
     if values.table1:
@@ -87,9 +84,8 @@ def _measure() -> dict:
     models = [Path(m) for m in values.model] or sorted(_WEIGHTS.glob("*.tflite"))
     if not models:
         raise UserError("the package ships no models here; name files with --model=FILE")
-    for path in models:
-        if not path.is_file():
-            raise UserError(f"no such model file: {path}")
+    if missing := [str(path) for path in models if not path.is_file()]:
+        raise UserError(f"no such model file: {', '.join(missing)}")
     kind, _, serial = values.device.partition(":")
     if kind not in ("host", "adb") or (kind == "host" and serial):
         raise UserError(f"--device must be host, adb or adb:SERIAL. Received: {values.device}")
@@ -102,9 +98,13 @@ def _measure() -> dict:
     xnnpack = values.xnnpack or ("both" if on_phone else "on")
     configurations = document.expand([int(w) for w in words], xnnpack=xnnpack, gpu=values.gpu, fp16=values.fp16)
     plan = host.Plan(values.rounds, values.runs, values.warmup, values.seed)
-    common = {"plan": plan, "profile": values.profile, "pipeline": _pipeline(models), "report": _report}
+    pipeline = None
+    if values.trace:
+        pipeline = document.Pipeline.load(values.trace, models, detector=values.detector, tracker=values.tracker)
+    common = {"plan": plan, "profile": values.profile, "pipeline": pipeline}
+    common["report"] = lambda line: print(line, file=sys.stderr)
     if not on_phone:
-        return document.measure_host(models, configurations, **common)
+        return document.measure_host(models, configurations, cores=values.cores or "", **common)
     if not values.benchmark_model or not Path(values.benchmark_model).is_file():
         given = f"; no such file: {values.benchmark_model}" if values.benchmark_model else ""
         raise UserError(f"--device=adb needs --benchmark_model=PATH (tools/android/README.md builds it){given}")
@@ -113,19 +113,3 @@ def _measure() -> dict:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # leave the phone clean, as after Ctrl-C
     return document.measure_phone(models, configurations, options=options, **common)
-
-
-def _pipeline(models: list[Path]):
-    from blazepose_tf.benchmark import document, duty_cycle
-
-    values = flags.FLAGS
-    if not values.trace:
-        return None
-    if len(models) < 2 and not (values.detector and values.tracker):
-        raise UserError("--trace needs a detector and a tracker: two --model flags, or --detector and --tracker")
-    detector, tracker = Path(values.detector or models[0]), Path(values.tracker or models[1])
-    return document.Pipeline(duty_cycle.load_trace(values.trace), detector, tracker)
-
-
-def _report(line: str) -> None:
-    print(line, file=sys.stderr)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+
 import pytest
 
 from blazepose_tf.benchmark import document, duty_cycle, host, schema
@@ -112,6 +115,29 @@ def test_replayed_pipeline(tiny_file):
     (entry,) = document.measure_host([tiny_file], [Configuration()], plan=Plan(1, 1, 0), pipeline=plan)["pipeline"]
     assert entry["method"] == "replayed" and entry["latency_ms"]["count"] == 12
     assert entry["frame_ms"] > 0.5 and (entry["detector_runs"], entry["tracker_runs"]) == (2, 3)
+
+
+def test_poses_of_predict_are_a_trace(tmp_path):
+    def frame(detector, tracker, total):
+        return {"frame": 0, "milliseconds": {"warp": 0.5, "detector": detector, "tracker": tracker, "total": total}}
+
+    path = tmp_path / "poses.json"
+    frames = [frame(6.0, 8.0, 16.0), frame(0.0, 8.0, 9.0), frame(0.0, 8.0, 12.0)]
+    path.write_text(json.dumps({"format": "blazepose_tf", "source": "a.mp4", "frames": frames}))
+    assert duty_cycle.load_trace(path) == duty_cycle.Trace(((True, True), (False, True), (False, True)), 2.0, "a.mp4")
+    del frames[1]["milliseconds"]["total"]
+    path.write_text(json.dumps({"format": "blazepose_tf", "frames": frames}))
+    with pytest.raises(ValueError, match=r"frames\[1\]\.milliseconds must have"):
+        duty_cycle.load_trace(path)
+
+
+def test_pinned_to_a_core(tiny_file):
+    before = os.sched_getaffinity(0)
+    core = min(before)
+    found = document.measure_host([tiny_file], [Configuration()], plan=Plan(1, 1, 0), cores=f"{1 << core:x}")
+    assert found["device"]["affinity"] == [core] and os.sched_getaffinity(0) == before
+    with pytest.raises(ValueError, match="cores must be among"):
+        document.measure_host([tiny_file], [Configuration()], plan=Plan(1, 1, 0), cores="8" + 40 * "0")
 
 
 def test_trace_round_trip(tmp_path):

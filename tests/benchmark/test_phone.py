@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from blazepose_tf.benchmark import adb as adb_client
-from blazepose_tf.benchmark import benchmark_model, document, phone, phone_session
+from blazepose_tf.benchmark import benchmark_model, document, duty_cycle, phone, phone_session
 from blazepose_tf.benchmark.host import Configuration, Plan
 
 PLAN = Plan(rounds=2, runs=5, warmup=1)
@@ -70,6 +70,19 @@ def test_a_pixel_2_is_pinned_to_its_big_cores(adb, make_device, program, tiny_fi
     result = document.measure_phone([tiny_file], [XNNPACK], options=options, plan=Plan(1, 3, 1))
     assert set((device.root / "masks").read_text().split()) == {"f0"}
     assert result["device"]["affinity"] == [4, 5, 6, 7]
+
+
+def test_pipeline_of_a_phone_is_composed(adb, make_device, program, tiny, tiny_file, tmp_path):
+    other = tiny.write_tiny_model(tmp_path / "other.tflite", seed=1)
+    trace = duty_cycle.Trace(((True, True), (False, True)), 0.0, "a test")
+    options = document.PhoneOptions(adb, make_device().serial, program)
+    settings = {"options": options, "plan": Plan(1, 3, 1), "pipeline": document.Pipeline(trace, tiny_file, other)}
+    result = document.measure_phone([tiny_file, other], [XNNPACK], **settings)
+    detector, tracker = (row["latency_ms"]["median"] for row in result["results"])
+    (entry,) = result["pipeline"]
+    assert entry["method"] == "composed" and entry["frame_ms"] == pytest.approx(detector / 2 + tracker)
+    with pytest.raises(ValueError, match=r"other\.tflite of the pipeline must be one of the measured models"):
+        document.measure_phone([tiny_file], [XNNPACK], **settings)
 
 
 def test_a_device_without_shell_v2(adb, make_device, program, tiny_file):

@@ -170,19 +170,30 @@ def test_accuracy_finds_its_model_and_figure(tmp_path):
     by_hash = tmp_path / "a.json"
     by_hash.write_text(json.dumps({"model": {"sha256": "bb"}, "metrics": {"pck_torso@0.2": 0.8, "n": 3}}))
     assert accuracy.load_accuracy([str(by_hash)], MODELS) == {"full": ("metrics.pck_torso@0.2", 0.8)}
-    assert accuracy.load_accuracy([str(by_hash)], MODELS, key="metrics.n") == {"full": ("metrics.n", 3.0)}
+    assert accuracy.load_accuracy([str(by_hash)], MODELS, key="n") == {"full": ("metrics.n", 3.0)}
     by_file = tmp_path / "b.json"
     by_file.write_text(json.dumps({"tracker": "/somewhere/lite.tflite", "pck@0.2": 0.7}))
     assert accuracy.load_accuracy([str(by_file)], MODELS) == {"lite": ("pck@0.2", 0.7)}
     assert accuracy.load_accuracy([f"full={by_file}"], MODELS) == {"full": ("pck@0.2", 0.7)}
 
 
+def test_accuracy_of_several_systems_in_one_file(tmp_path):
+    def run(tracker, detector, value):
+        breakdown = {"keypoints": {"nose": 0.1}, "interval": {"17": [0, 1]}, "17": value, "33": 0.2}
+        return {"sha256": {"tracker": tracker, "detector": detector}, "metrics": {"pck_torso@0.2": breakdown}}
+
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"runs": {"one": run("aa", "bb", 0.8), "two": run("bb", None, 0.9)}}))
+    name = "metrics.pck_torso@0.2.17"
+    assert accuracy.load_accuracy([str(path)], MODELS) == {"lite": (name, 0.8), "full": (name, 0.9)}
+
+
 def test_accuracy_that_fits_nothing(tmp_path):
     path = tmp_path / "a.json"
-    path.write_text(json.dumps({"ap": 0.5}))
+    path.write_text(json.dumps({"ap": 0.5, "broken": float("nan")}))
     with pytest.raises(ValueError, match="names none of the measured models"):
-        accuracy.load_accuracy([str(path)], MODELS)
-    with pytest.raises(ValueError, match=r"has no figure 'PCK@0\.2'\. It has: ap"):
+        accuracy.load_accuracy([str(path)], MODELS, key="ap")
+    with pytest.raises(ValueError, match=r"has no figure 'PCK@0\.2'\. It has: ap$"):
         accuracy.load_accuracy([f"lite={path}"], MODELS)
     with pytest.raises(ValueError, match="no model of that name"):
         accuracy.load_accuracy([f"heavy={path}"], MODELS)
