@@ -42,6 +42,17 @@ def define_flags() -> None:
     flags.DEFINE_integer("max_frames", None, "frames read per video or camera; default: all", lower_bound=1)
 
 
+def _stop_on_signals(batch) -> None:
+    """The first Ctrl-C (or request to terminate) ends the running video properly, a second one gives up at once."""
+
+    def stop(number, frame):
+        batch.stop()
+        signal.signal(number, signal.default_int_handler)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+
+
 def main(argv: list[str]) -> int:
     from tqdm import tqdm
 
@@ -60,8 +71,6 @@ def main(argv: list[str]) -> int:
     )
     tracker = Tracker(model_file(args.tracker or DEFAULT_TRACKER), num_threads=args.threads)
 
-    # A polite request to end is treated as Ctrl-C: the running video is finished properly.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tqdm(unit=" frames", disable=None, mininterval=0.2) as bar, tempfile.TemporaryDirectory() as downloads:
         batch = Batch(
             detector,
@@ -83,6 +92,7 @@ def main(argv: list[str]) -> int:
                     items += find_items(text, downloads=downloads)
                 except (OSError, ValueError) as error:
                     batch.fail(str(error))
+            _stop_on_signals(batch)
             summary = batch.run(items)
         except KeyboardInterrupt:
             summary = batch.summary

@@ -116,11 +116,19 @@ class Batch:
         self._stems: set[str] = set()
         self._image_ids: set[int] = set()
         self._coco: list[dict[str, Any]] = []
+        self._stopping = False
         self.summary = Summary()
+
+    def stop(self) -> None:
+        """Asks `run` to end after the frame in hand, so that drawings and numbers agree; for signal handlers."""
+        self._stopping = True
 
     def run(self, items: list[inputs_lib.Item]) -> Summary:
         """Runs all items; errors of single items are collected, an interruption ends the batch."""
         for item in items:
+            if self._stopping:
+                self.summary.interrupted = True
+                break
             try:
                 self._one(item)
                 self.summary.items += 1
@@ -196,7 +204,8 @@ class Batch:
                     self.summary.add(result)
                     self._on_frame(self.summary)
                     limited = self._max_frames is not None and reader.frames_read >= self._max_frames
-                    if limited:
+                    interrupted = self._stopping
+                    if limited or interrupted:
                         break
             except KeyboardInterrupt:
                 interrupted = True
