@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from blazepose_tf import files
 from blazepose_tf.runtime.console import silent_libraries
 
 IMAGE_SUFFIXES = (
@@ -151,27 +151,12 @@ def write_json(path: str | os.PathLike, document: Any) -> None:
 
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:
-    """Writes a file under a temporary name in its folder and renames it when it is complete.
+    """Writes a file whole or not at all.
 
     Raises:
         OSError: the folder is not writable, or the disk is full; nothing is left behind.
     """
-    path = Path(path)
-    temporary = None
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        files.write_bytes(path, content)
     except OSError as error:
-        raise OSError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        raise OSError(f"{path}: cannot be written ({error.strerror or error})") from error
