@@ -34,11 +34,22 @@ def _dense(x, channels: int, name: str):
 
 def _points(x, pose: np.ndarray, size: int, name: str):
     """(B, n, n, C) -> (B, N, 2) crop pixels around `pose` ((N, 2) in crop units)."""
+    # To the nearest float16, so that a file in half precision has the very same offsets.
+    pixels = (pose * size).astype(np.float16).astype(np.float32)
     x = _dense(x, 2 * len(pose), name)
     x = keras.layers.Rescaling(
-        COORDINATE_SCALE * size, offset=(pose * size).ravel().tolist(), dtype="float32", name=f"{name}_pixels"
+        COORDINATE_SCALE * size, offset=pixels.ravel().tolist(), dtype="float32", name=f"{name}_pixels"
     )(x)
     return keras.layers.Reshape((len(pose), 2), dtype="float32", name=f"{name}_points")(x)
+
+
+def mean_pose_of(model: keras.Model) -> np.ndarray | None:
+    """(K, 2) mean pose of a tracker in crop units; None for a model without the coordinate head."""
+    names = {layer.name for layer in model.layers}
+    if "coordinates_pixels" not in names:
+        return None
+    offset = np.asarray(model.get_layer("coordinates_pixels").offset, np.float32)
+    return offset.reshape(-1, 2) / model.inputs[0].shape[1]
 
 
 def _flat(x, name: str):

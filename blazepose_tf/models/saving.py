@@ -9,15 +9,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import tempfile
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 
 from blazepose_tf import topology
+from blazepose_tf.files import atomic_path
 from blazepose_tf.models.heads import MEDIAPIPE_POINTS, MEDIAPIPE_VALUES
 from blazepose_tf.models.presets import DETECTORS, TRACKERS
 from blazepose_tf.specs import HEATMAPS, LANDMARKS, REGRESSORS, DetectorSpec, TrackerSpec
@@ -70,12 +69,10 @@ def save_model(model: keras.Model, path: str | os.PathLike, description: Descrip
     if Path(path).suffix != ".keras":
         raise ValueError(f"a Keras model's file name must end in .keras. Received: path={str(path)!r}")
 
-    def write(temporary: Path) -> None:
+    with atomic_path(path) as temporary:
         model.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(MEMBER, description.to_json())
-
-    write_atomically(path, write)
 
 
 def load_model(path: str | os.PathLike) -> tuple[keras.Model, Description]:
@@ -130,29 +127,3 @@ def infer_description(model: keras.Model) -> Description:
 def _names(count: int) -> tuple[str, ...]:
     sets = [names for names in topology.KEYPOINT_SETS.values() if len(names) == count]
     return sets[0] if sets else tuple(f"keypoint_{i}" for i in range(count))
-
-
-def write_atomically(path: str | os.PathLike, write: Callable[[Path], None]) -> None:
-    """Calls `write` with a temporary name in the folder of `path` (same suffix), then renames it to `path`.
-
-    Raises:
-        OSError: the folder does not exist or cannot be written; nothing is left behind.
-    """
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name!r} to")
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes private files
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

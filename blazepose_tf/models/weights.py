@@ -2,6 +2,9 @@
 
 A variable's name is its path in the model, such as `f4_0_project/kernel`; names do not depend on input size, heads or
 backend, so weights move between stages of training and between keypoint sets.
+
+The mean pose that a tracker's coordinate head starts from is no variable, but belongs to what it learned: it travels
+with the weights, and where source and target differ the head's bias makes up for it.
 """
 
 from __future__ import annotations
@@ -14,11 +17,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from blazepose_tf.files import atomic_path
 from blazepose_tf.models.detector import build_detector
-from blazepose_tf.models.saving import DETECTOR, TRACKER, Description, load_model, write_atomically
+from blazepose_tf.models.heads import COORDINATE_SCALE, mean_pose_of
+from blazepose_tf.models.saving import DETECTOR, TRACKER, Description, load_model
 from blazepose_tf.models.tracker import build_tracker
 
 _DESCRIPTION = "blazepose_tf"
+_MEAN_POSE = "mean_pose"
+_COORDINATE_BIAS = "coordinates_0_conv/bias"
 
 
 @dataclass(frozen=True)
@@ -65,11 +72,8 @@ def save_weights(
     if description is not None:
         arrays[_DESCRIPTION] = np.array(description.to_json())
 
-    def write(temporary: Path) -> None:
-        with open(temporary, "wb") as file:
-            np.savez_compressed(file, **arrays)
-
-    write_atomically(path, write)
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, **arrays)
 
 
 def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
@@ -164,6 +168,7 @@ def load_described(path: str | os.PathLike) -> tuple[keras.Model, Description]:
             variant=description.variant,
             training_heads="heatmaps" in heads,
             regression="regression" in heads,
+            mean_pose=values.get(_MEAN_POSE),
             world="world" in heads,
             segmentation="segmentation" in heads,
         )
@@ -182,10 +187,16 @@ def _load_shipped(name: str, kind: str) -> keras.Model:
 
 
 def _values(model: keras.Model) -> dict[str, np.ndarray]:
-    return {v.path: np.asarray(keras.ops.convert_to_numpy(v.value), np.float32) for v in model.weights}
+    values = {v.path: np.asarray(keras.ops.convert_to_numpy(v.value), np.float32) for v in model.weights}
+    pose = mean_pose_of(model)
+    return values if pose is None else values | {_MEAN_POSE: pose}
 
 
 def _assign(values: dict[str, np.ndarray], model: keras.Model, *, dry: bool = False) -> TransferReport:
+    values = dict(values)
+    source, target = values.pop(_MEAN_POSE, None), mean_pose_of(model)
+    if source is not None and target is not None and source.shape == target.shape and _COORDINATE_BIAS in values:
+        values[_COORDINATE_BIAS] = values[_COORDINATE_BIAS] + (source - target).ravel() / COORDINATE_SCALE
     loaded, missing, mismatched = [], [], []
     for variable in model.weights:
         value = values.get(variable.path)

@@ -162,6 +162,22 @@ def test_transfer_to_other_keypoints_and_size(weight_path, model):
     np.testing.assert_allclose(after["f8_1_project/kernel"], values(model)["f8_1_project/kernel"], rtol=1e-3)
 
 
+def test_mean_pose_travels_with_the_weights(tmp_path):
+    image = np.random.default_rng(0).uniform(size=(1, 128, 128, 3)).astype(np.float32)
+    pose = np.random.default_rng(1).uniform(0.2, 0.8, (17, 2))
+    source = build(mean_pose=pose, training_heads=False)
+    expected = source(image)["landmarks"][0, :, :2]
+    # Offsets are float16 pixels: 2**-4 apart between 64 and 128.
+    np.testing.assert_allclose(expected, pose * 128, atol=2**-5)
+    save_weights(source, tmp_path / "w.npz", description=Description("tiny", SPEC))
+    rebuilt, _ = load_described(tmp_path / "w.npz")
+    np.testing.assert_allclose(rebuilt(image)["landmarks"][0, :, :2], expected, atol=1e-4)
+    assert (rebuilt.get_layer("coordinates_0_conv").bias.numpy() == 0).all()
+    other = build(training_heads=False)
+    load_weights(other, tmp_path / "w.npz")
+    np.testing.assert_allclose(other(image)["landmarks"][0, :, :2], expected, atol=1e-4)
+
+
 def test_transfer_between_models_reports_what_is_missing(model):
     part = build(regression=False)
     report = transfer(part, build())
