@@ -47,11 +47,8 @@ def define_flags() -> None:
 
 
 def _prediction_files(options) -> dict[str, str]:
-    named = {}
-    for text in options.predictions:
-        name, _, path = text.partition("=") if "=" in text else (Path(text).stem, "", text)
-        named[name] = path
-    return named
+    split = [text.partition("=") if "=" in text else (Path(text).stem, "", text) for text in options.predictions]
+    return {name: path for name, _, path in split}
 
 
 def main(argv: list[str]) -> int:
@@ -62,7 +59,7 @@ def main(argv: list[str]) -> int:
     from tqdm import tqdm
 
     from blazepose_tf.evaluation import evaluate as evaluation
-    from blazepose_tf.evaluation import tables
+    from blazepose_tf.evaluation import report, tables
     from blazepose_tf.evaluation.disturb import KINDS
     from blazepose_tf.evaluation.systems import parse
     from blazepose_tf.runtime.weights import model_file
@@ -90,7 +87,7 @@ def main(argv: list[str]) -> int:
         return bars[0].update
 
     with evaluation.scratch(folder) as predictions_folder:
-        document = evaluation.evaluate(
+        result = evaluation.evaluate(
             evaluation.Options(
                 data=options.data,
                 images=options.images,
@@ -112,8 +109,11 @@ def main(argv: list[str]) -> int:
         )
     for bar in bars:
         bar.close()
-    print(tables.terminal(json.loads(evaluation.to_json(document))))
+    text = evaluation.to_json(result.document)
+    document = json.loads(text)
+    print(tables.terminal(document))
     if folder:
-        evaluation.write(folder / "evaluation.json", evaluation.to_json(document))
-        print(f"\nwritten: {folder / 'evaluation.json'}")
+        evaluation.write(folder / "evaluation.json", text)
+        evaluation.write(folder / "report.html", report.render(document, result.pairs, result.data))
+        print(f"\nwritten: {folder / 'evaluation.json'} and {folder / 'report.html'}")
     return 0

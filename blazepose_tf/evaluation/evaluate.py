@@ -6,6 +6,7 @@ The document is what tables, the HTML report and the model card are made of; not
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import json
 import math
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from blazepose_tf import __version__
+from blazepose_tf import __version__, files
 from blazepose_tf.evaluation import (
     adapters,
     annotations,
@@ -114,7 +115,16 @@ def spread_out(items: list, limit: int | None) -> list:
     return [items[i] for i in np.linspace(0, len(items) - 1, limit).round().astype(int)]
 
 
-def evaluate(options: Options, *, progress: Progress = _quiet) -> dict:
+@dataclass(frozen=True)
+class Evaluation:
+    """document: JSON-ready figures; pairs: people and predictions of each run; data: what was evaluated on."""
+
+    document: dict
+    pairs: list[predictions.Paired]
+    data: annotations.Annotations
+
+
+def evaluate(options: Options, *, progress: Progress = _quiet) -> Evaluation:
     """Runs everything that `options` names.
 
     Args:
@@ -123,7 +133,7 @@ def evaluate(options: Options, *, progress: Progress = _quiet) -> dict:
             items just finished.
 
     Returns:
-        JSON-ready document with "data", "settings", "runs", "sweeps", "detectors", "videos".
+        Figures with "data", "settings", "runs", "comparisons", "sweeps", "detectors", "videos", and what they are of.
 
     Raises:
         OSError, ValueError: files that are missing or do not fit; the message names them.
@@ -148,20 +158,28 @@ def evaluate(options: Options, *, progress: Progress = _quiet) -> dict:
             "sweep_limit": options.sweep_limit,
         },
         "runs": [],
+        "comparisons": [],
         "sweeps": [],
         "detectors": [],
         "videos": [],
     }
+    pairs: list[predictions.Paired] = []
+    trackers = [dataclasses.replace(system, detector=None) for system in options.systems]
     pool = runner.workers(options.workers)
     try:
         for protocol in options.protocols:
             if protocol in (ALIGNED, PIPELINE):
-                for system in options.systems:
-                    document["runs"].append(_run(options, data, system, protocol, pool, progress))
+                for system in options.systems if protocol == PIPELINE else trackers:
+                    entry, paired = _run(options, data, system, protocol, pool, progress)
+                    document["runs"].append(entry)
+                    pairs.append(paired)
         for name, path in options.prediction_files.items():
-            document["runs"].append(_from_file(options, data, name, path))
+            entry, paired = _from_file(options, data, name, path)
+            document["runs"].append(entry)
+            pairs.append(paired)
+        document["comparisons"] = _comparisons(document["runs"], pairs, options.sources)
         for kind in options.sweeps:
-            for system in options.systems:
+            for system in trackers:
                 document["sweeps"].append(_sweep(options, data, system, kind, pool, progress))
     finally:
         if pool is not None:
@@ -178,7 +196,27 @@ def evaluate(options: Options, *, progress: Progress = _quiet) -> dict:
             step = progress(f"{system.label} {VIDEO}", total)
             metrics = video_protocol.evaluate(system, videos=options.videos, annotations=data, progress=step)
             document["videos"].append({"label": system.label, **_models(system), "metrics": metrics})
-    return document
+    return Evaluation(document, pairs, data)
+
+
+def _comparisons(runs: list[dict], pairs: list[predictions.Paired], sources: str) -> list[dict]:
+    """Each run against the first of its protocol, on the same people: paired differences of PCK@0.2, 17 points."""
+    out = []
+    for i, run in enumerate(runs):
+        first = next(j for j in range(len(runs)) if runs[j]["protocol"] == run["protocol"])
+        same = [p.id for p in pairs[i].people] == [p.id for p in pairs[first].people]
+        if first < i and same:
+            difference, interval = measure.difference(pairs[i], pairs[first], sources=sources)
+            out.append(
+                {
+                    "run": run["label"],
+                    "against": runs[first]["label"],
+                    "protocol": run["protocol"],
+                    "difference_17": difference,
+                    "interval_17": interval,
+                }
+            )
+    return out
 
 
 def _people(options: Options, data: annotations.Annotations, protocol: str) -> list[annotations.Person]:
@@ -186,7 +224,7 @@ def _people(options: Options, data: annotations.Annotations, protocol: str) -> l
     return spread_out([p for p in everyone if np.isfinite(p.alignment).all()], options.limit)
 
 
-def _run(options, data, system, protocol, pool, progress) -> dict:
+def _run(options, data, system, protocol, pool, progress) -> tuple[dict, predictions.Paired]:
     people = _people(options, data, protocol)
     run = runner.Run(system, protocol)
     step = progress(run.key, len(people))
@@ -196,16 +234,17 @@ def _run(options, data, system, protocol, pool, progress) -> dict:
     if options.negatives and protocol == ALIGNED:
         scores = np.array([0.0 if p is None else p.score for p in paired.predictions])
         metrics["presence"] |= presence.evaluate(system, annotations.load(options.negatives), scores)
-    return {"label": system.label, "protocol": protocol, **_models(system), "metrics": metrics}
+    return {"label": system.label, "protocol": protocol, **_models(system), "metrics": metrics}, paired
 
 
-def _from_file(options, data, name, path) -> dict:
+def _from_file(options, data, name, path) -> tuple[dict, predictions.Paired]:
     people = spread_out(predictions.main_people(data), options.limit)
     read = predictions.read(path, data)
     if any(p.annotation_id is not None for p in read):
         people = spread_out([p for p in data.people if not p.ignore], options.limit)
-    metrics = measure.measure(predictions.pair(read, people), sources=options.sources, group=options.group)
-    return {"label": name, "protocol": "predictions", "file": model_entry(path), "metrics": metrics}
+    paired = predictions.pair(read, people)
+    metrics = measure.measure(paired, sources=options.sources, group=options.group)
+    return {"label": name, "protocol": "predictions", "file": model_entry(path), "metrics": metrics}, paired
 
 
 def _sweep(options, data, system, kind, pool, progress) -> dict:
@@ -214,12 +253,14 @@ def _sweep(options, data, system, kind, pool, progress) -> dict:
     unit, levels = KINDS[kind]
     rows = []
     step = progress(f"{system.label} {kind}", len(people) * (len(levels) + 1))
-    for level in (None, *levels):
+    # Undisturbed first, or, among levels of both signs (brightness), in its place.
+    ordered = sorted((None, *levels), key=lambda level: level or 0) if min(levels) < 0 else [None, *levels]
+    for level in ordered:
         run = runner.Run(system, ALIGNED, None if level is None else Disturbance(kind, level))
         found = runner.execute(run, data, people, folder=options.folder, pool=pool, progress=step)
         rates = measure.rates(predictions.pair(found, people), sources=options.sources)
         rows.append({"level": level, **rates})
-    base = rows[0]["17"]
+    base = next(row["17"] for row in rows if row["level"] is None)
     for row in rows:
         row["drop_17"] = base - row["17"]
     return {"label": system.label, "kind": kind, "unit": unit, "people": len(people), "levels": rows}
@@ -258,9 +299,6 @@ def to_json(document: dict) -> str:
 
 
 def write(path: str | os.PathLike, text: str) -> None:
-    """Writes a text file whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    """Writes a text file whole or not at all, with its folder."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    files.write_text(path, text)

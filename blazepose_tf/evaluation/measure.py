@@ -108,6 +108,19 @@ def rates(paired: Paired, *, sources: str = "h") -> dict:
     return {name: _rate(errors[:, chosen], 0.2) for name, chosen in SETS.items()} | {"interval_17": interval}
 
 
+def difference(first: Paired, second: Paired, *, sources: str = "h") -> tuple[float, tuple[float, float]]:
+    """PCK@0.2 (torso, 17 points) of the first minus the second on the same people, and its paired 95 % interval."""
+    hits = []
+    for paired in (first, second):
+        a = Arrays(paired, sources)
+        errors = keypoints.normalized_errors(a.points, a.truth, a.scored, a.torso)[:, COMMON]
+        hits.append((errors < 0.2).sum(axis=1))
+    known = (~np.isnan(errors)).sum(axis=1)
+    total = known.sum()
+    value = float((hits[0] - hits[1]).sum() / total) if total else float("nan")
+    return value, bootstrap.difference_interval(hits[0], hits[1], known)
+
+
 def _lost(a: Arrays) -> dict:
     """People for whom nothing was found, and those for whom the pose found lies elsewhere."""
     hips = topology.indices(("left_hip", "right_hip"))

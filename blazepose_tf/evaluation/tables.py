@@ -34,7 +34,8 @@ def keypoint_rows(document: dict) -> tuple[list[str], list[list[str]]]:
     groups = sorted({g for run in document["runs"] for g in run["metrics"]["pck_torso@0.2"]["groups"]["17"]})
     header = [
         "system", "protocol", "people", "lost",
-        "PCK_torso@0.2 17pt", "95 %", *groups, "33pt", "@0.1", "@0.5", "PDJ", "PCKh@0.5", "NME_torso", "OKS AP",
+        "PCK_torso@0.2 17pt", "95 %", *groups, "33pt", "@0.1", "@0.5",
+        "PDJ_torso@0.2", "PCKh@0.5", "NME_torso", "OKS AP",
         "vis F1", "pres AUC", "ms",
     ]  # fmt: skip
     rows = []
@@ -54,6 +55,18 @@ def keypoint_rows(document: dict) -> tuple[list[str], list[list[str]]]:
             ]
         )  # fmt: skip
     return header, rows
+
+
+def comparison_rows(document: dict) -> tuple[list[str], list[list[str]]]:
+    """Paired differences against the first system of each protocol, in points of PCK_torso@0.2 of the 17 points."""
+    rows = [
+        [
+            c["run"], c["against"], c["protocol"], percent(c["difference_17"]),
+            f"{percent(c['interval_17'][0])} to {percent(c['interval_17'][1])}",
+        ]
+        for c in document["comparisons"]
+    ]  # fmt: skip
+    return ["system", "against", "protocol", "points", "95 %"], rows
 
 
 def detector_rows(document: dict) -> tuple[list[str], list[list[str]]]:
@@ -130,6 +143,8 @@ def terminal(document: dict) -> str:
             else "all labelled points"
         )
         parts.append(f"{document['data']['file']}: percent; {note}\n" + grid(*keypoint_rows(document)))
+        if document["comparisons"]:
+            parts.append("differences in points of PCK_torso@0.2, 17 points\n" + grid(*comparison_rows(document)))
     if document["detectors"]:
         parts.append(
             "detectors, at the threshold that fires on 5 % of pictures without people\n"

@@ -1,0 +1,232 @@
+"""The evaluation document as one HTML file that needs nothing else: no network, no script, no font."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+
+from blazepose_tf import topology
+from blazepose_tf.evaluation import cases, svg, tables
+from blazepose_tf.evaluation.annotations import Annotations
+from blazepose_tf.evaluation.predictions import Paired
+
+CASES = 6
+_STYLE = """
+body{font:14px/1.45 system-ui,sans-serif;margin:24px auto;max-width:1240px;padding:0 16px;color:#1c1c1c;background:#fff}
+h1{font-size:22px}h2{font-size:17px;margin-top:34px;border-bottom:1px solid #ccc}h3{font-size:14px}
+table{border-collapse:collapse;margin:8px 0 14px;font-variant-numeric:tabular-nums}.wide{overflow-x:auto}
+th,td{padding:3px 8px;border-bottom:1px solid #e4e4e4;text-align:right;white-space:nowrap}
+th:first-child,td:first-child{text-align:left}th{font-weight:600;background:#f5f5f5;white-space:normal;max-width:170px;
+overflow-wrap:anywhere;vertical-align:bottom}
+.charts{display:flex;flex-wrap:wrap;gap:18px}.charts>div{width:460px}.chart{width:100%;background:#fff}
+svg text{font:11px system-ui,sans-serif;fill:#333}.grid{stroke:#e3e3e3}
+.legend{font-size:12px}.legend span{margin-right:14px;white-space:nowrap}
+figure{display:inline-block;margin:4px}figcaption{font-size:11px;max-width:220px}
+svg text.lost{font-size:14px;font-weight:700;fill:#ff3b3b}.note{color:#555;font-size:13px}
+"""
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], colors: Sequence[Sequence[str]] | None = None) -> str:
+    head = "".join(f"<th>{html.escape(str(cell))}</th>" for cell in header)
+    body = []
+    for i, row in enumerate(rows):
+        cells = []
+        for j, cell in enumerate(row):
+            style = f' style="background:{colors[i][j]}"' if colors and colors[i][j] else ""
+            cells.append(f"<td{style}>{html.escape(str(cell))}</td>")
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    return f'<div class="wide"><table><tr>{head}</tr>{"".join(body)}</table></div>'
+
+
+def _name(run: dict) -> str:
+    return f"{run['label']}, {run['protocol']}"
+
+
+def _keypoint_table(runs: list[dict]) -> str:
+    header = ["PCK_torso@0.2", *map(_name, runs)]
+    rows, colors = [], []
+
+    def add(title: str, values: list) -> None:
+        rows.append([title, *map(tables.percent, values)])
+        colors.append(["", *(svg.heat(v, low=0.4) for v in values)])
+
+    for part in topology.GROUPS:
+        add(part, [r["metrics"]["pck_torso@0.2"]["parts"][part] for r in runs])
+    for name in topology.KEYPOINTS:
+        add(name.replace("_", " "), [r["metrics"]["pck_torso@0.2"]["keypoints"][name] for r in runs])
+    return _table(header, rows, colors)
+
+
+def _left_right_table(runs: list[dict]) -> str:
+    pairs = list(runs[0]["metrics"]["left_right"])
+    rows, colors = [], []
+    for pair in pairs:
+        values = [r["metrics"]["left_right"][pair]["share"] for r in runs]
+        rows.append([pair.replace("_", " "), *map(tables.percent, values)])
+        colors.append(["", *(svg.heat(None if v is None else 1 - v, low=0.8) for v in values)])
+    return _table(["pairs that fit better exchanged", *map(_name, runs)], rows, colors)
+
+
+def _curves(runs: list[dict]) -> str:
+    charts = []
+    for points in ("17", "33"):
+        series = []
+        for run in runs:
+            curve = run["metrics"]["pck_torso"][points]
+            series.append((_name(run), [float(t) for t in curve], [_hundred(v) for v in curve.values()]))
+        chart = svg.line_chart(
+            series, x_label="threshold, torsos", y_label=f"PCK, {points} points, %", y_range=(0, 100)
+        )
+        charts.append(f"<div>{chart}</div>")
+    series = []
+    for run in runs:
+        r = run["metrics"]["visibility"]["reliability"]
+        known = [i for i, count in enumerate(r["counts"]) if count]
+        series.append((_name(run), [r["scores"][i] for i in known], [r["visible"][i] for i in known]))
+    chart = svg.line_chart(series, x_label="predicted visibility", y_label="share that is visible", y_range=(0, 1))
+    charts.append(f"<div>{chart}</div>")
+    return f'<div class="charts">{"".join(charts)}</div>'
+
+
+def _hundred(value: float | None) -> float | None:
+    return None if value is None else 100.0 * value
+
+
+def _sweeps(document: dict) -> str:
+    charts = []
+    for kind in dict.fromkeys(s["kind"] for s in document["sweeps"]):
+        sweeps = [s for s in document["sweeps"] if s["kind"] == kind]
+        names = ["none" if r["level"] is None else f"{r['level']:g}" for r in sweeps[0]["levels"]]
+        positions = list(range(len(names)))
+        series = [(s["label"], positions, [_hundred(r["17"]) for r in s["levels"]]) for s in sweeps]
+        bands = [
+            (
+                [_hundred(r["interval_17"][0]) for r in s["levels"]],
+                [_hundred(r["interval_17"][1]) for r in s["levels"]],
+            )
+            for s in sweeps
+        ]
+        chart = svg.line_chart(
+            series,
+            x_label=f"{kind}: {sweeps[0]['unit']}",
+            y_label="PCK_torso@0.2, 17 points, %",
+            y_range=(0, 100),
+            bands=bands,
+            categories=names,
+        )
+        charts.append(f"<div>{chart}</div>")
+    return f'<div class="charts">{"".join(charts)}</div>'
+
+
+def _cases(document: dict, pairs: Sequence[Paired], annotations: Annotations) -> str:
+    sources = document["settings"]["sources"]
+    parts = []
+    for run, paired in zip(document["runs"], pairs, strict=True):
+        found = cases.scores(paired, sources=sources)
+        worst, best = cases.extremes(found, CASES)
+        for title, chosen in (("worst", worst), ("best", best)):
+            figures = [
+                cases.draw(
+                    annotations,
+                    paired.people[i],
+                    paired.predictions[i],
+                    caption=f"#{found.ids[i]}: {100 * found.shares[i]:.0f} % of the points",
+                    sources=sources,
+                )
+                for i in chosen
+            ]
+            parts.append(f"<h3>{html.escape(_name(run))}: {title}</h3><div>{''.join(figures)}</div>")
+    return "".join(parts)
+
+
+def _side_by_side(document: dict, pairs: Sequence[Paired], annotations: Annotations) -> str:
+    """The first two runs of the first protocol that has two, where they differ most."""
+    runs, sources = document["runs"], document["settings"]["sources"]
+    for i, first in enumerate(runs):
+        j = next((j for j in range(i + 1, len(runs)) if runs[j]["protocol"] == first["protocol"]), None)
+        if j is None:
+            continue
+        one, two = (cases.scores(pairs[k], sources=sources) for k in (i, j))
+        rows = []
+        for a, b in cases.most_different(one, two, CASES):
+            figures = [
+                cases.draw(
+                    annotations,
+                    pairs[k].people[index],
+                    pairs[k].predictions[index],
+                    caption=f"{runs[k]['label']}: {100 * s.shares[index]:.0f} %",
+                    sources=sources,
+                )
+                for k, index, s in ((i, a, one), (j, b, two))
+            ]
+            rows.append(f'<span class="pair">{"".join(figures)}</span>')
+        title = f"{runs[i]['label']} (left) and {runs[j]['label']} (right), {first['protocol']}"
+        return f"<h2>Side by side, where they differ most</h2><h3>{html.escape(title)}</h3>{''.join(rows)}"
+    return ""
+
+
+def render(document: dict, pairs: Sequence[Paired], annotations: Annotations | None) -> str:
+    """The report.
+
+    Args:
+        document: of `evaluate.evaluate`.
+        pairs: people and predictions of each run, in the order of `document["runs"]`.
+        annotations: data set for the drawn cases; no pictures without it.
+
+    Returns:
+        A whole HTML document.
+    """
+    document = json.loads(json.dumps(document))  # lists instead of tuples, keys as text
+    runs = document["runs"]
+    data = document["data"]
+    parts = [
+        f"<h1>Evaluation on {html.escape(data['file'])}</h1>",
+        f'<p class="note">{html.escape(data["description"])} &middot; {data["people"]} people in {data["pictures"]} '
+        f"pictures &middot; sha256 {data['sha256'][:12]} &middot; blazepose_tf {html.escape(document['version'])}, "
+        f"{html.escape(document['created'])}. Rates in percent. "
+        + (
+            "Points that count: those labelled by humans, of people that have any; teacher's labels of the others."
+            if document["settings"]["sources"] == "h"
+            else "Points that count: all labelled ones."
+        )
+        + "</p>",
+    ]
+    if runs:
+        parts += ["<h2>Keypoints</h2>", _table(*tables.keypoint_rows(document)), _curves(runs)]
+        if document.get("comparisons"):
+            parts += ["<h3>Differences</h3>", _table(*tables.comparison_rows(document))]
+    if document["sweeps"]:
+        parts += ["<h2>Tolerance</h2>", _sweeps(document)]
+        for title, header, rows in tables.sweep_tables(document):
+            parts += [f"<h3>{html.escape(title)}</h3>", _table(header, rows)]
+    if document["detectors"]:
+        note = "At the threshold at which the detector fires on 5 % of the pictures without people."
+        parts += ["<h2>Detectors</h2>", f'<p class="note">{note}</p>', _table(*tables.detector_rows(document))]
+    if document["videos"]:
+        note = "Jitter in torsos per frame squared; unfiltered without smoothing."
+        parts += ["<h2>Video</h2>", f'<p class="note">{note}</p>', _table(*tables.video_rows(document))]
+    if runs:
+        parts += ["<h2>Keypoints one by one</h2>", _keypoint_table(runs)]
+        parts += ["<h2>Left and right confused</h2>", _left_right_table(runs)]
+        parts.append("<h2>Groups</h2>")
+        for run in runs:
+            verdict, header, rows = tables.fairness_table(run)
+            parts += [f"<h3>{html.escape(_name(run))}: {html.escape(verdict)}</h3>", _table(header, rows)]
+    if runs and annotations is not None:
+        parts.append(_side_by_side(document, pairs, annotations))
+        parts.append("<h2>Cases</h2>")
+        parts.append(
+            '<p class="note">Truth dashed in green (points that count), prediction with left orange, right cyan.</p>'
+        )
+        parts.append(_cases(document, pairs, annotations))
+    for run in runs:
+        lost = run["metrics"]["lost"]["ids"]
+        if lost:
+            text = ", ".join(map(str, lost[:100])) + (" ..." if len(lost) > 100 else "")
+            parts.append(f'<p class="note">{html.escape(_name(run))}: lost people (annotation ids): {text}</p>')
+    title = f"blazepose evaluate: {html.escape(data['file'])}"
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<link rel="icon" href="data:,"><style>{_STYLE}</style></head><body>{"".join(parts)}</body></html>\n'
+    )
