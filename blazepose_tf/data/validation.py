@@ -154,13 +154,13 @@ def _outline(path: Path, content: dict) -> Iterator[Finding]:
     for key in ("images", "annotations"):
         seen: set = set()
         for i, entry in enumerate(content[key]):
-            identity = entry.get("id") if isinstance(entry, dict) else None
+            identity = coco.entry_id(entry)
             if identity in seen:
                 yield Finding(ERROR, "repeated id", f"{path}: {key}[{i}]", f"id {identity!r} is there twice")
             seen.add(identity)
     for i, entry in enumerate(content["annotations"]):
         box = entry.get("bbox") if isinstance(entry, dict) else None
-        if box is not None and any(box) and (len(box) != 4 or not np.isfinite(box).all() or min(box[2:]) <= 0):
+        if box and box != [0, 0, 0, 0] and coco.xywh_to_xyxy(box) is None:
             yield Finding(
                 WARNING, "box without area", f"{path}: annotations[{i}] (id {entry.get('id')})", f"bbox {box}"
             )

@@ -398,3 +398,54 @@ def test_unknown_format_and_missing_file(tmp_path):
         converters.open_source("yolo", tmp_path)
     with pytest.raises(FileNotFoundError):
         converters.open_source("coco", tmp_path / "none.json")
+
+
+def paths(node, path=()):
+    """Paths to all nodes of a json document below its root."""
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, child in children:
+        yield (*path, key)
+        yield from paths(child, (*path, key))
+
+
+STRANGE = [None, -1, "x", [], {}, float("nan"), float("inf"), True, [1, 2], "", [None], [[1]], {"a": 1}]
+
+
+@pytest.mark.parametrize("kind", ["coco", "label-studio", "labelme", "mpii"])
+def test_any_malformed_part_is_damage_or_a_clear_error_but_never_a_crash(tmp_path, kind):
+    names = list(topology.COCO_17[:3])
+    point = {"original_width": 64, "original_height": 48, "image_rotation": 0, "type": "keypointlabels"}
+    documents = {
+        "coco": {
+            "images": [{"id": 1, "file_name": "a.png", "width": 64, "height": 48}],
+            "annotations": [
+                {"id": i, "image_id": 1, "category_id": 1, "keypoints": [9, 9, 2] * 3, "bbox": [1, 2, 3, 4], "area": 3,
+                 "center": [9, 9], "scale_point": [9, 2], "weight": 1.0} for i in (1, 2)
+            ],
+            "categories": [{"id": 1, "keypoints": names}],
+        },
+        "label-studio": [
+            {"id": 1, "data": {"img": "/a.png"}, "annotations": [{"result": [
+                {**point, "id": n, "parentID": "r", "value": {"x": 1, "y": 2, "keypointlabels": [n]}} for n in names
+            ]}]}
+        ],
+        "labelme": {
+            "shapes": [shape("point", n, [[1, 2]]) for n in names] + [shape("rectangle", "p", [[0, 0], [9, 9]])],
+            "imagePath": "a.png", "imageWidth": 64, "imageHeight": 48,
+        },
+        "mpii": [{"image": "a.png", "joints": [[9, 9]] * 16, "joints_vis": [1] * 16}],
+    }  # fmt: skip
+    text = json.dumps(documents[kind])
+    read = 0
+    for path in list(paths(documents[kind]))[::2]:
+        for strange in STRANGE[len(path) % 3 :: 3]:
+            node = document = json.loads(text)
+            for key in path[:-1]:
+                node = node[key]
+            node[path[-1]] = strange
+            file = write_json(tmp_path / "f.json", document)
+            try:
+                read += sum(1 for _ in converters.open_source(kind, file).pictures)
+            except ValueError as error:
+                assert str(file) in str(error)
+    assert read > 0

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 
 UNLABELLED, OCCLUDED, VISIBLE = 0, 1, 2
+# What a reader meets in an entry whose parts have other types than the format says: the entry is damaged.
+MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,11 @@ class Damage:
     def __str__(self) -> str:
         return f"{self.where}: {self.problem}"
 
+    @classmethod
+    def of(cls, where: str, error: Exception) -> Damage:
+        """From an error; those that are not meant for readers get the name of their class."""
+        return cls(where, str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}")
+
 
 @dataclass(frozen=True)
 class Source:
@@ -123,7 +130,8 @@ def image_folder(images: str | Path | None, beside: Path) -> Path:
 
 def xywh_to_xyxy(box: Sequence[float] | None) -> tuple[float, float, float, float] | None:
     """COCO's x, y, width, height as corners; None when absent, not four finite numbers, or without area."""
-    if box is None or len(box) != 4 or not np.isfinite(np.asarray(box, float)).all() or box[2] <= 0 or box[3] <= 0:
+    try:
+        x, y, w, h = (float(value) for value in box or ())
+    except (ValueError, TypeError):
         return None
-    x, y, w, h = map(float, box)
-    return x, y, x + w, y + h
+    return (x, y, x + w, y + h) if np.isfinite([x, y, w, h]).all() and w > 0 and h > 0 else None

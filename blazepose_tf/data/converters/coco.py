@@ -21,6 +21,7 @@ import numpy as np
 from blazepose_tf import topology
 from blazepose_tf.data.converters import names as names_lib
 from blazepose_tf.data.converters.annotations import (
+    MALFORMED,
     Damage,
     Person,
     Picture,
@@ -71,7 +72,7 @@ def read(
     if not isinstance(content, dict) or not all(isinstance(content.get(k), list) for k in ("images", "annotations")):
         raise ValueError(f"{path}: not a COCO file: it needs the lists images and annotations")
     annotations = content["annotations"]
-    categories = {c.get("id"): tuple(c["keypoints"]) for c in content.get("categories") or () if c.get("keypoints")}
+    categories = _categories(path, content.get("categories"))
     names, by_category = _names(path, annotations, categories, tuple(keypoints))
     if offset is None:
         info = content.get("info")
@@ -79,11 +80,11 @@ def read(
         ours = declared or set(names) == set(topology.KEYPOINTS)
         offset = 0.0 if continuous or ours else PIXEL_INDEX_OFFSET
     groups: dict[object, list[tuple[int, dict]]] = {}
-    known = {entry.get("id") for entry in content["images"] if isinstance(entry, dict)}
+    known = {entry_id(entry) for entry in content["images"]}
     strays = []
     for i, annotation in enumerate(annotations):
-        image_id = annotation.get("image_id") if isinstance(annotation, dict) else None
-        if image_id in known:
+        image_id = entry_id(annotation, "image_id")
+        if image_id in known and image_id is not None:
             groups.setdefault(image_id, []).append((i, annotation))
         else:
             strays.append(
@@ -98,17 +99,17 @@ def read(
                 yield Damage(where, "has no file_name")
                 continue
             people, problems, sources = [], [], set()
-            for j, annotation in groups.get(entry.get("id"), ()):
+            for j, annotation in groups.get(entry_id(entry), ()):
                 spot = f"{path}: annotations[{j}] (id {annotation.get('id')})"
                 try:
                     people.append(_person(annotation, names, by_category, offset=offset))
-                except (ValueError, TypeError) as error:
-                    problems.append(Damage(spot, str(error)))
-                sources.add(annotation.get("dataset") or "")
+                except MALFORMED as error:
+                    problems.append(Damage.of(spot, error))
+                sources.add(str(annotation.get("dataset") or ""))
             try:
                 width, height = int(entry.get("width") or 0), int(entry.get("height") or 0)
-            except (ValueError, TypeError) as error:
-                yield Damage(where, f"width and height: {error}")
+            except MALFORMED as error:
+                yield Damage.of(f"{where}: width and height", error)
                 continue
             yield Picture(
                 file_name=str(entry["file_name"]).replace("\\", "/"),
@@ -122,6 +123,25 @@ def read(
             )
 
     return Source(names, pictures(), len(content["images"]) + len(strays), image_folder(images, path.parent))
+
+
+def entry_id(entry: object, key: str = "id") -> int | str | None:
+    """An entry's id, or None when it has none that could be one."""
+    value = entry.get(key) if isinstance(entry, dict) else None
+    return value if isinstance(value, (int, str)) else None
+
+
+def _categories(path: Path, categories: object) -> dict[object, tuple[str, ...]]:
+    """Category id -> names of its keypoints, for those with names."""
+    found = {}
+    for i, category in enumerate(categories if isinstance(categories, list) else ()):
+        names = category.get("keypoints") if isinstance(category, dict) else None
+        if not names:
+            continue
+        if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+            raise ValueError(f"{path}: categories[{i}]: keypoints must be a list of names. Received: {names!r:.80}")
+        found[entry_id(category)] = tuple(names)
+    return found
 
 
 def _names(
@@ -140,7 +160,7 @@ def _names(
     if "lefthand_kpts" in first or "face_kpts" in first:
         return topology.KEYPOINT_SETS["coco_wholebody_133"], {}
     count = len(first["keypoints"]) // 3
-    own = categories.get(first.get("category_id"), ())
+    own = categories.get(entry_id(first, "category_id"), ())
     if len(own) == count:
         union = tuple(dict.fromkeys(name for names in categories.values() for name in names))
         return union, (categories if len(set(categories.values())) > 1 else {})
@@ -184,7 +204,7 @@ def _person(annotation: dict, names: Sequence[str], by_category: dict, *, offset
     elif len(names) == 133 and "foot_kpts" in annotation:
         points = _wholebody(annotation)
     elif by_category:
-        own = by_category.get(annotation.get("category_id"))
+        own = by_category.get(entry_id(annotation, "category_id"))
         if own is None:
             raise ValueError(f"category {annotation.get('category_id')!r} names no keypoints")
         points = topology.remap(_flat(raw, len(own), "keypoints"), own, names)

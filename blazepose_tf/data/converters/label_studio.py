@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from blazepose_tf.data.converters import coco
-from blazepose_tf.data.converters.annotations import OCCLUDED, VISIBLE, Damage, Picture, Source, image_folder
+from blazepose_tf.data.converters.annotations import MALFORMED, OCCLUDED, VISIBLE, Damage, Picture, Source, image_folder
 from blazepose_tf.data.converters.grouping import LoosePoint, people
 from blazepose_tf.data.converters.labelme import OCCLUDED_WORDS
 
@@ -52,8 +52,8 @@ def read(
             where = f"{path}: [{i}] (task {task.get('id') if isinstance(task, dict) else '?'})"
             try:
                 yield _picture(task, found, where, names, folder, offset or 0.0)
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
-                yield Damage(where, f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error))
+            except MALFORMED as error:
+                yield Damage.of(where, error)
 
     return Source(names, pictures(), len(tasks), folder)
 
@@ -63,7 +63,8 @@ def _regions(task: dict) -> list[dict]:
     annotations = task.get("annotations") or task.get("completions")
     if isinstance(annotations, list):
         valid = [a for a in annotations if isinstance(a, dict) and not a.get("was_cancelled")]
-        return [r for r in (valid[0].get("result") or []) if isinstance(r, dict)] if valid else []
+        result = valid[0].get("result") if valid else None
+        return [r for r in result if isinstance(r, dict)] if isinstance(result, list) else []
     found = []  # JSON-MIN: every control's name holds a list of flat regions
     for value in task.values():
         if isinstance(value, list):
@@ -76,8 +77,9 @@ def _regions(task: dict) -> list[dict]:
 
 
 def _labels(region: dict) -> list[str]:
-    value = region.get("value") or {}
-    return [str(label) for label in value.get("keypointlabels") or ()]
+    value = region.get("value")
+    labels = value.get("keypointlabels") if isinstance(value, dict) else None
+    return [str(label) for label in labels] if isinstance(labels, list) else []
 
 
 def _file_name(task: dict, folder: Path) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from blazepose_tf.data.converters import coco
-from blazepose_tf.data.converters.annotations import OCCLUDED, VISIBLE, Damage, Picture, Source, image_folder
+from blazepose_tf.data.converters.annotations import MALFORMED, OCCLUDED, VISIBLE, Damage, Picture, Source, image_folder
 from blazepose_tf.data.converters.grouping import LoosePoint, people
 
 OCCLUDED_WORDS = ("occluded", "hidden")
@@ -61,8 +61,8 @@ def read(
                 continue
             try:
                 yield _picture(file, root, content, names, offset or 0.0, given=bool(images))
-            except (ValueError, TypeError, KeyError, IndexError) as error:
-                yield Damage(str(file), str(error))
+            except MALFORMED as error:
+                yield Damage.of(str(file), error)
 
     return Source(names, pictures(), len(loaded), image_folder(images, root) if images else root)
 

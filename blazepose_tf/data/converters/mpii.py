@@ -19,7 +19,15 @@ import numpy as np
 
 from blazepose_tf import topology
 from blazepose_tf.data.converters import coco, matlab
-from blazepose_tf.data.converters.annotations import Damage, Person, Picture, Source, image_folder, keypoint_array
+from blazepose_tf.data.converters.annotations import (
+    MALFORMED,
+    Damage,
+    Person,
+    Picture,
+    Source,
+    image_folder,
+    keypoint_array,
+)
 
 ONE_BASED_OFFSET = -0.5
 NAMES = topology.KEYPOINT_SETS["mpii_16"]
@@ -58,8 +66,8 @@ def read(path: Path, *, images: str | None = None, offset: float | None = None) 
             for j, rect in enumerate(_items(getattr(entry, "annorect", None))):
                 try:
                     person = _person(rect, offset)
-                except (ValueError, TypeError, AttributeError) as error:
-                    problems.append(Damage(f"{where}.annorect({j + 1})", str(error)))
+                except MALFORMED as error:
+                    problems.append(Damage.of(f"{where}.annorect({j + 1})", error))
                     continue
                 if person is not None:
                     people.append(person)
@@ -126,8 +134,8 @@ def _read_json(path: Path, folder: Path, offset: float) -> Source:
                     missing = (joints <= 0).all(axis=1)  # absent joints are (-1, -1) or (0, 0)
                     states = np.where(missing, 0.0, np.where(flags > 0, 2.0, 1.0))
                     people.append(Person(keypoint_array(np.column_stack([joints, states]), offset=offset)))
-                except (ValueError, TypeError) as error:
-                    problems.append(Damage(f"{path}: [{i}] ({name})", str(error)))
+                except MALFORMED as error:
+                    problems.append(Damage.of(f"{path}: [{i}] ({name})", error))
             where = f"{path}: [{entries[0][0]}]"
             yield Picture(name, where, tuple(people), dataset="mpii", problems=tuple(problems))
 
