@@ -8,7 +8,14 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "blazepose_tf/__init__.py").read_text()).group(1)
 
-RUNTIME = ["numpy>=2.0,<3", "opencv-python>=4.10,<6", "ai-edge-litert>=2.1,<3", "absl-py>=2.1,<3", "tqdm>=4.66,<5"]
+RUNTIME = [
+    "numpy>=2.0,<3",
+    "opencv-python>=4.10,<6",
+    "ai-edge-litert>=2.1,<3",
+    "flatbuffers>=24.3",
+    "absl-py>=2.1,<3",
+    "tqdm>=4.66,<5",
+]
 TRAIN = ["tensorflow>=2.21,<2.22", "keras>=3.12,<4"]
 ONNX = ["tf2onnx>=1.17,<2", "onnx>=1.17,<2", "onnxruntime>=1.23,<2"]
 QUANTIZE = ["ai-edge-quantizer>=0.5,<1"]

@@ -11,6 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "blazepose_tf"
 PURE = {"numpy"}
+EVERYWHERE = {"__version__", "files"}
 # package or module -> (own packages, third-party packages) that it may import; the standard library always.
 RULES: dict[str, tuple[set[str], set[str]]] = {
     "topology": (set(), PURE),
@@ -19,14 +20,23 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "geometry": ({"array_api"}, PURE),
     "codecs": ({"geometry", "topology", "specs", "array_api"}, PURE),
     "layers": ({"specs", "topology"}, {"keras", "numpy"}),
-    "models": ({"layers", "specs", "topology", "runtime.weights"}, {"keras", "numpy"}),
+    "models": ({"layers", "specs", "topology", "files", "runtime.weights"}, {"keras", "numpy"}),
     "losses": ({"specs", "topology", "codecs"}, {"keras", "numpy"}),
     "metrics": ({"geometry", "topology", "array_api"}, PURE | {"keras"}),
     "data": ({"geometry", "codecs", "topology", "specs", "array_api"}, PURE | {"tensorflow", "cv2", "scipy", "tqdm"}),
     "runtime": (
         {"geometry", "codecs", "topology", "specs", "array_api"},
-        PURE | {"cv2", "ai_edge_litert", "onnxruntime", "tqdm"},
+        PURE | {"cv2", "ai_edge_litert", "flatbuffers", "onnxruntime", "tqdm"},
     ),
+    "training": (
+        {"data", "models", "losses", "metrics", "specs", "topology", "geometry", "codecs"},
+        PURE | {"keras", "tensorflow", "cv2", "tqdm"},
+    ),
+    "evaluation": (
+        {"metrics", "topology", "geometry", "codecs", "specs", "runtime", "models", "data", "benchmark"},
+        PURE | {"cv2", "keras", "tensorflow", "matplotlib", "pycocotools", "tqdm"},
+    ),
+    "benchmark": ({"runtime", "specs"}, PURE | {"ai_edge_litert", "flatbuffers", "matplotlib"}),
 }
 
 # The fused kernel of batch normalisation, imported inside a call that only the TensorFlow backend reaches.
@@ -60,7 +70,9 @@ def test_imports_follow_the_design(name):
             parts = module.split(".")
             if parts[0] == "blazepose_tf":
                 target = ".".join(parts[1:])
-                allowed = not target or any(target == rule or target.startswith(rule + ".") for rule in own | {name})
+                allowed = not target or any(
+                    target == rule or target.startswith(rule + ".") for rule in own | {name} | EVERYWHERE
+                )
             else:
                 allowed = parts[0] in sys.stdlib_module_names or parts[0] in third
             if not allowed and (path.relative_to(PACKAGE).as_posix(), module) not in EXEMPT:
