@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -86,7 +87,16 @@ def make_device(adb, loopback, tmp_path):
         device = loopback.LoopbackDevice(root, properties=merged, shell_v2=shell_v2, faults=faults).__enter__()
         running.append(device)
         if connect:
-            subprocess.run([adb, "connect", device.serial], capture_output=True, check=False, timeout=30)
+            # A device that never answers would hold this command for ten seconds; being listed is enough.
+            connecting = subprocess.Popen([adb, "connect", device.serial], stdout=subprocess.DEVNULL)
+            deadline = time.monotonic() + 10
+            while connecting.poll() is None and time.monotonic() < deadline:
+                listed = subprocess.run([adb, "devices"], capture_output=True, text=True, check=True, timeout=30).stdout
+                if device.faults.silent and device.serial in listed:
+                    break
+                time.sleep(0.02)
+            connecting.kill()
+            connecting.wait()
         return device
 
     yield make
