@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from keras import ops
 
-from blazepose_tf.models.saving import write_atomically
+from blazepose_tf.files import atomic_path
 from blazepose_tf.training.optimizers import WeightAverage
 from blazepose_tf.training.stopping import NonFiniteLoss
 
@@ -62,14 +62,11 @@ def save(path: str | os.PathLike, *, state: State, average: WeightAverage, optim
     if wrong:
         raise NonFiniteLoss(f"{len(wrong)} weights are not finite, e.g. {wrong[0]!r}; {path} was not written")
 
-    def write(temporary: Path) -> None:
-        with open(temporary, "wb") as file:
+    try:
+        with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, **arrays)
             file.flush()
             os.fsync(file.fileno())  # a rename must not outrun the data when the machine goes down
-
-    try:
-        write_atomically(path, write)
     except OSError as error:
         reason = error.strerror or str(error)
         raise OSError(

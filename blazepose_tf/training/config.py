@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-import types
+import logging
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ from blazepose_tf.data.config import DetectorDataConfig, TrackerDataConfig
 from blazepose_tf.losses import detection, heatmaps, landmarks
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
+log = logging.getLogger(__name__)
 FILE_NAME = "config.json"
 TRAINS = ("heatmaps", "regression", "joint")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -247,32 +248,41 @@ def to_json(config) -> str:
     return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
 
 
-def from_json(text: str) -> Experiment:
-    """Inverse of `to_json`; ValueError for JSON that is no experiment."""
+def from_json(text: str, *, strict: bool = True) -> Experiment:
+    """Inverse of `to_json`.
+
+    Args:
+        text: JSON document.
+        strict: False ignores (and logs) settings that this version does not know, as older runs may have.
+
+    Raises:
+        ValueError: not JSON, no experiment, or an unknown setting.
+    """
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"not a configuration: {error}") from error
-    return _build(Experiment, content, "")
+    return _build(Experiment, content, "", strict)
 
 
-def _build(cls, content, path: str):
+def _build(cls, content, path: str, strict: bool):
     if not isinstance(content, dict):
         raise ValueError(f"expected an object at {path or 'the top'}. Received: {content!r}")
     hints = typing.get_type_hints(cls)
     unknown = sorted(set(content) - set(hints))
+    if unknown and strict:
+        raise ValueError(f"unknown setting {path + unknown[0]!r}{_nearest(unknown[0], hints)}")
     if unknown:
-        raise ValueError(f"unknown setting {path}{unknown[0]!r}{_nearest(unknown[0], hints)}")
+        log.warning("settings of another version are ignored: %s", ", ".join(path + name for name in unknown))
     values = {}
-    for name, value in content.items():
+    for name in sorted(set(content) & set(hints)):
+        value = content[name]
         hint = hints[name]
         if dataclasses.is_dataclass(hint):
-            value = _build(hint, value, f"{path}{name}.")
+            value = _build(hint, value, f"{path}{name}.", strict)
         elif typing.get_origin(hint) is tuple and dataclasses.is_dataclass(typing.get_args(hint)[0]):
             item = typing.get_args(hint)[0]
-            value = tuple(_build(item, v, f"{path}{name}.{i}.") for i, v in enumerate(value))
-        elif isinstance(value, list):
-            value = tuple(value)
+            value = tuple(_build(item, v, f"{path}{name}.{i}.", strict) for i, v in enumerate(value))
         values[name] = value
     return cls(**values)
 
@@ -325,7 +335,7 @@ def _apply(config, changes: dict, path: str):
             values[name] = _apply_items(current, change, where)
         elif isinstance(current, dict):
             if not isinstance(change, dict):
-                change = _parse(change, dict, where)
+                change = _parse(change, hints[name], where)
             values[name] = {**current, **{k: _guess(v) for k, v in change.items()}}
         elif isinstance(change, dict):
             raise ValueError(f"{where!r} is a value, not a group. Received: {where}.{next(iter(change))}")
@@ -371,17 +381,11 @@ def _guess(text):
 
 
 def _parse(text: str, hint, where: str):
-    """Text to a value of a type: bool, int, float, str, dict, tuples of those, and `X | None`."""
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    """Text to a value of a type: bool, int, float, str or a mapping (as JSON)."""
     try:
-        if origin in (typing.Union, types.UnionType):
-            return None if text.lower() in ("none", "null") else _parse(text, args[0], where)
-        if origin is tuple:
-            parts = json.loads(text) if text.startswith("[") else [p for p in text.split(",") if p]
-            return tuple(_parse(str(p), args[0], where) for p in parts)
         if hint is bool:
             return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
-        if hint is dict or origin in (dict, Mapping):
+        if typing.get_origin(hint) is Mapping:
             value = json.loads(text)
             if not isinstance(value, dict):
                 raise ValueError

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from blazepose_tf.files import atomic_path
+
 TRAIN_CSV, VALIDATION_CSV, EVENTS = "train.csv", "validation.csv", "tensorboard"
 _SCALARS = tf.compat.v1.SummaryMetadata(
     plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class=1
@@ -34,13 +36,11 @@ class _Table:
         self._rewrite(rows)
 
     def _rewrite(self, rows: list[dict]) -> None:
-        part = self.path.with_name(self.path.name + f".tmp{os.getpid()}")
-        with open(part, "w", newline="", encoding="utf-8") as file:
+        with atomic_path(self.path) as part, open(part, "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self.columns, restval="")
             if self.columns:
                 writer.writeheader()
                 writer.writerows(rows)
-        os.replace(part, self.path)
 
     def append(self, row: dict) -> None:
         if set(row) - set(self.columns):

@@ -21,6 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from blazepose_tf import topology
+from blazepose_tf.files import atomic_path
 from blazepose_tf.models import weights as weights_lib
 from blazepose_tf.models.saving import Description, save_model
 from blazepose_tf.specs import IMAGE
@@ -131,7 +132,7 @@ def _prepare(experiment: Experiment, workdir: Path, source: Inputs, *, resume: b
     if started and not resume:
         raise ValueError(f"{workdir} holds a run already: give --resume to go on with it, or another --workdir")
     if started:
-        stored = config.from_json((workdir / config.FILE_NAME).read_text(encoding="utf-8"))
+        stored = config.from_json((workdir / config.FILE_NAME).read_text(encoding="utf-8"), strict=False)
         if stored != experiment:
             raise ValueError(f"{workdir} was started with another configuration: {_difference(stored, experiment)}")
         pose = json.loads((workdir / RUN).read_text(encoding="utf-8"))["mean_pose"]
@@ -144,9 +145,8 @@ def _prepare(experiment: Experiment, workdir: Path, source: Inputs, *, resume: b
 
 
 def _write_text(path: Path, text: str) -> None:
-    part = path.with_name(f"{path.name}.tmp{os.getpid()}")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _difference(stored: Experiment, wanted: Experiment) -> str:

@@ -1,0 +1,90 @@
+"""Configurations: overrides by type and name, errors that help, JSON round trip."""
+
+from __future__ import annotations
+
+import pytest
+
+from blazepose_tf.training import config
+from blazepose_tf.training.config import Experiment, Stage
+from blazepose_tf.training.experiments import EXPERIMENTS, experiment
+
+BASE = Experiment(
+    name="x", variant="tiny", stages=(Stage("a", trains="heatmaps", steps=5), Stage("b", epochs=2.0, warmup_steps=7))
+)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_experiments_survive_json(name):
+    assert config.from_json(config.to_json(EXPERIMENTS[name])) == EXPERIMENTS[name]
+
+
+def test_values_get_the_type_of_their_field():
+    changed = config.override(
+        BASE,
+        ["variant=full", "seed=3", "stop_gradient=false", "losses.coordinates=wing", "data.tracker.view.rotation_std=5",
+         "data.tracker.dataset_weights.lspet=0.5", 'data.detector.dataset_weights={"lsp": 2}'],
+    )  # fmt: skip
+    assert (changed.variant, changed.seed, changed.stop_gradient) == ("full", 3, False)
+    assert changed.losses.coordinates == "wing"
+    assert changed.data.tracker.view.rotation_std == 5.0
+    assert changed.data.detector.dataset_weights == {"lsp": 2}
+    assert changed.data.tracker.dataset_weights == {"lspet": 0.5}
+    assert BASE.variant == "tiny"
+    assert config.from_json(config.to_json(changed)) == changed
+
+
+def test_stages_are_reached_by_name_and_index():
+    changed = config.override(BASE, ["stages.a.steps=9", "stages.1.learning_rate=1e-3", "stages.b.batch_size=8"])
+    assert [s.steps for s in changed.stages] == [9, 0]
+    assert (changed.stages[1].learning_rate, changed.stages[1].batch_size) == (1e-3, 8)
+
+
+def test_a_length_in_steps_takes_back_the_one_in_epochs():
+    stage = config.override(BASE, ["stages.b.steps=100"]).stages[1]
+    assert (stage.steps, stage.epochs) == (100, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("losses.cordinates=l1", "unknown setting 'losses.cordinates'; did you mean 'coordinates'"),
+        ("stages.c.steps=1", "unknown setting 'stages.c'"),
+        ("seed=one", "'seed' needs a value of type int. Received: 'one'"),
+        ("stop_gradient=maybe", "'stop_gradient' needs a value of type bool"),
+        ("losses=l1", "'losses' is a group"),
+        ("seed.x=1", "'seed' is a value, not a group"),
+        ("seed", "expected path=value"),
+        ("losses.coordinates=l3", "losses.coordinates must be one of"),
+        ("stages.a.steps=0", "give either steps or epochs"),
+        ("keypoints=coco_18", "keypoints must be one of"),
+        ("heatmaps=false", "stages ['a'] train a part of the network"),
+        ("precision=float64", "precision must be one of"),
+    ],
+)
+def test_mistakes_are_named(text, message):
+    with pytest.raises(ValueError) as error:
+        config.override(BASE, [text])
+    assert message in str(error.value)
+
+
+def test_own_keypoints_by_name():
+    changed = config.override(BASE, ["keypoints=nose,left_wrist,right_wrist"])
+    assert changed.spec(128).keypoint_names == ("nose", "left_wrist", "right_wrist")
+
+
+def test_unknown_experiment_names_the_nearest():
+    with pytest.raises(ValueError, match="did you mean 'tracker_lite'"):
+        experiment("tracker_light")
+
+
+def test_damaged_json_is_a_value_error():
+    with pytest.raises(ValueError, match="not a configuration"):
+        config.from_json("{")
+    with pytest.raises(ValueError, match="unknown setting 'nam'; did you mean 'name'"):
+        config.from_json('{"nam": "x"}')
+
+
+def test_a_run_of_another_version_can_go_on(caplog):
+    text = config.to_json(BASE).replace('"seed": 0', '"seed": 0, "obsolete": 1')
+    assert config.from_json(text, strict=False) == BASE
+    assert "obsolete" in caplog.text
