@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_umask_lock = threading.Lock()
 
 
 @contextmanager
@@ -49,6 +52,8 @@ def write_text(path: str | os.PathLike, content: str) -> None:
 
 
 def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
+    # The mask can only be read by setting it; two threads at once would leave it at 0 for good.
+    with _umask_lock:
+        mask = os.umask(0)
+        os.umask(mask)
     return mask

@@ -126,11 +126,6 @@ def _face_squares(points, labelled, body_radius):
     return tf.concat([center - half, center + half], axis=1), known
 
 
-def same_for_all(indices: Sequence[BodyIndices]) -> bool:
-    """Whether several sources agree, so that one graph serves all."""
-    return len(set(indices)) <= 1
-
-
 def remap_table(source: Sequence[str], target: Sequence[str]) -> np.ndarray:
     """(T,) int32 position in `source` of each target keypoint; len(source) where it is missing (a row of zeros)."""
     index = {name: i for i, name in enumerate(source)}

@@ -66,6 +66,7 @@ def fill_holes(
             report.add(position, describe)
         return np.int64(0)
 
+    @tf.autograph.experimental.do_not_convert
     def find(expected, element):
         position = element["position"]
 
@@ -77,6 +78,7 @@ def fill_holes(
         gap = tf.cond(position > expected, damaged, lambda: tf.zeros([], tf.int64))
         return position + 1, (tf.ensure_shape(gap, []), element)
 
+    @tf.autograph.experimental.do_not_convert
     def fill(gap, element):
         filler = {**blank, "position": element["position"]}
         return tf.data.Dataset.from_tensors(filler).repeat(gap).concatenate(tf.data.Dataset.from_tensors(element))

@@ -185,6 +185,7 @@ def detector_dataset(
         report=report,
     )
 
+    @tf.autograph.experimental.do_not_convert
     def finish(batch: dict):
         if training:
             image = photometric.apply_colour(batch["image"], batch["colour"], value_range=spec.value_range)

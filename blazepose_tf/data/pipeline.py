@@ -207,6 +207,7 @@ def run(rows, prepare, blank, sources, *, skip: int, report: DamageReport | None
     if not 0 <= skip <= len(rows):
         raise ValueError(f"skip_examples must be in [0, {len(rows)}]. Received: skip_examples={skip}")
     dataset = tf.data.Dataset.from_tensor_slices(rows[skip:])
+    prepare = tf.autograph.experimental.do_not_convert(prepare)  # nothing to convert, and tracing is three times faster
     dataset = dataset.map(prepare, num_parallel_calls=parallel_calls or tf.data.AUTOTUNE, deterministic=True)
 
     def describe(position: int) -> str:
@@ -269,6 +270,7 @@ def tracker_dataset(
         report=report,
     )
 
+    @tf.autograph.experimental.do_not_convert
     def finish(batch: dict):
         if training:
             image = photometric.apply_colour(batch["image"], batch["colour"], value_range=spec.value_range)

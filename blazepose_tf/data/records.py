@@ -16,9 +16,10 @@ import json
 import logging
 import os
 import struct
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +27,7 @@ from typing import TypeVar
 import numpy as np
 import tensorflow as tf
 
+from blazepose_tf import files
 from blazepose_tf.data import example as example_lib
 
 log = logging.getLogger(__name__)
@@ -75,6 +77,7 @@ def write_shards(
 
     Raises:
         ValueError: no items, or the examples of one dataset have different keypoint names.
+        OSError: a shard cannot be written.
     """
     if not items:
         raise ValueError(f"nothing to write for dataset {name!r}. Received: 0 items")
@@ -84,12 +87,20 @@ def write_shards(
     bounds = np.linspace(0, len(items), count + 1).astype(int)
     keys = [describe(item) for item in items]
 
-    files = [folder / f"{name}-{shard:05d}-of-{count:05d}.tfrecord" for shard in range(count)]
+    paths = [folder / f"{name}-{shard:05d}-of-{count:05d}.tfrecord" for shard in range(count)]
     done = {entry["file"]: entry for entry in _read_json(folder / f"{name}.json").get("shards", [])}
 
+    failed = threading.Event()
+
     def write(shard: int) -> dict:
+        if failed.is_set():
+            raise CancelledError(f"shard {shard} was not started")
         part = slice(bounds[shard], bounds[shard + 1])
-        return _write_shard(files[shard], items[part], keys[part], build, done.get(files[shard].name))
+        try:
+            return _write_shard(paths[shard], items[part], keys[part], build, done.get(paths[shard].name))
+        except BaseException:
+            failed.set()  # an interrupt or a full disk ends the conversion, not one shard after the other
+            raise
 
     with ThreadPoolExecutor(max(1, workers)) as pool:
         shards = list(pool.map(write, range(count)))
@@ -107,16 +118,12 @@ def write_shards(
         "shards": shards,
     }
     _write_json(folder / f"{name}.json", manifest)
-    for file in files:
-        _note(file).unlink(missing_ok=True)  # the manifest says it all now
+    for path in paths:
+        _note(path).unlink(missing_ok=True)  # the manifest says it all now
     if skipped:
-        log.warning("dataset %s: %d of %d items left out: %s", name, len(skipped), len(items), summary(skipped))
+        text = "; ".join(f"{n} x {reason}" for reason, n in Counter(skipped.values()).most_common(5))
+        log.warning("dataset %s: %d of %d items left out: %s", name, len(skipped), len(items), text)
     return WriteReport(name, folder, written, reused, skipped)
-
-
-def summary(skipped: dict[str, str]) -> str:
-    """The most frequent reasons with their counts, in one line."""
-    return "; ".join(f"{n} x {reason}" for reason, n in Counter(skipped.values()).most_common(5))
 
 
 def _write_shard(path: Path, items: Sequence[Item], keys: Sequence[str], build, done: dict | None) -> dict:
@@ -125,12 +132,11 @@ def _write_shard(path: Path, items: Sequence[Item], keys: Sequence[str], build, 
     for entry in (done, _read_json(_note(path))):
         if entry and entry.get("fingerprint") == fingerprint and path.exists():
             return {**entry, "reused": 1}
-    part = path.with_name(f"{path.name}.tmp{os.getpid()}")
     names: tuple[str, ...] = ()
     skipped: dict[str, str] = {}
     written = 0
     try:
-        with tf.io.TFRecordWriter(str(part)) as writer:
+        with files.atomic_path(path) as part, tf.io.TFRecordWriter(str(part)) as writer:
             for item, key in zip(items, keys, strict=True):
                 try:
                     example = build(item)
@@ -138,20 +144,19 @@ def _write_shard(path: Path, items: Sequence[Item], keys: Sequence[str], build, 
                     skipped[key] = str(error)
                     continue
                 if names and example.names != names:
-                    raise TypeError(f"{key}: keypoint names differ from those before it. Received: {example.names}")
+                    raise ValueError(f"{key}: keypoint names differ from those before it. Received: {example.names}")
                 names = example.names
                 writer.write(example_lib.encode(example))
                 written += 1
-        entry = {
-            "file": path.name,
-            "fingerprint": fingerprint,
-            "written": written,
-            "names": list(names),
-            "skipped": skipped,
-        }
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    except tf.errors.OpError as error:
+        raise OSError(f"{path} cannot be written: {error.message}") from error
+    entry = {
+        "file": path.name,
+        "fingerprint": fingerprint,
+        "written": written,
+        "names": list(names),
+        "skipped": skipped,
+    }
     _write_json(_note(path), entry)
     return {**entry, "reused": 0}
 
@@ -168,9 +173,7 @@ def _read_json(path: Path) -> dict:
 
 
 def _write_json(path: Path, content: dict) -> None:
-    part = path.with_name(f"{path.name}.tmp{os.getpid()}")
-    part.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(part, path)
+    files.write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 @dataclass(frozen=True)
@@ -230,19 +233,19 @@ def open_records(path: str | os.PathLike) -> Records:
     manifest = _read_json(path)
     if manifest.get("format") != FORMAT or "shards" not in manifest:
         raise ValueError(f"{path} is not a manifest of record shards (format {FORMAT})")
-    files, index, offsets = [], [], []
+    shard_files, index, offsets = [], [], []
     for i, shard in enumerate(manifest["shards"]):
         file = path.parent / shard["file"]
         found = _scan(file)
         if len(found) != shard["written"]:
             log.warning("%s: %d records found, %d were written", file, len(found), shard["written"])
-        files.append(str(file))
+        shard_files.append(str(file))
         index.append(np.full(len(found), i, np.int32))
         offsets.append(found)
     return Records(
         manifest["name"],
         tuple(manifest["keypoint_names"]),
-        tuple(files),
+        tuple(shard_files),
         np.concatenate(index),
         np.concatenate(offsets),
     )
