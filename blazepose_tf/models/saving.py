@@ -17,6 +17,7 @@ import keras
 
 from blazepose_tf import topology
 from blazepose_tf.files import atomic_path
+from blazepose_tf.layers.normalization import use_fused_kernels
 from blazepose_tf.models.heads import MEDIAPIPE_POINTS, MEDIAPIPE_VALUES
 from blazepose_tf.models.presets import DETECTORS, TRACKERS
 from blazepose_tf.specs import HEATMAPS, LANDMARKS, REGRESSORS, DetectorSpec, TrackerSpec
@@ -94,6 +95,7 @@ def load_model(path: str | os.PathLike) -> tuple[keras.Model, Description]:
         if "config.json" not in names:
             raise ValueError("config.json is missing")
         model = keras.models.load_model(path)
+        use_fused_kernels(model)
     except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(f"{str(path)!r} is damaged or not a Keras model: {error}") from error
     return model, infer_description(model) if text is None else Description.from_json(text)

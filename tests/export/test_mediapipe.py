@@ -167,3 +167,17 @@ def test_a_model_of_something_else_is_refused():
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     with pytest.raises(ValueError, match=r"float32 and float16 are supported\. Supported are"):
         mediapipe.import_model(converter.convert())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pose_detection_2021", "pose_landmark_full_body_2020"])
+def test_an_imported_model_is_exported_again(name, shared_dir):
+    from blazepose_tf.export.litert import parity, require_one_partition, to_litert
+
+    imported = mediapipe.import_model(peer(shared_dir, name))
+    spec = imported.description.spec
+    content = to_litert(imported.model, spec, name=imported.name, precision="float16")
+    require_one_partition(content)
+    image = picture(shared_dir, spec.input_size, spec.value_range)[0]
+    differences = {p.name: p.max for p in parity(imported.model, content, [image])}
+    assert max(differences.get(n, 0.0) for n in (LANDMARKS, REGRESSORS)) <= TOLERANCE[LANDMARKS]
