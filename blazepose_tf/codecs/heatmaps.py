@@ -127,9 +127,9 @@ def refine(points, heatmaps, *, stride: float, window: int = 9, min_confidence: 
     cell = np.where(inside[:, None], cell, 0).astype(np.int64)
     column, row = cell[:, :1] + reach, cell[:, 1:] + reach  # (K, W)
     in_column, in_row = (column >= 0) & (column < columns), (row >= 0) & (row < rows)
-    logits = heatmaps[
-        row.clip(0, rows - 1)[:, :, None], column.clip(0, columns - 1)[:, None, :], np.arange(count)[:, None, None]
-    ]
+    # One flat index per cell: numpy gathers those several times faster than three index arrays.
+    cells = row.clip(0, rows - 1)[:, :, None] * columns + column.clip(0, columns - 1)[:, None, :]
+    logits = heatmaps.reshape(-1).take(cells * count + np.arange(count)[:, None, None])
     weight = 1.0 / (1.0 + np.exp(-logits.astype(np.float32)))  # (K, row, column)
     weight *= in_row[:, :, None] & in_column[:, None, :]
     confident = inside & (weight.max(axis=(1, 2)) >= min_confidence)

@@ -6,6 +6,8 @@ centre is handled here and nowhere else in the runtime.
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -58,62 +60,64 @@ def warp(
         raise ValueError(f"crop_matrix must be a finite (2, 3) array. Received: {crop_matrix!r}")
     if border not in _BORDERS:
         raise ValueError(f"border must be one of {sorted(_BORDERS)}. Received: border={border!r}")
-    matrix = matrix.copy()
     if antialias is None:
         antialias = half_pixel
-    scale = np.sqrt(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]))
+    # Plain numbers from here on: on six of them numpy costs more than the arithmetic.
+    (a, b, c), (d, e, f) = matrix.tolist()
+    scale = math.sqrt(abs(a * e - b * d))
     reduce = antialias and scale >= 2.0
     if reduce or max(image.shape[:2]) > _MAX_SIDE:
-        image, matrix = _cut(image, matrix, size, 1 << int(np.log2(scale)) if reduce else 1)
+        span_x, span_y = abs(a) + abs(b), abs(d) + abs(e)
+        low = (c + size * (min(a, 0.0) + min(b, 0.0)), f + size * (min(d, 0.0) + min(e, 0.0)))
+        high = (low[0] + size * span_x, low[1] + size * span_y)
+        image, x0, y0 = _cut(image, low, high, 1 << int(math.log2(scale)) if reduce else 1)
+        c, f = c - x0, f - y0
+        shape = image.shape
         while reduce and scale >= 2.0 and max(image.shape[:2]) > 1:
-            image, matrix = _halve(image, matrix)
+            image = _halve(image)
             scale /= 2.0
-        image, matrix = _fit(image, matrix)
+        image = _fit(image)
+        # Whole-picture scaling: continuous pixels shrink by exactly the ratio of the sides.
+        factor_x, factor_y = image.shape[1] / shape[1], image.shape[0] / shape[0]
+        a, b, c, d, e, f = a * factor_x, b * factor_x, c * factor_x, d * factor_y, e * factor_y, f * factor_y
     if half_pixel:
-        matrix[:, 2] += 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5
+        # Index i is the pixel around i + 0.5, in the crop and in the image.
+        matrix = np.array([[a, b, c + 0.5 * (a + b) - 0.5], [d, e, f + 0.5 * (d + e) - 0.5]])
         return cv2.warpAffine(
             image, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=_BORDERS[border]
         )
     # MediaPipe calls warpPerspective, whose coordinates are rounded differently from warpAffine's.
     return cv2.warpPerspective(
         image,
-        np.vstack([matrix, [0.0, 0.0, 1.0]]),
+        np.array([[a, b, c], [d, e, f], [0.0, 0.0, 1.0]]),
         (size, size),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=_BORDERS[border],
     )
 
 
-def _cut(image: np.ndarray, matrix: np.ndarray, size: int, multiple: int) -> tuple[np.ndarray, np.ndarray]:
-    """View of the part that the crop samples, with its border intact, on a grid of `multiple` pixels."""
-    height, width = image.shape[:2]
-    corners = matrix[:, :2] @ np.array([[0, size, 0, size], [0, 0, size, size]], np.float64) + matrix[:, 2:]
+def _cut(image: np.ndarray, low, high, multiple: int) -> tuple[np.ndarray, int, int]:
+    """View of the part between the corners `low` and `high` (x, y), with its border intact and its sides multiples of
+    `multiple` where the image allows it, and the view's origin."""
     margin = _MARGIN * multiple
-    low, high = corners.min(axis=1) - margin, corners.max(axis=1) + margin
     limits = []
-    for axis, length in enumerate((width, height)):
-        start = int(np.clip(low[axis], 0, length - 1)) // multiple * multiple
-        end = int(np.ceil(np.clip(high[axis], start + 1, length)))
+    for axis, length in enumerate((image.shape[1], image.shape[0])):
+        start = int(min(max(low[axis] - margin, 0.0), length - 1.0)) // multiple * multiple
+        end = math.ceil(min(max(high[axis] + margin, start + 1.0), length))
         limits.append((start, min(start + -(-(end - start) // multiple) * multiple, length)))
     (x0, x1), (y0, y1) = limits
-    matrix = matrix.copy()
-    matrix[:, 2] -= (x0, y0)
-    return image[y0:y1, x0:x1], matrix
+    return image[y0:y1, x0:x1], x0, y0
 
 
-def _halve(image: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _halve(image: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
-    new_width, new_height = max(width // 2, 1), max(height // 2, 1)
     # An odd last row or column is spread over the others by a factor just above two.
-    image = cv2.resize(image, (new_width, new_height), interpolation=cv2.INTER_AREA)
-    return image, matrix * np.array([[new_width / width], [new_height / height]])
+    return cv2.resize(image, (max(width // 2, 1), max(height // 2, 1)), interpolation=cv2.INTER_AREA)
 
 
-def _fit(image: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _fit(image: np.ndarray) -> np.ndarray:
     """Shrinks what is still too long for OpenCV's warps (a panorama seen as a whole without antialiasing)."""
     height, width = image.shape[:2]
     if max(width, height) <= _MAX_SIDE:
-        return image, matrix
-    new_width, new_height = min(width, _MAX_SIDE), min(height, _MAX_SIDE)
-    image = cv2.resize(image, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
-    return image, matrix * np.array([[new_width / width], [new_height / height]])
+        return image
+    return cv2.resize(image, (min(width, _MAX_SIDE), min(height, _MAX_SIDE)), interpolation=cv2.INTER_LINEAR)
