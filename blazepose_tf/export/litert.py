@@ -6,11 +6,9 @@ back to the reference kernels costs more than the rest of the model, and nobody 
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -35,11 +33,26 @@ class Parity:
     mean: float
 
 
+def deployed(model: keras.Model, outputs: Iterable[str] | None = None) -> keras.Model:
+    """The part of a model that ships: without training heads, or exactly the outputs named.
+
+    Raises:
+        ValueError: an output that the model lacks.
+    """
+    if outputs is None:
+        return without_training_heads(model)
+    chosen = list(outputs)
+    unknown = sorted(set(chosen) - set(model.output))
+    if unknown or not chosen:
+        raise ValueError(f"outputs must be among {sorted(model.output)}. Received: outputs={chosen}")
+    return keras.Model(model.input, {name: model.output[name] for name in chosen}, name=model.name)
+
+
 def to_litert(model: keras.Model, spec: TrackerSpec | DetectorSpec, *, name: str, precision: str = FLOAT32) -> bytes:
     """Converts a model.
 
     Args:
-        model: detector or tracker; training heads are cut off.
+        model: detector or tracker, as `deployed` gives it.
         spec: its contract, written into the metadata.
         name: preset name for the metadata, such as "lite".
         precision: FLOAT32, or FLOAT16 for weights stored in half precision (arithmetic stays float32).
@@ -61,11 +74,11 @@ def to_litert(model: keras.Model, spec: TrackerSpec | DetectorSpec, *, name: str
     return write_metadata(content, metadata_of(spec, model=name, precision=precision))
 
 
-class saved_model:  # noqa: N801 - a context manager, used like a function
-    """Context manager: folder of a temporary SavedModel of the model at batch 1, without training heads."""
+class saved_model:
+    """Context manager: folder of a temporary SavedModel of the model at batch 1."""
 
     def __init__(self, model: keras.Model):
-        self._model = without_training_heads(model)
+        self._model = model
         self._folder = tempfile.TemporaryDirectory(prefix="blazepose_export_")
 
     def __enter__(self) -> str:
@@ -108,7 +121,6 @@ def parity(model: keras.Model, content: bytes, images: Iterable[np.ndarray]) -> 
         content: the exported file.
         images: (S, S, 3) float32 inputs in the model's value range.
     """
-    model = without_training_heads(model)
     exported = load_model(content)
     differences: dict[str, list[np.ndarray]] = {}
     for image in images:
@@ -117,18 +129,4 @@ def parity(model: keras.Model, content: bytes, images: Iterable[np.ndarray]) -> 
         for name, value in exported.infer(batch).items():
             difference = np.abs(np.asarray(value, np.float32) - keras.ops.convert_to_numpy(expected[name]))
             differences.setdefault(name, []).append(difference)
-    return [
-        Parity(name, float(np.max(parts)), float(np.mean(parts))) for name, parts in sorted(differences.items())
-    ]
-
-
-def write_file(content: bytes, path: str | os.PathLike) -> None:
-    """Writes the file under a temporary name and renames it, so that the final name never holds half a model."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    return [Parity(name, float(np.max(parts)), float(np.mean(parts))) for name, parts in sorted(differences.items())]
