@@ -149,8 +149,14 @@ class Device:
         self.report = report
         self._adb = adb
 
-    def shell(self, command: str, *, timeout: float = 60, check: bool = True) -> str:
+    def shell(self, command: str, *, timeout: float = 60, check: bool = True, shown: str = "") -> str:
         """Runs a command with the phone's sh; returns stdout and stderr together.
+
+        Args:
+            command: shell text.
+            timeout: seconds after which the phone counts as gone.
+            check: whether another exit code than 0 is an error.
+            shown: what the command is called in messages, instead of its text.
 
         Raises:
             ConnectionLostError: the connection broke, or there was no answer in time.
@@ -166,7 +172,7 @@ class Device:
         output = output.removesuffix("\n")
         if check and int(code) != 0:
             end = " | ".join(line for line in output.strip().splitlines()[-4:]) or "(no output)"
-            raise CommandError(f"on phone {self.serial}, exit code {int(code)} of `{_short(command)}`: {end}")
+            raise CommandError(f"on phone {self.serial}, exit code {int(code)} of `{shown or _short(command)}`: {end}")
         return output
 
     def push(self, source: Path | str, target: str, *, timeout: float = 600) -> None:

@@ -147,7 +147,7 @@ def measure_phone(
         cores = visit.default_cores if options.cores is None else options.cores
         described = visit.describe(cores)
         report(f"{described['model']}, {described['os']}, {described['abi']}, cores {described['affinity'] or 'all'}")
-        results = phone_session.run_phone(
+        results, stopped = phone_session.run_phone(
             visit,
             models,
             configurations,
@@ -164,7 +164,10 @@ def measure_phone(
             entry = duty_cycle.compose(pipeline.trace, detector_ms=times[0], tracker_ms=times[1])
             entries.append(_named(entry, pipeline, configuration))
     tool = machine.describe_tool(benchmark_model_sha256=graph.sha256(options.program))
-    return _document(described, tool, plan, results, entries, models)
+    document = _document(described, tool, plan, results, entries, models)
+    if stopped:
+        document["settings"]["stopped"] = stopped
+    return document
 
 
 @contextlib.contextmanager
@@ -183,8 +186,9 @@ def _pinned(mask: str) -> Iterator[None]:
 
 
 def errors(document: dict) -> list[str]:
-    """Messages of the rows that failed."""
-    return [f"{compare.label(row)}: {row['error']}" for row in document["results"] if row["error"]]
+    """Messages of the rows that failed, and of a session that ended early."""
+    stopped = [document["settings"]["stopped"]] if "stopped" in document["settings"] else []
+    return stopped + [f"{compare.label(row)}: {row['error']}" for row in document["results"] if row["error"]]
 
 
 def _median(results: list[dict], model: Path, configuration: Configuration) -> float | None:

@@ -114,7 +114,8 @@ class Phone:
                 self._prepare()
             lease = self._lease(timeout)
             script = f"echo $$ > run.pid; exec {command}"
-            return self.device.shell(f"{lease}; cd {self.folder} && sh -c {quote(script)}", timeout=timeout)
+            script = f"{lease}; cd {self.folder} && sh -c {quote(script)}"
+            return self.device.shell(script, timeout=timeout, shown=command)
 
         return self.device.retrying(attempt)
 

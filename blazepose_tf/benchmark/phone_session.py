@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from blazepose_tf.benchmark import benchmark_model, timing
-from blazepose_tf.benchmark.adb import CommandError
+from blazepose_tf.benchmark.adb import CommandError, ConnectionLostError
 from blazepose_tf.benchmark.host import Configuration, Plan, describe_model
 from blazepose_tf.benchmark.phone import Phone, throttling
 
@@ -31,7 +32,7 @@ def run_phone(
     profile: bool = False,
     cooldown_s: float = 300,
     report: Callable[[str], None] = lambda line: None,
-) -> list[dict]:
+) -> tuple[list[dict], str | None]:
     """Measures every model in every configuration on an entered phone.
 
     Args:
@@ -45,50 +46,72 @@ def run_phone(
         report: receives lines for the user.
 
     Returns:
-        The `results` of a document. A setting that fails has its message in `error`; the others go on.
+        The `results` of a document, and why the session ended early (None: it did not). A setting that fails has its
+        message in `error`; the others go on. If the phone goes away for good, what was measured until then is kept.
 
     Raises:
-        AdbError: the phone went away for good.
+        AdbError: the phone went away for good before anything was measured.
     """
-    pairs = [(i, configuration) for i in range(len(models)) for configuration in configurations]
-    logs: list[list[benchmark_model.Log]] = [[] for _ in pairs]
-    errors: list[str | None] = [None] * len(pairs)
-    before: list[dict | None] = [None] * len(pairs)
-    after: list[dict] = [{} for _ in pairs]
-    throttled = [False] * len(pairs)
-    extras: list[benchmark_model.Log | None] = [None] * len(pairs)
-    order = random.Random(plan.seed)
-    for number in range(plan.rounds):
-        report(f"round {number + 1} of {plan.rounds}")
-        for k in order.sample(range(len(pairs)), len(pairs)):
-            if errors[k]:
-                continue
-            model, configuration = pairs[k]
-            state = phone.wait_until_cool(cores=cores, limit_s=cooldown_s)
-            before[k] = before[k] or state
-            try:
-                logs[k].append(_measure(phone, model, configuration, plan, cores, extra=()))
-                if number == 0:
-                    extra = ("--enable_op_profiling=true",) if profile else ()
-                    extra += ("--report_peak_memory_footprint=true",)
-                    short = Plan(1, max(1, min(plan.runs, 10)), plan.warmup)
-                    extras[k] = _measure(phone, model, configuration, short, cores, extra=extra)
-            except (CommandError, benchmark_model.LogError) as error:
-                errors[k] = str(error)
-                report(f"{Path(models[model]).name}: {error}")
-            after[k] = phone.state()
-            throttled[k] = throttled[k] or any(throttling(s, cores) for s in (state, after[k]))
+    series = [_Series(model, configuration) for model in range(len(models)) for configuration in configurations]
+    order, stopped = random.Random(plan.seed), None
+    try:
+        for number in range(plan.rounds):
+            report(f"round {number + 1} of {plan.rounds}")
+            for one in order.sample(series, len(series)):
+                if one.error:
+                    continue
+                state = phone.wait_until_cool(cores=cores, limit_s=cooldown_s)
+                one.before = one.before or state
+                _one_round(phone, one, plan, cores, profile=profile, report=report)
+                one.after = phone.state()
+                one.throttled |= any(throttling(s, cores) for s in (state, one.after))
+    except ConnectionLostError as error:
+        if not any(one.logs for one in series):
+            raise
+        stopped = f"ended early: {error}"
+        for one in series:
+            one.error = one.error or (None if one.logs else stopped)
     described = [describe_model(model) for model in models]
-    rows = []
-    for k, (model, configuration) in enumerate(pairs):
-        row = _row(described[model], configuration, logs[k], extras[k], errors[k], profile)
-        row["state"] = {"before": before[k] or {}, "after": after[k], "throttled": throttled[k]}
-        rows.append(row)
-    reference = rows[0]["latency_ms"]
-    for row in rows:
-        if row["latency_ms"] and reference and len(row["latency_ms"]["rounds"]) == len(reference["rounds"]):
-            row["ratio"] = timing.ratio(row["latency_ms"]["rounds"], reference["rounds"])
-    return rows
+    rows = [_row(described[one.model], one) for one in series]
+    for one, row in zip(series, rows, strict=True):
+        shared = min(len(one.logs), len(series[0].logs))  # an early end leaves some with a round less
+        if rows[0]["latency_ms"] and row["latency_ms"] and shared:
+            centres = [r["latency_ms"]["rounds"][:shared] for r in (row, rows[0])]
+            row["ratio"] = timing.ratio(*centres)
+    return rows, stopped
+
+
+@dataclass
+class _Series:
+    """What is known about one model in one configuration, while it is measured."""
+
+    model: int
+    configuration: Configuration
+    logs: list[benchmark_model.Log] = field(default_factory=list)
+    extra: benchmark_model.Log | None = None
+    profiled: bool = False
+    error: str | None = None
+    before: dict = field(default_factory=dict)
+    after: dict = field(default_factory=dict)
+    throttled: bool = False
+
+
+def _one_round(phone: Phone, one: _Series, plan: Plan, cores: str, *, profile: bool, report) -> None:
+    try:
+        one.logs.append(_measure(phone, one, plan, cores))
+    except (CommandError, benchmark_model.LogError) as error:
+        one.error = str(error)
+        report(f"model {one.model}, {one.configuration}: {error}")
+        return
+    if len(one.logs) > 1:
+        return
+    extra = ["--report_peak_memory_footprint=true", *(["--enable_op_profiling=true"] if profile else [])]
+    try:
+        one.extra = _measure(phone, one, Plan(1, min(plan.runs, 10), plan.warmup), cores, extra=extra)
+        one.profiled = profile
+    except (CommandError, benchmark_model.LogError) as error:
+        # An old program may not know these flags; the times are good all the same.
+        report(f"no profile and no peak memory of model {one.model}, {one.configuration}: {error}")
 
 
 def program_flags(configuration: Configuration, plan: Plan) -> list[str]:
@@ -114,32 +137,31 @@ def program_flags(configuration: Configuration, plan: Plan) -> list[str]:
     return flags
 
 
-def _measure(phone, model, configuration, plan, cores, *, extra) -> benchmark_model.Log:
-    output = phone.run(model, [*program_flags(configuration, plan), *extra], cores=cores, timeout=3 * _MAX_S)
-    log = benchmark_model.parse(output)
+def _measure(phone: Phone, one: _Series, plan: Plan, cores: str, *, extra: Sequence[str] = ()) -> benchmark_model.Log:
+    flags = [*program_flags(one.configuration, plan), *extra]
+    log = benchmark_model.parse(phone.run(one.model, flags, cores=cores, timeout=3 * _MAX_S))
     if log.delegate_refused:
-        raise CommandError(f"the {configuration.delegate} delegate refused the graph; the times would be the CPU's")
+        raise CommandError(f"the {one.configuration.delegate} delegate refused the graph; the times would be the CPU's")
     return log
 
 
-def _row(model: dict, configuration: Configuration, logs, extra, error: str | None, profile: bool) -> dict:
-    """A result row (without ratio and state) from the logs of its rounds."""
-    partitions = next((log for log in logs if log.partitions is not None), None)
-    wanted = extra is not None and profile and error is None
+def _row(model: dict, one: _Series) -> dict:
+    """A result (without ratio) from the logs of its rounds."""
+    delegated = next((log for log in one.logs if log.partitions is not None), None)
+    operations = [_operation(op) for op in one.extra.profile] if one.profiled else []
     return {
         "model": model,
-        "configuration": configuration.to_dict(),
-        "latency_ms": None if error else pool(logs),
-        "init_ms": float(np.median([log.init for log in logs])) if logs else None,
-        "first_ms": next((log.first for log in logs), None),
+        "configuration": one.configuration.to_dict(),
+        "latency_ms": None if one.error else pool(one.logs),
+        "init_ms": float(np.median([log.init for log in one.logs])) if one.logs else None,
+        "first_ms": next((log.first for log in one.logs), None),
         "ratio": None,
-        "peak_memory_mb": None if extra is None else extra.peak_memory_mb or extra.footprint_mb,
+        "peak_memory_mb": None if one.extra is None else one.extra.peak_memory_mb or one.extra.footprint_mb,
         "energy_mj": None,  # a phone on USB is being charged: its battery says nothing
-        "partitions": None if partitions is None else {"count": partitions.partitions, "left_over": None},
-        "profile": {"method": "benchmark_model", "operations": [_operation(op) for op in extra.profile]}
-        if wanted
-        else None,
-        "error": error,
+        "partitions": None if delegated is None else {"count": delegated.partitions, "left_over": None},
+        "profile": {"method": "benchmark_model", "operations": operations} if one.profiled else None,
+        "state": {"before": one.before, "after": one.after, "throttled": one.throttled},
+        "error": one.error,
     }
 
 

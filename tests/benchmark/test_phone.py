@@ -158,6 +158,16 @@ def test_an_abandoned_phone_cleans_up_by_itself(adb, make_device, loopback, prog
     wait_until_clean(device, 15)
 
 
+def test_a_phone_that_goes_away_keeps_what_was_measured(adb, make_device, loopback, program, tiny_file):
+    device = make_device(faults=loopback.Faults(drop_shell="--num_threads=2", gone_after_drop=True))
+    settings = [XNNPACK, Configuration(2, "xnnpack")]
+    lines = []
+    with visit(adb, device, program, [tiny_file], lines=lines, lease_s=1) as session:
+        rows, stopped = phone_session.run_phone(session, [tiny_file], settings, plan=Plan(9, 3, 1, seed=1))
+    assert "ended early" in stopped and "did not come back" in stopped
+    assert rows[0]["latency_ms"] and rows[1]["latency_ms"] is None and rows[1]["error"] == stopped
+
+
 def test_full_storage(adb, make_device, loopback, program, tiny_file):
     device = make_device(faults=loopback.Faults(storage_full_after=100))
     with (
