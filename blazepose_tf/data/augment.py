@@ -69,7 +69,7 @@ def sample_view(seed, config: ViewConfig) -> View:
     aside = tf.stack([between(u[8], -0.3, 0.3), between(u[9], -0.3, 0.3)])
     is_upper = u[10] < 0.5
     part_shift = tf.where(is_upper, upper, aside)
-    part_scale = tf.math.log(tf.where(is_upper, between(u[11], 0.45, 0.75), between(u[11], 0.75, 1.1)))
+    part_scale = tf.math.log(tf.where(is_upper, between(u[11], 0.45, 0.75), between(u[11], 0.8, 1.1)))
     partial = u[7] < config.partial_probability
     return View(tf.where(partial, part_shift, shift), tf.where(partial, part_scale, log_scale), rotation, mirror)
 

@@ -116,9 +116,11 @@ def _tracker_sample(
     crop = warp.decode_and_warp(example["image"], matrix, size)
 
     to_crop = affine.invert(matrix)
-    wanted = tf.gather(keypoints, topology.indices(spec.keypoint_names, names))
-    mirrored = tf.gather(wanted, topology.mirror_permutation(spec.keypoint_names))
-    wanted = tf.where(mirror > 0.5, mirrored, wanted)
+    # By name among all points, so that a set with one side only gets what the mirror shows there.
+    padded = tf.concat([keypoints, tf.zeros([1, 3])], axis=0)
+    plain = align.remap_table(names, spec.keypoint_names)
+    mirrored = align.remap_table(names, [topology.mirrored_name(name) for name in spec.keypoint_names])
+    wanted = tf.gather(padded, tf.where(mirror > 0.5, mirrored, plain))
     state = wanted[:, 2]
     points = tf.where(state[:, None] > 0, affine.apply(to_crop, wanted[:, :2]), 0.0)
     if training:

@@ -78,7 +78,11 @@ def decode(encoded, scale):
     """
 
     def jpeg(ratio: int):
-        return lambda: (tf.io.decode_jpeg(encoded, channels=3, ratio=ratio), tf.constant(float(ratio)))
+        # The default transform is a fast one, up to 3 grey levels off what OpenCV shows the models at runtime.
+        return lambda: (
+            tf.io.decode_jpeg(encoded, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE"),
+            tf.constant(float(ratio)),
+        )
 
     def other():
         image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
