@@ -24,7 +24,7 @@ def _numpy_namespace() -> SimpleNamespace:
         **names,
         cast=lambda x, like: np.asarray(x).astype(like.dtype),
         asarray=lambda x, like: np.asarray(x, like.dtype),
-        sigmoid=lambda x: 1.0 / (1.0 + np.exp(-np.clip(x, -100.0, 100.0))),
+        sigmoid=lambda x: 1.0 / (1.0 + np.exp(-np.clip(x, -88.0, 88.0))),
     )
 
 

@@ -60,16 +60,16 @@ def main(argv: list[str]) -> int:
     from blazepose_tf.runtime.detector import Detector
     from blazepose_tf.runtime.inputs import find_items
     from blazepose_tf.runtime.tracker import Tracker
-    from blazepose_tf.runtime.weights import DEFAULT_DETECTOR, DEFAULT_TRACKER, model_file
+    from blazepose_tf.runtime.weights import DETECTORS, TRACKERS, default_file, model_file
 
     args = flags.FLAGS
     texts = [*args.input, *argv]
     if not texts:
         raise UserError("nothing to read: give --input=FILE, a folder, a pattern, a camera number or an address")
-    detector = Detector(
-        model_file(args.detector or DEFAULT_DETECTOR), threshold=args.detection_threshold, num_threads=args.threads
-    )
-    tracker = Tracker(model_file(args.tracker or DEFAULT_TRACKER), num_threads=args.threads)
+    detector_file = model_file(args.detector) if args.detector else default_file(DETECTORS)
+    tracker_file = model_file(args.tracker) if args.tracker else default_file(TRACKERS)
+    detector = Detector(detector_file, threshold=args.detection_threshold, num_threads=args.threads)
+    tracker = Tracker(tracker_file, num_threads=args.threads)
 
     with tqdm(unit=" frames", disable=None, mininterval=0.2) as bar, tempfile.TemporaryDirectory() as downloads:
         batch = Batch(

@@ -196,7 +196,8 @@ class Batch:
                             writer = stack.enter_context(VideoWriter(path, fps=reader.fps, size=size))
                     result = self._video_pipeline(frame.image, frame.timestamp_ms)
                     if writer is not None:
-                        writer.write(draw_pose(frame.image, result, show_roi=self._show_roi))
+                        drawn = draw_pose(frame.image, result, show_roi=self._show_roi)
+                        writer.write(drawn, until_ms=frame.timestamp_ms if reader.live else None)
                     frames.append(
                         results_lib.frame_document(result, index=frame.index, timestamp_ms=frame.timestamp_ms)
                     )

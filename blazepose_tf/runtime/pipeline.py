@@ -21,7 +21,7 @@ from blazepose_tf.runtime.detector import SCORE_THRESHOLD, Detection, Detector
 from blazepose_tf.runtime.filters import FrameClock, PoseSmoother
 from blazepose_tf.runtime.tracker import Track, Tracker
 from blazepose_tf.runtime.warp import check_image
-from blazepose_tf.runtime.weights import DEFAULT_DETECTOR, DEFAULT_TRACKER, model_file
+from blazepose_tf.runtime.weights import DETECTORS, TRACKERS, default_file, model_file
 
 PRESENCE_THRESHOLD = 0.5
 VIDEO = "video"
@@ -138,9 +138,9 @@ class PosePipeline:
             raise ValueError(f"presence_threshold must lie in (0, 1). Received: {presence_threshold}")
         options = {"num_threads": num_threads, "half_pixel": half_pixel}
         if not isinstance(detector, Detector):
-            detector = Detector(_source(detector, DEFAULT_DETECTOR), threshold=detection_threshold, **options)
+            detector = Detector(_source(detector, DETECTORS), threshold=detection_threshold, **options)
         if not isinstance(tracker, Tracker):
-            tracker = Tracker(_source(tracker, DEFAULT_TRACKER), **options)
+            tracker = Tracker(_source(tracker, TRACKERS), **options)
         self.detector, self.tracker = detector, tracker
         self.mode = mode
         self.smoothing = smoothing and mode == VIDEO
@@ -266,11 +266,11 @@ class PosePipeline:
         )
 
 
-def _source(model, default: str):
+def _source(model, defaults: tuple[str, ...]):
     """What `load_model` opens: content as it is, names of shipped models as their files."""
     if isinstance(model, (bytes, bytearray, memoryview)):
         return bytes(model)
-    return model_file(default if model is None else model)
+    return default_file(defaults) if model is None else model_file(model)
 
 
 def _usable(region: np.ndarray, image: np.ndarray) -> bool:

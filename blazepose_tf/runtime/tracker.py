@@ -123,7 +123,7 @@ class Tracker:
             )
         presence = outputs[specs.POSE_PRESENCE].reshape(-1)[0]
         if self._presence_is_logit:
-            presence = 1.0 / (1.0 + np.exp(-np.clip(presence, -100.0, 100.0)))
+            presence = 1.0 / (1.0 + np.exp(-np.clip(presence, -88.0, 88.0)))
         alignment = decoded.alignment
         return Track(
             points=affine.apply(matrix, decoded.points),

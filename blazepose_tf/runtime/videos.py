@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +33,8 @@ VIDEO_SUFFIXES = (
 NOMINAL_FPS = 30.0
 # Containers estimate their frame count; only a larger gap means that the file ends early.
 _COUNT_TOLERANCE = 0.02
+# A camera that was away for longer leaves a cut, not a still.
+_MAX_REPEAT_SECONDS = 2.0
 
 
 class Frame(NamedTuple):
@@ -50,6 +53,7 @@ class VideoReader:
         fps: frames per second, 30 where the source does not say.
         frame_count: frames that the file claims to hold; None for cameras and streams.
         frames_read: frames delivered so far.
+        live: a camera or stream: frames come when they come, and their times are those of arrival.
     """
 
     def __init__(self, source: str | os.PathLike | int, *, label: str | None = None):
@@ -60,8 +64,8 @@ class VideoReader:
             ValueError: nothing that OpenCV can read as a video.
         """
         self.label = str(source) if label is None else label
-        live = isinstance(source, int) or "://" in str(source)
-        if not live:
+        self.live = isinstance(source, int) or "://" in str(source)
+        if not self.live:
             path = Path(source)
             if not path.is_file():
                 raise FileNotFoundError(f"{self.label}: no such file")
@@ -78,16 +82,17 @@ class VideoReader:
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = float(fps) if math.isfinite(fps) and 0.1 < fps < 1000 else NOMINAL_FPS
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.frame_count = int(count) if not live and math.isfinite(count) and 0 < count < 1e8 else None
+        self.frame_count = int(count) if not self.live and math.isfinite(count) and 0 < count < 1e8 else None
         self.frames_read = 0
 
     def __iter__(self) -> Iterator[Frame]:
-        latest = -1.0
+        latest, started = -1.0, time.monotonic()
         while True:
             ok, frame = self._capture.read()
             if not ok or frame is None:
                 return
-            timestamp = self._capture.get(cv2.CAP_PROP_POS_MSEC)
+            arrival = 1e3 * (time.monotonic() - started)
+            timestamp = arrival if self.live else self._capture.get(cv2.CAP_PROP_POS_MSEC)
             # Some containers and cameras give no times: then the frame's number says when it was.
             if not math.isfinite(timestamp) or timestamp <= latest:
                 timestamp = max(1e3 * self.frames_read / self.fps, latest + 1e3 / self.fps if latest >= 0 else 0.0)
@@ -142,6 +147,7 @@ class VideoWriter:
         self.path = Path(path)
         self.size = size
         self.frames = 0
+        self._fps = fps
         _quiet_ffmpeg()
         try:
             descriptor, self._temporary = tempfile.mkstemp(
@@ -157,12 +163,21 @@ class VideoWriter:
             self.discard()
             raise OSError(f"{self.path}: a video of {size[0]}x{size[1]} at {fps:g} frames/s cannot be written")
 
-    def write(self, image: np.ndarray) -> None:
-        """Appends a (H, W, 3) uint8 RGB frame; another size than the first's is scaled to it."""
+    def write(self, image: np.ndarray, *, until_ms: float | None = None) -> None:
+        """Appends a frame.
+
+        Args:
+            image: (H, W, 3) uint8 RGB; another size than the first's is scaled to it.
+            until_ms: time of a live frame; it is repeated until the file is as long, so that it plays at true speed
+                although the camera or the pipeline was slower than `fps`.
+        """
         if (image.shape[1], image.shape[0]) != self.size:
             image = cv2.resize(image, self.size, interpolation=cv2.INTER_AREA)
-        self._writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-        self.frames += 1
+        image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        behind = 1 if until_ms is None else round(until_ms * self._fps / 1000.0) + 1 - self.frames
+        for _ in range(min(max(behind, 1), round(_MAX_REPEAT_SECONDS * self._fps) + 1)):
+            self._writer.write(image)
+            self.frames += 1
 
     def commit(self) -> None:
         """Finishes the file and gives it its final name.

@@ -8,8 +8,9 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[1] / "weights"
 SUMS = "SHA256SUMS"
-DEFAULT_DETECTOR = "blazeface"
-DEFAULT_TRACKER = "full"
+# What runs when nothing is named: the first of these that ships.
+DETECTORS = ("blazeface",)
+TRACKERS = ("full", "lite")
 _SUFFIX = ".tflite"
 
 
@@ -39,6 +40,19 @@ def weight_file(filename: str, *, folder: Path = FOLDER) -> Path:
     if hashlib.sha256(path.read_bytes()).hexdigest() != listed[filename]:
         raise ValueError(f"{path}: its SHA-256 differs from {SUMS}; the file is damaged, reinstall the package")
     return path
+
+
+def default_file(names: tuple[str, ...], *, folder: Path = FOLDER) -> Path:
+    """The first shipped model of `names` (DETECTORS or TRACKERS).
+
+    Raises:
+        FileNotFoundError: none of them ships.
+        ValueError: as `weight_file`.
+    """
+    for name in names:
+        if (folder / (name + _SUFFIX)).is_file():
+            return weight_file(name + _SUFFIX, folder=folder)
+    raise FileNotFoundError(f"no model {' or '.join(names)} ships with this version (in {folder}); name a model file")
 
 
 def model_file(name: str | os.PathLike, *, folder: Path = FOLDER) -> Path:

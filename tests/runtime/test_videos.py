@@ -40,6 +40,17 @@ def test_odd_sizes_and_changing_sizes(tmp_path):
         assert len(list(reader)) == 2
 
 
+def test_slow_live_frames_are_repeated_to_keep_time(tmp_path):
+    """Frames at 0, 200 and 10200 ms at 20 frames/s: 1, then 4 more, then a cut after two seconds (41 frames)."""
+    counts = []
+    with VideoWriter(tmp_path / "x.mp4", fps=20.0, size=(64, 64)) as writer:
+        for milliseconds in (0.0, 200.0, 10200.0):
+            writer.write(np.zeros((64, 64, 3), np.uint8), until_ms=milliseconds)
+            counts.append(writer.frames)
+        writer.commit()
+    assert counts == [1, 5, 46]
+
+
 def test_uncommitted_leaves_nothing(tmp_path):
     with VideoWriter(tmp_path / "x.mp4", fps=30, size=(64, 64)) as writer:
         writer.write(np.zeros((64, 64, 3), np.uint8))

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from blazepose_tf.runtime.weights import model_file, weight_file
+from blazepose_tf.runtime.weights import default_file, model_file, weight_file
 
 
 @pytest.fixture
@@ -25,6 +25,12 @@ def test_found_and_checked(folder):
 def test_paths_pass(folder):
     assert str(model_file("some/where.tflite", folder=folder)) == "some/where.tflite"
     assert str(model_file("x.onnx", folder=folder)) == "x.onnx"
+
+
+def test_default_is_the_first_that_ships(folder):
+    assert default_file(("full", "lite"), folder=folder) == folder / "lite.tflite"
+    with pytest.raises(FileNotFoundError, match="no model full or heavy ships"):
+        default_file(("full", "heavy"), folder=folder)
 
 
 def test_missing_damaged_unlisted(folder):
