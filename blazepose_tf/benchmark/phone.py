@@ -136,8 +136,9 @@ class Phone:
             time.sleep(poll_s)
 
     def _lease(self, seconds: float) -> str:
-        until = int(seconds) + self.lease_s
-        return f"[ -d {self.folder} ] && echo $(( $(date +%s) + {until} )) > {self.folder}/lease"
+        until, lease = int(seconds) + self.lease_s, f"{self.folder}/lease"
+        # Renamed into place: a watchdog that met an empty file would take the lease for over.
+        return f"[ -d {self.folder} ] && echo $(( $(date +%s) + {until} )) > {lease}.new && mv {lease}.new {lease}"
 
     def _read_info(self) -> dict[str, str]:
         names = ("model", "abis", "abi", "release", "build", "serial", "cores", "governor", "memory")
