@@ -18,6 +18,10 @@ _OUTLINE = (20, 20, 20)
 FADED_BELOW = 0.5
 HIDDEN_BELOW = 0.1
 _FADED_OPACITY = 0.4
+# Side of a region / diameter of the body circle; only the strength of lines depends on it.
+_ROI_MARGIN = 1.25
+# Smaller people in pixels would disappear behind the dark rim of their lines.
+_RIM_FROM = 150.0
 _SHIFT = 4  # OpenCV's fixed-point coordinates: 1/16 pixel
 
 
@@ -36,7 +40,7 @@ def line_width(image_size: tuple[int, int], body_size: float) -> int:
         image_size: width, height in pixels.
         body_size: diameter of the body circle in pixels.
     """
-    return max(1, round(min(min(image_size) / 400.0, body_size / 160.0)))
+    return max(1, round(min(min(image_size) / 250.0, body_size / 160.0)))
 
 
 def draw_pose(image: np.ndarray, result: PoseResult, *, show_roi: bool = False) -> np.ndarray:
@@ -54,7 +58,9 @@ def draw_pose(image: np.ndarray, result: PoseResult, *, show_roi: bool = False) 
     canvas = image.copy()
     if not result.found:
         return canvas
-    width = line_width((image.shape[1], image.shape[0]), float(result.roi[2]) / 1.25)
+    body_size = float(result.roi[2]) / _ROI_MARGIN
+    width = line_width((image.shape[1], image.shape[0]), body_size)
+    rim = max(1, round(0.35 * width)) if body_size >= _RIM_FROM else 0
     if show_roi:
         corners = _fixed(roi_lib.corners(result.roi), image)
         cv2.polylines(canvas, [corners], True, MIDDLE, 1, cv2.LINE_AA, _SHIFT)
@@ -72,9 +78,9 @@ def draw_pose(image: np.ndarray, result: PoseResult, *, show_roi: bool = False) 
     dots = [(points[i], _side_color(name), visible[i]) for i, name in enumerate(result.names)]
     if faint or any(HIDDEN_BELOW <= v < FADED_BELOW for _, _, v in dots):
         overlay = canvas.copy()
-        _strokes(overlay, faint, [(p, c) for p, c, v in dots if HIDDEN_BELOW <= v < FADED_BELOW], width)
+        _strokes(overlay, faint, [(p, c) for p, c, v in dots if HIDDEN_BELOW <= v < FADED_BELOW], width, rim)
         cv2.addWeighted(overlay, _FADED_OPACITY, canvas, 1.0 - _FADED_OPACITY, 0.0, dst=canvas)
-    _strokes(canvas, clear, [(p, c) for p, c, v in dots if v >= FADED_BELOW], width)
+    _strokes(canvas, clear, [(p, c) for p, c, v in dots if v >= FADED_BELOW], width, rim)
     return canvas
 
 
@@ -83,16 +89,16 @@ def _tint(color: tuple[int, int, int]) -> int:
     return max(color) - min(color)
 
 
-def _strokes(canvas: np.ndarray, lines: list, dots: list, width: int) -> None:
+def _strokes(canvas: np.ndarray, lines: list, dots: list, width: int, rim: int) -> None:
     """Lines and dots over a dark rim, which keeps them legible on bright clothes and skies."""
     # Small pictures get a dot no larger than the line, or the face's eleven points would hide the face.
     radius = max(1.0, 1.25 * width)
-    for a, b, _ in lines:
-        cv2.line(canvas, a, b, _OUTLINE, width + 2, cv2.LINE_AA, _SHIFT)
+    for a, b, _ in lines if rim else []:
+        cv2.line(canvas, a, b, _OUTLINE, width + 2 * rim, cv2.LINE_AA, _SHIFT)
     for a, b, color in lines:
         cv2.line(canvas, a, b, color, width, cv2.LINE_AA, _SHIFT)
-    for point, _ in dots:
-        cv2.circle(canvas, point, round((radius + 0.75) * (1 << _SHIFT)), _OUTLINE, -1, cv2.LINE_AA, _SHIFT)
+    for point, _ in dots if rim else []:
+        cv2.circle(canvas, point, round((radius + 0.75 * rim) * (1 << _SHIFT)), _OUTLINE, -1, cv2.LINE_AA, _SHIFT)
     for point, color in dots:
         cv2.circle(canvas, point, round(radius * (1 << _SHIFT)), color, -1, cv2.LINE_AA, _SHIFT)
 

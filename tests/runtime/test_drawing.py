@@ -85,4 +85,4 @@ def test_wild_points_do_not_crash():
 
 
 def test_lines_stay_thin():
-    assert [line_width(s, b) for s, b in (((480, 270), 300), ((1920, 1080), 900), ((3840, 2160), 200))] == [1, 3, 1]
+    assert [line_width(s, b) for s, b in (((480, 270), 300), ((1920, 1080), 900), ((3840, 2160), 200))] == [1, 4, 1]
