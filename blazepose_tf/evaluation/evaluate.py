@@ -178,8 +178,9 @@ def evaluate(options: Options, *, progress: Progress = _quiet) -> Evaluation:
             document["runs"].append(entry)
             pairs.append(paired)
         document["comparisons"] = _comparisons(document["runs"], pairs, options.sources)
-        for kind in options.sweeps:
-            for system in trackers:
+        # All of one system's runs in a row: workers keep the models that they opened last.
+        for system in trackers:
+            for kind in options.sweeps:
                 document["sweeps"].append(_sweep(options, data, system, kind, pool, progress))
     finally:
         if pool is not None:

@@ -1,0 +1,76 @@
+"""Reading annotated people."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from blazepose_tf import topology
+from blazepose_tf.evaluation import annotations
+
+
+def test_people_with_everything_derived(three_people):
+    data = annotations.load(three_people)
+    assert [p.id for p in data.people] == [1, 2, 3]
+    first = data.people[0]
+    assert first.torso == pytest.approx(40.0)
+    np.testing.assert_allclose(first.alignment[0], [90, 110])  # mid-hip
+    assert first.alignment[1, 0] == pytest.approx(90)  # the scale point stands above it
+    assert first.alignment[1, 1] < 50
+    assert first.fields["dataset"] == "a" and not first.ignore
+    assert data.picture(1).shape == (200, 180, 3)
+
+
+def test_human_points_count_where_there_are_any(write_dataset, annotation, standing):
+    mixed = annotation(1, standing(90, 110), keypoint_source="h" * 11 + "t" * 22)
+    teacher = annotation(2, standing(90, 110), keypoint_source="t" * 33)
+    people = annotations.load(write_dataset([mixed, teacher])).people
+    assert people[0].scored("h").sum() == 11 and people[0].scored("ht").sum() == 33
+    assert people[1].scored("h").sum() == 33  # nothing human: the teacher's points count
+    assert np.isfinite(people[0].torso)  # hips and shoulders of any source give the normaliser
+
+
+def test_seventeen_points_are_remapped_by_name(write_dataset, annotation, standing):
+    points = standing(90, 110)
+    flat = np.concatenate([points, np.full((33, 1), 2)], axis=1)[topology.indices(topology.COCO_17)]
+    entry = annotation(1, points) | {"keypoints": flat.ravel().tolist()}
+    person = annotations.load(write_dataset([entry], names=topology.COCO_17)).people[0]
+    assert (person.state > 0).sum() == 17
+    np.testing.assert_allclose(person.points[topology.KEYPOINTS.index("left_ankle")], points[27])
+
+
+def test_ignored_people_and_pictures_without_people(write_dataset, annotation, standing):
+    ignored = {"id": 5, "image_id": 1, "iscrowd": 1, "ignore": 1, "bbox": [0, 0, 9, 9], "category_id": 1}
+    data = annotations.load(write_dataset([annotation(1, standing(90, 110)), ignored], pictures=2))
+    assert [p.ignore for p in data.people] == [False, True]
+    assert data.people_by_picture()[2] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"keypoints": [1, 2, 3]}, "expected 33 x"),
+        ({"image_id": 77}, "'images' lacks"),
+        ({"keypoints": [float("nan")] * 99}, "finite"),
+        ({"keypoint_source": "hh"}, "letters"),
+    ],
+)
+def test_bad_annotations_are_named(write_dataset, annotation, standing, change, message):
+    path = write_dataset([annotation(1, standing(90, 110)) | change], pictures=1)
+    with pytest.raises(ValueError, match=message):
+        annotations.load(path)
+
+
+def test_bad_files(tmp_path, three_people):
+    (tmp_path / "x.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ValueError, match="not a JSON"):
+        annotations.load(tmp_path / "x.json")
+    (tmp_path / "x.json").write_text(json.dumps({"a": 1}), encoding="utf-8")
+    with pytest.raises(ValueError, match="COCO"):
+        annotations.load(tmp_path / "x.json")
+    data = annotations.load(three_people)
+    (three_people.parent / "images" / "1.png").unlink()
+    with pytest.raises(OSError, match="no such picture"):
+        data.picture(1)
