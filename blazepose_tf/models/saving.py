@@ -94,7 +94,7 @@ def load_model(path: str | os.PathLike) -> tuple[keras.Model, Description]:
             text = archive.read(MEMBER).decode("utf-8") if MEMBER in names else None
         if "config.json" not in names:
             raise ValueError("config.json is missing")
-        model = keras.models.load_model(path)
+        model = keras.models.load_model(path, compile=False)
         use_fused_kernels(model)
     except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(f"{str(path)!r} is damaged or not a Keras model: {error}") from error

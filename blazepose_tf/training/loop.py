@@ -177,7 +177,9 @@ def _train(run: _Run, pose: np.ndarray | None, init_from) -> Result:
         before = training
     with before.average.applied():
         spec = run.experiment.spec(before.stage.input_size)
-        save_model(before.model, run.workdir / MODEL, Description(run.experiment.variant, spec))
+        # Without the compiled state: whoever loads it wants neither optimizer nor losses.
+        plain = keras.Model(before.model.input, before.model.output, name=before.model.name)
+        save_model(plain, run.workdir / MODEL, Description(run.experiment.variant, spec))
     log.info("wrote %s", run.workdir / MODEL)
     return Result(FINISHED, 0, run.state, run.scores)
 

@@ -1,0 +1,154 @@
+"""The loop on rendered people: a whole run, stopping and going on, divergence, collapse, other keypoints."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from blazepose_tf.models.saving import load_model
+from blazepose_tf.training import checkpoint
+from blazepose_tf.training.inputs import open_data
+from blazepose_tf.training.loop import FINISHED, STOPPED, train
+from blazepose_tf.training.stopping import NonFiniteLoss
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eager():
+    """A handful of steps is faster than tracing a graph for them."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def inputs(tiny_experiment, data_folder):
+    return open_data("synthetic", experiment=tiny_experiment, folder=data_folder)
+
+
+@pytest.fixture(scope="module")
+def validation(tiny_experiment, data_folder):
+    return open_data("synthetic", experiment=tiny_experiment, folder=data_folder, validation=True)
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_experiment, inputs, validation, tmp_path_factory):
+    """Working folder and result of an undisturbed run."""
+    workdir = tmp_path_factory.mktemp("undisturbed")
+    result = train(tiny_experiment, workdir=workdir, source=inputs, validation=validation, quiet=True)
+    return workdir, result
+
+
+def test_a_run_leaves_everything_behind(finished, tiny_experiment):
+    workdir, result = finished
+    assert (result.status, result.state.total_step, result.state.finished) == (FINISHED, 9, True)
+    assert {p.name for p in workdir.iterdir()} == {
+        "config.json", "run.json", "train.csv", "validation.csv", "tensorboard", "last.npz", "best.npz", "model.keras",
+    }  # fmt: skip
+    assert {"pck_torso", "pck_torso_heatmaps", "variation"} == set(result.scores)
+    with open(workdir / "train.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [2, 4, 6, 8, 9]
+    assert rows[0]["landmarks_loss"] == "" and float(rows[-1]["landmarks_loss"]) > 0
+    model, description = load_model(workdir / "model.keras")
+    assert description.spec == tiny_experiment.spec(128)
+    average = checkpoint.read_weights(workdir / "last.npz")
+    np.testing.assert_array_equal(np.array(model.get_layer("f2_0_conv").kernel), average["f2_0_conv/kernel"])
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(finished, tiny_experiment, inputs, validation, tmp_path):
+    """Stopped once in each stage, by a real signal."""
+    workdir, _ = finished
+    for wanted in (2, 7):
+        stopping = StopAfter(inputs, wanted)
+        result = train(
+            tiny_experiment, workdir=tmp_path, source=stopping, validation=validation, resume=True, quiet=True
+        )
+        assert (result.status, result.signal_number) == (STOPPED, signal.SIGTERM)
+        assert result.state.total_step == wanted
+    result = train(tiny_experiment, workdir=tmp_path, source=inputs, validation=validation, resume=True, quiet=True)
+    assert result.status == FINISHED
+    with np.load(workdir / "last.npz") as straight, np.load(tmp_path / "last.npz") as resumed:
+        assert set(straight.files) == set(resumed.files)
+        for key in straight.files:
+            np.testing.assert_array_equal(straight[key], resumed[key], err_msg=key)
+    assert (workdir / "validation.csv").read_text() == (tmp_path / "validation.csv").read_text()
+
+
+class StopAfter:
+    """The same batches, and SIGTERM to this process while the given step (of all) is prepared."""
+
+    def __init__(self, inputs, step: int):
+        self.inputs = inputs
+        self.step = step
+
+    def __getattr__(self, name):
+        return getattr(self.inputs, name)
+
+    def batches(self, stage, *, epoch: int, skip_batches: int):
+        done = epoch * self.inputs.steps_per_epoch(stage) + skip_batches
+        for batch in self.inputs.batches(stage, epoch=epoch, skip_batches=skip_batches):
+            done += 1
+            if done == self.step:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield batch
+
+
+def test_a_started_folder_is_not_overwritten(finished, tiny_experiment, inputs):
+    workdir, _ = finished
+    with pytest.raises(ValueError, match="give --resume to go on"):
+        train(tiny_experiment, workdir=workdir, source=inputs)
+    other = dataclasses.replace(tiny_experiment, seed=5)
+    with pytest.raises(ValueError, match="another configuration: seed: 0 -> 5"):
+        train(other, workdir=workdir, source=inputs, resume=True)
+
+
+def test_divergence_stops_and_keeps_the_last_good_checkpoint(tiny_experiment, inputs, tmp_path):
+    stage = dataclasses.replace(tiny_experiment.stages[0], steps=60, learning_rate=1e19, warmup_steps=30)
+    wild = dataclasses.replace(tiny_experiment, stages=(stage,), checkpoint_every=1)
+    with pytest.raises(NonFiniteLoss, match=r"(last\.npz)|(not finite)"):
+        train(wild, workdir=tmp_path, source=inputs, quiet=True)
+    values = checkpoint.read_weights(tmp_path / "last.npz", averaged=False)
+    assert all(np.isfinite(value).all() for value in values.values())
+
+
+def test_collapse_is_reported(tiny_experiment, inputs, validation, tmp_path, caplog):
+    # A rate of almost nothing leaves the regression at the mean pose: the same answer for every picture.
+    stage = dataclasses.replace(tiny_experiment.stages[1], steps=4, learning_rate=1e-9)
+    still = dataclasses.replace(tiny_experiment, stages=(stage,))
+    train(still, workdir=tmp_path, source=inputs, validation=validation, quiet=True)
+    assert "hardly vary with the picture" in caplog.text
+
+
+def test_own_keypoints_start_from_another_model(finished, tiny_experiment, inputs, tmp_path, caplog):
+    """Five keypoints on top of a model with 17: what fits is taken, what does not is named."""
+    workdir, _ = finished
+    caplog.set_level("INFO")
+    names = "nose,left_wrist,right_wrist,left_ankle,right_ankle"
+    stage = dataclasses.replace(tiny_experiment.stages[1], steps=2, learning_rate=1e-9)
+    own = dataclasses.replace(tiny_experiment, keypoints=names, stages=(stage,))
+    five = type(inputs)([source.records for source in inputs.sources], own)
+    train(own, workdir=tmp_path, source=five, validation=five, init_from=workdir / "model.keras", quiet=True)
+    before, after = keras.models.load_model(workdir / "model.keras"), load_model(tmp_path / "model.keras")
+    assert after[1].spec.keypoint_names == tuple(names.split(","))
+    assert after[0].output["landmarks"].shape == (None, 5, 3)
+    kernel = "decoder_d4_0_project"
+    np.testing.assert_allclose(
+        np.array(after[0].get_layer(kernel).kernel), np.array(before.get_layer(kernel).kernel), atol=1e-6
+    )
+    assert "of another shape: " in caplog.text and "coordinates_0_conv/kernel" in caplog.text
+    assert "pck_circle" in (tmp_path / "validation.csv").read_text()
+
+
+def test_mean_pose_of_the_data(inputs, tiny_experiment):
+    pose = inputs.mean_pose()
+    names = tiny_experiment.keypoint_names
+    hips = pose[[names.index("left_hip"), names.index("right_hip")]].mean(axis=0)
+    np.testing.assert_allclose(hips, [0.5, 0.5], atol=0.02)
+    assert pose[names.index("nose"), 1] < 0.4 < 0.6 < pose[names.index("left_ankle"), 1]
