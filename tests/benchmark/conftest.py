@@ -56,24 +56,27 @@ def program(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def adb(tmp_path_factory):
-    """The adb program, with a server and a home of its own."""
+def adb_server(tmp_path_factory):
+    """The adb program, and the environment of a server and a home of its own."""
     found = shutil.which("adb")
     if not found:
         pytest.skip("adb is not installed (apt-get install adb)")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     settings = {"ANDROID_ADB_SERVER_PORT": str(port), "HOME": str(tmp_path_factory.mktemp("home"))}
-    saved = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    subprocess.run([found, "start-server"], capture_output=True, check=True, timeout=60)
-    yield found
-    subprocess.run([found, "kill-server"], capture_output=True, check=False, timeout=60)
-    for name, value in saved.items():
-        if value is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = value
+    environment = os.environ | settings
+    subprocess.run([found, "start-server"], capture_output=True, check=True, timeout=60, env=environment)
+    yield found, settings
+    subprocess.run([found, "kill-server"], capture_output=True, check=False, timeout=60, env=environment)
+
+
+@pytest.fixture
+def adb(adb_server, monkeypatch) -> str:
+    """The adb program; for the time of a test, this process talks to the tests' own server."""
+    found, settings = adb_server
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    return found
 
 
 @pytest.fixture

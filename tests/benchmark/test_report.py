@@ -180,10 +180,11 @@ def test_accuracy_finds_its_model_and_figure(tmp_path):
 def test_accuracy_of_several_systems_in_one_file(tmp_path):
     def run(tracker, detector, value):
         breakdown = {"keypoints": {"nose": 0.1}, "interval": {"17": [0, 1]}, "17": value, "33": 0.2}
-        return {"sha256": {"tracker": tracker, "detector": detector}, "metrics": {"pck_torso@0.2": breakdown}}
+        parts = {"tracker": {"sha256": tracker}, "detector": detector and {"sha256": detector}}
+        return parts | {"metrics": {"pck_torso@0.2": breakdown}}
 
     path = tmp_path / "a.json"
-    path.write_text(json.dumps({"runs": {"one": run("aa", "bb", 0.8), "two": run("bb", None, 0.9)}}))
+    path.write_text(json.dumps({"runs": [run("aa", "bb", 0.8), run("bb", None, 0.9)]}))
     name = "metrics.pck_torso@0.2.17"
     assert accuracy.load_accuracy([str(path)], MODELS) == {"lite": (name, 0.8), "full": (name, 0.9)}
 
