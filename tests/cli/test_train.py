@@ -1,0 +1,94 @@
+"""`blazepose train` as a user runs it: real processes, killed, stopped and taken up again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from blazepose_tf.training.checkpoint import read_state
+
+SETTINGS = (
+    "keypoints=coco_17", "stages.heatmaps.steps=8", "stages.joint.steps=12", "stages.heatmaps.batch_size=4",
+    "stages.joint.batch_size=4", "data.synthetic_examples=24", "checkpoint_every=3", "log_every=4",
+    "validate_examples=4", "validate_every=100",
+)  # fmt: skip
+
+
+def command(workdir, cache, *more: str) -> list[str]:
+    return [
+        sys.executable, "-m", "blazepose_tf", "train", "--experiment=smoke", "--data=synthetic", "--threads=1",
+        f"--workdir={workdir}", f"--cache={cache}", *(f"--set={s}" for s in SETTINGS), *more,
+    ]  # fmt: skip
+
+
+def run(*arguments, **options):
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=500, **options)
+
+
+def wait_for_step(process, path, step: int) -> None:
+    while process.poll() is None:
+        if path.exists() and read_state(path).total_step >= step:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"the run ended early: {process.communicate()}")
+
+
+@pytest.mark.slow
+def test_a_killed_run_ends_like_an_undisturbed_one(tmp_path):
+    straight, killed, cache = tmp_path / "straight", tmp_path / "killed", tmp_path / "cache"
+    done = run(straight, cache)
+    assert done.returncode == 0 and "finished after 20 steps" in done.stdout, done.stderr
+    for step in (3, 12):  # in the first stage, and in the second
+        process = subprocess.Popen(
+            command(killed, cache, "--resume"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        wait_for_step(process, killed / "last.npz", step)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert not (killed / "model.keras").exists()
+    assert run(killed, cache, "--resume").returncode == 0
+    with np.load(straight / "last.npz") as a, np.load(killed / "last.npz") as b:
+        for key in a.files:
+            np.testing.assert_array_equal(a[key], b[key], err_msg=key)
+    assert (straight / "train.csv").read_text().count("\n") == (killed / "train.csv").read_text().count("\n")
+
+
+@pytest.mark.slow
+def test_sigterm_saves_and_ends_well(tmp_path):
+    process = subprocess.Popen(
+        command(tmp_path / "run", tmp_path / "cache"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_for_step(process, tmp_path / "run" / "last.npz", 3)
+    process.send_signal(signal.SIGTERM)
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert "the same command with --resume goes on" in output
+    assert read_state(tmp_path / "run" / "last.npz").total_step >= 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--experiment=tracker_light", "--workdir=x"], 1, "did you mean 'tracker_lite'"),
+        (["--workdir=x", "--set=stages.joint.step=3"], 1, "unknown setting 'stages.joint.step'; did you mean 'steps'"),
+        (["--workdir=x", "--data=/nowhere/a.json"], 1, "/nowhere/a.json"),
+        (["--experiment=smoke"], 2, "--workdir"),
+        (["--workdir=x", "--batch_size=3"], 2, "unknown flag"),
+    ],
+)
+def test_mistakes_end_in_one_line(arguments, code, message, tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-m", "blazepose_tf", "train", *arguments],
+        capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}, timeout=200,
+    )  # fmt: skip
+    assert result.returncode == code
+    lines = [line for line in result.stderr.splitlines() if line.startswith("error:")]
+    assert len(lines) == 1 and message in lines[0], result.stderr
+    assert "Traceback" not in result.stderr
+    assert not list(tmp_path.glob("x/*.npz"))
