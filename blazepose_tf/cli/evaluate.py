@@ -111,9 +111,10 @@ def main(argv: list[str]) -> int:
         bar.close()
     text = evaluation.to_json(result.document)
     document = json.loads(text)
-    print(tables.terminal(document))
-    if folder:
+    if folder:  # before the tables: a reader that closes the pipe must not cost the files
         evaluation.write(folder / "evaluation.json", text)
         evaluation.write(folder / "report.html", report.render(document, result.pairs, result.data))
+    print(tables.terminal(document))
+    if folder:
         print(f"\nwritten: {folder / 'evaluation.json'} and {folder / 'report.html'}")
     return 0

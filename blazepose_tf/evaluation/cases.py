@@ -17,8 +17,8 @@ from blazepose_tf.geometry import roi as roi_lib
 from blazepose_tf.metrics import keypoints
 from blazepose_tf.runtime.warp import warp
 
-SIDE = 220  # pixels of a drawn case
-VIEW = 1.5  # side of the view / diameter of the body circle
+SIDE = 190  # pixels of a drawn case
+VIEW = 1.35  # side of the view / diameter of the body circle
 
 
 @dataclass(frozen=True, eq=False)

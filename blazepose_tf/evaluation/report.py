@@ -16,13 +16,14 @@ _STYLE = """
 body{font:14px/1.45 system-ui,sans-serif;margin:24px auto;max-width:1240px;padding:0 16px;color:#1c1c1c;background:#fff}
 h1{font-size:22px}h2{font-size:17px;margin-top:34px;border-bottom:1px solid #ccc}h3{font-size:14px}
 table{border-collapse:collapse;margin:8px 0 14px;font-variant-numeric:tabular-nums}.wide{overflow-x:auto}
-th,td{padding:3px 8px;border-bottom:1px solid #e4e4e4;text-align:right;white-space:nowrap}
+table{font-size:13px}th,td{padding:3px 6px;border-bottom:1px solid #e4e4e4;text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left}th{font-weight:600;background:#f5f5f5;white-space:normal;max-width:170px;
-overflow-wrap:anywhere;vertical-align:bottom}
-.charts{display:flex;flex-wrap:wrap;gap:18px}.charts>div{width:460px}.chart{width:100%;background:#fff}
+overflow-wrap:break-word;vertical-align:bottom}
+.charts{display:flex;flex-wrap:wrap;gap:18px}.charts>div{width:400px}.chart{width:100%;background:#fff}
 svg text{font:11px system-ui,sans-serif;fill:#333}.grid{stroke:#e3e3e3}
 .legend{font-size:12px}.legend span{margin-right:14px;white-space:nowrap}
-figure{display:inline-block;margin:4px}figcaption{font-size:11px;max-width:220px}
+figure{display:inline-block;margin:3px}figcaption{font-size:11px;max-width:190px}
+.pair{display:inline-block;white-space:nowrap;border:1px solid #ddd;margin:3px}
 svg text.lost{font-size:14px;font-weight:700;fill:#ff3b3b}.note{color:#555;font-size:13px}
 """
 
@@ -68,25 +69,48 @@ def _left_right_table(runs: list[dict]) -> str:
     return _table(["pairs that fit better exchanged", *map(_name, runs)], rows, colors)
 
 
+def _groups(runs: list[dict]) -> str:
+    """PDJ and its standard deviation per group, as the model card lists its regions, one column per run."""
+    tabulated = [tables.fairness_table(run) for run in runs]
+    first = tabulated[0][1][0]
+    groups = list(dict.fromkeys(row[0] for _, _, rows in tabulated for row in rows if row[0] != "all"))
+    rows = []
+    for group in [*groups, "all"]:
+        cells = []
+        for _, _, table in tabulated:
+            mine = next((row for row in table if row[0] == group), None)
+            cells.append("-" if mine is None else f"{mine[2]} (std {mine[3]}, {mine[1]} people)")
+        rows.append([group, *cells])
+    rows.append(["span", *(tables.percent(run["metrics"]["fairness"].get("span")) for run in runs)])
+    rows.append(["verdict", *(run["metrics"]["fairness"]["verdict"] for run in runs)])
+    note = f"PDJ by {first}: means of people; unfair when groups span more than the limit of the model card."
+    return f'<p class="note">{html.escape(note)}</p>' + _table([first, *map(_name, runs)], rows)
+
+
 def _curves(runs: list[dict]) -> str:
-    charts = []
-    for points in ("17", "33"):
+    """PCK over the threshold and the reliability of visibility, one row of charts per protocol."""
+    rows = []
+    for protocol in dict.fromkeys(run["protocol"] for run in runs):
+        mine = [run for run in runs if run["protocol"] == protocol]
+        charts = []
+        for points in ("17", "33"):
+            curves = [(run["label"], run["metrics"]["pck_torso"][points]) for run in mine]
+            series = [
+                (label, [float(t) for t in curve], [_hundred(v) for v in curve.values()]) for label, curve in curves
+            ]
+            label = f"PCK, {points} points, %"
+            charts.append(svg.line_chart(series, x_label="threshold, torsos", y_label=label, y_range=(0, 100)))
         series = []
-        for run in runs:
-            curve = run["metrics"]["pck_torso"][points]
-            series.append((_name(run), [float(t) for t in curve], [_hundred(v) for v in curve.values()]))
-        chart = svg.line_chart(
-            series, x_label="threshold, torsos", y_label=f"PCK, {points} points, %", y_range=(0, 100)
+        for run in mine:
+            r = run["metrics"]["visibility"]["reliability"]
+            known = [i for i, count in enumerate(r["counts"]) if count]
+            series.append((run["label"], [r["scores"][i] for i in known], [r["visible"][i] for i in known]))
+        charts.append(
+            svg.line_chart(series, x_label="predicted visibility", y_label="share that is visible", y_range=(0, 1))
         )
-        charts.append(f"<div>{chart}</div>")
-    series = []
-    for run in runs:
-        r = run["metrics"]["visibility"]["reliability"]
-        known = [i for i, count in enumerate(r["counts"]) if count]
-        series.append((_name(run), [r["scores"][i] for i in known], [r["visible"][i] for i in known]))
-    chart = svg.line_chart(series, x_label="predicted visibility", y_label="share that is visible", y_range=(0, 1))
-    charts.append(f"<div>{chart}</div>")
-    return f'<div class="charts">{"".join(charts)}</div>'
+        body = "".join(f"<div>{chart}</div>" for chart in charts)
+        rows.append(f'<h3>{html.escape(protocol)}</h3><div class="charts">{body}</div>')
+    return "".join(rows)
 
 
 def _hundred(value: float | None) -> float | None:
@@ -210,9 +234,7 @@ def render(document: dict, pairs: Sequence[Paired], annotations: Annotations | N
         parts += ["<h2>Keypoints one by one</h2>", _keypoint_table(runs)]
         parts += ["<h2>Left and right confused</h2>", _left_right_table(runs)]
         parts.append("<h2>Groups</h2>")
-        for run in runs:
-            verdict, header, rows = tables.fairness_table(run)
-            parts += [f"<h3>{html.escape(_name(run))}: {html.escape(verdict)}</h3>", _table(header, rows)]
+        parts.append(_groups(runs))
     if runs and annotations is not None:
         parts.append(_side_by_side(document, pairs, annotations))
         parts.append("<h2>Cases</h2>")
