@@ -24,7 +24,7 @@ def results_table(document: dict) -> str:
     device = document["device"]
     affinity = "all" if device["affinity"] is None else ",".join(map(str, device["affinity"]))
     title = f"Measured on {device['kind']}: {device['model']}, {device['abi']}, {device['os']}"
-    title += f"; cores {affinity} of {device['cores'] or '?'}, governor {device['governor'] or 'unknown'}"
+    title += f"; cores {affinity} of {device['cores'] or 'unknown'}, governor {device['governor'] or 'unknown'}"
     parts = [title, table(heads, rows)]
     for result in document["results"]:
         if result["error"]:

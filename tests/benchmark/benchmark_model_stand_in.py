@@ -6,6 +6,7 @@ in the interpreter, a profile has the one line of the delegate.
 
 from __future__ import annotations
 
+import resource
 import sys
 import time
 
@@ -25,6 +26,7 @@ def main(argv: list[str]) -> int:
         return 1
     xnnpack = flags.get("use_xnnpack") != "false"
     kinds = litert.OpResolverType
+    at_start = peak_mb()
     start = time.perf_counter()
     try:
         interpreter = litert.Interpreter(
@@ -36,7 +38,7 @@ def main(argv: list[str]) -> int:
     except (ValueError, RuntimeError) as error:
         print(f"ERROR: {error}\nFailed to initialize the interpreter\nBenchmarking failed.")
         return 1
-    init = time.perf_counter() - start
+    init, loaded = time.perf_counter() - start, peak_mb() - at_start
     print(f"Loaded model {path}")
     if xnnpack:
         print("INFO: Created TensorFlow Lite XNNPACK delegate for CPU.")
@@ -51,9 +53,9 @@ def main(argv: list[str]) -> int:
         f"Inference timings in us: Init: {1e6 * init:.0f}, First inference: {warm[0]:.0f}, "
         f"Warmup (avg): {np.mean(warm):g}, Inference (avg): {np.mean(timed):g}"
     )
-    print("Memory footprint delta from the start of the tool (MB): init=4.5 overall=6.25")
+    print(f"Memory footprint delta from the start of the tool (MB): init={loaded:g} overall={peak_mb() - at_start:g}")
     if flags.get("report_peak_memory_footprint") == "true":
-        print("Overall peak memory footprint (MB) via periodic monitoring: 21.5")
+        print(f"Overall peak memory footprint (MB) via periodic monitoring: {peak_mb():g}")
     if flags.get("enable_op_profiling") == "true":
         profile(float(np.mean(timed)) / 1e3)
     return 0
@@ -72,6 +74,10 @@ def measure(interpreter: litert.Interpreter, count: int) -> list[float]:
         f"avg={np.mean(times):g} std={np.std(times):.0f} p5={p5:.0f} median={median:.0f} p95={p95:.0f}\n"
     )
     return times
+
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def profile(ms: float) -> None:

