@@ -57,12 +57,17 @@ def alignment(keypoints, stored, *, indices: BodyIndices):
     is_stored = tf.reduce_any(stored != 0.0, axis=[1, 2])
     if indices.torso is None:
         return stored, is_stored
-    labelled = tf.cast(keypoints[..., 2] > 0, tf.float32)
-    derived = alignment_lib.from_keypoints(
-        keypoints[..., :2], labelled, hips=indices.torso[:2], shoulders=indices.torso[2:], ankles=indices.ankles
-    )
-    torso = tf.reduce_min(tf.gather(labelled, indices.torso, axis=1), axis=1) > 0
-    return tf.where(is_stored[:, None, None], stored, derived), is_stored | torso
+
+    def derive():
+        labelled = tf.cast(keypoints[..., 2] > 0, tf.float32)
+        derived = alignment_lib.from_keypoints(
+            keypoints[..., :2], labelled, hips=indices.torso[:2], shoulders=indices.torso[2:], ankles=indices.ankles
+        )
+        torso = tf.reduce_min(tf.gather(labelled, indices.torso, axis=1), axis=1) > 0
+        return tf.where(is_stored[:, None, None], stored, derived), is_stored | torso
+
+    found, known = tf.cond(tf.reduce_all(is_stored), lambda: (stored, is_stored), derive)
+    return tf.ensure_shape(found, [None, 2, 2]), tf.ensure_shape(known, [None])
 
 
 def face_boxes(keypoints, stored, body_radius, *, indices: BodyIndices):

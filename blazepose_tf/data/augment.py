@@ -31,10 +31,12 @@ def uniform(seed, stream: int, count: int):
     return tf.random.stateless_uniform([count], key)
 
 
-def normal(u, std: float, limit: float | None = None):
+def normal(u, std, limit: float | None = None, *, limit_in_stds: float | None = None):
     """Normal numbers from uniform ones, clipped at +-limit."""
-    z = std * tf.math.ndtri(tf.clip_by_value(u, 1e-6, 1.0 - 1e-6))
-    return z if limit is None else tf.clip_by_value(z, -limit, limit)
+    z = tf.math.ndtri(tf.clip_by_value(u, 1e-6, 1.0 - 1e-6))
+    if limit_in_stds is not None:
+        z = tf.clip_by_value(z, -limit_in_stds, limit_in_stds)
+    return std * z if limit is None else tf.clip_by_value(std * z, -limit, limit)
 
 
 def between(u, low, high):
@@ -57,21 +59,24 @@ def no_view() -> View:
 
 def sample_view(seed, config: ViewConfig) -> View:
     """How a tracker sees a person: disturbed as from frame to frame, sometimes grossly, sometimes only in part."""
-    u = uniform(seed, VIEW, 12)
+    u = tf.unstack(uniform(seed, VIEW, 12))
     degree = math.pi / 180.0
-    shift = normal(u[0:2], config.shift_std, config.shift_limit)
+    shift = normal(tf.stack(u[0:2]), config.shift_std, config.shift_limit)
     log_scale = normal(u[2], config.scale_std, config.scale_limit)
     rotation = normal(u[3], config.rotation_std, config.rotation_limit) * degree
     rotation = tf.where(u[4] < config.any_rotation_probability, between(u[5], -math.pi, math.pi), rotation)
     mirror = tf.cast(u[6] < config.mirror_probability, tf.float32)
-    # Of a body seen in part either the legs are missing (a picture of the upper body) or any side is.
-    upper = tf.stack([between(u[8], -0.1, 0.1), between(u[9], -0.28, -0.12)])
-    aside = tf.stack([between(u[8], -0.3, 0.3), between(u[9], -0.3, 0.3)])
-    is_upper = u[10] < 0.5
-    part_shift = tf.where(is_upper, upper, aside)
-    part_scale = tf.math.log(tf.where(is_upper, between(u[11], 0.45, 0.75), between(u[11], 0.8, 1.1)))
-    partial = u[7] < config.partial_probability
-    return View(tf.where(partial, part_shift, shift), tf.where(partial, part_scale, log_scale), rotation, mirror)
+
+    def part():
+        # Of a body seen in part either the legs are missing (a picture of the upper body) or any side is.
+        upper = tf.stack([between(u[8], -0.1, 0.1), between(u[9], -0.28, -0.12)])
+        aside = tf.stack([between(u[8], -0.3, 0.3), between(u[9], -0.3, 0.3)])
+        is_upper = u[10] < 0.5
+        size = tf.where(is_upper, between(u[11], 0.45, 0.75), between(u[11], 0.8, 1.1))
+        return tf.where(is_upper, upper, aside), tf.math.log(size)
+
+    shift, log_scale = tf.cond(u[7] < config.partial_probability, part, lambda: (shift, log_scale))
+    return View(tf.ensure_shape(shift, [2]), log_scale, rotation, mirror)
 
 
 def sample_picture_view(seed, config: DetectorDataConfig) -> View:
@@ -174,14 +179,19 @@ def apply_occlusion(crop, points, state, occlusion: Occlusion):
         crop (S, S, 3), state (K,).
     """
     size = crop.shape[0]
-    for i in range(occlusion.boxes.shape[0]):
-        box, look = occlusion.boxes[i], occlusion.look[i]
-        on = i < occlusion.count
-        painted = tf.cond(on, lambda c=crop, b=box, k=look: _paint(c, b, k), lambda c=crop: c)
-        crop = tf.ensure_shape(painted, [size, size, 3])
-        hidden = on & _covered(points[:, 0] / size, points[:, 1] / size, box)
-        state = tf.where(hidden & (state > 1.5), 1.0, state)
-    return crop, state
+
+    def paint():
+        painted, seen = crop, state
+        for i in range(occlusion.boxes.shape[0]):
+            box, look = occlusion.boxes[i], occlusion.look[i]
+            on = i < occlusion.count
+            painted = tf.cond(on, lambda c=painted, b=box, k=look: _paint(c, b, k), lambda c=painted: c)
+            hidden = on & _covered(points[:, 0] / size, points[:, 1] / size, box)
+            seen = tf.where(hidden & (seen > 1.5), 1.0, seen)
+        return painted, seen
+
+    painted, seen = tf.cond(occlusion.count > 0, paint, lambda: (crop, state))
+    return tf.ensure_shape(painted, [size, size, 3]), tf.ensure_shape(seen, points.shape[:1])
 
 
 def _covered(x, y, box):

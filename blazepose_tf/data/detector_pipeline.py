@@ -71,10 +71,10 @@ def _sample(
     weight = example["weight"] * tf.where(tf.size(persons) > 0, mean_weight, 1.0)
     negative = tf.where(example["complete"], 1.0, config.unlabelled_weight)
     logit_weights *= tf.where(logits > 0, 1.0, negative) * weight
-    colour = photometric.identity_colour()
+    colour = tf.zeros([9])
     if training:
         image = photometric.degrade(image, seed, config.photometric)
-        colour = photometric.sample_colour(seed, config.photometric)
+        colour = photometric.sample_colour(seed)
     anchors = spec.num_anchors
     return {
         "image": image,
@@ -113,7 +113,7 @@ def detector_samples(
         report: where damaged examples are counted.
 
     Returns:
-        Dataset of dicts: image (S, S, 3) 0..255 before colour, colour (13,), logits (A, 1), regressors
+        Dataset of dicts: image (S, S, 3) 0..255 before colour, colour (9,), logits (A, 1), regressors
         (A, num_values), logit_weights (A,), regressor_weights (A,), crop_matrix (2, 3), image_id, dataset, position.
     """
     config = config or DetectorDataConfig()
@@ -132,7 +132,7 @@ def detector_samples(
     anchors = spec.num_anchors
     blank = {
         "image": tf.zeros([spec.input_size, spec.input_size, 3]),
-        "colour": photometric.identity_colour(),
+        "colour": tf.zeros([9]),
         "logits": tf.zeros([anchors, 1]),
         "regressors": tf.zeros([anchors, spec.num_values]),
         "logit_weights": tf.zeros([anchors]),
@@ -188,7 +188,8 @@ def detector_dataset(
     @tf.autograph.experimental.do_not_convert
     def finish(batch: dict):
         if training:
-            image = photometric.apply_colour(batch["image"], batch["colour"], value_range=spec.value_range)
+            colour = photometric.colour_parameters(batch["colour"], config.photometric)
+            image = photometric.apply_colour(batch["image"], colour, value_range=spec.value_range)
         else:
             image = photometric.to_range(batch["image"], value_range=spec.value_range)
         targets = {specs.LOGITS: batch["logits"], specs.REGRESSORS: batch["regressors"]}

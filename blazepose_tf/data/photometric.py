@@ -22,26 +22,29 @@ def identity_colour():
     return tf.constant([1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0], tf.float32)
 
 
-def sample_colour(seed, config: PhotometricConfig):
-    """(13,) parameters of `apply_colour`: 3 x 3 matrix, offset (3), tone."""
-    u = uniform(seed, COLOUR, 9)
-    gain = tf.exp(normal(u[0], config.light_std, 3 * config.light_std))
-    contrast = tf.exp(normal(u[1], config.contrast_std, 3 * config.contrast_std))
-    saturation = tf.exp(normal(u[2], config.saturation_std, 3 * config.saturation_std))
-    saturation = tf.where(u[3] < config.grey_probability, 0.0, saturation)
-    balance = tf.exp(normal(u[4:7], config.white_balance_std, 3 * config.white_balance_std))
-    hue = normal(u[7], config.hue_std, 3 * config.hue_std) * (math.pi / 180.0)
-    tone = between(u[8], -config.tone_limit, config.tone_limit)
+def sample_colour(seed):
+    """(9,) uniform numbers that `colour_parameters` makes parameters of, for a whole batch at a time."""
+    return uniform(seed, COLOUR, 9)
+
+
+def colour_parameters(u, config: PhotometricConfig):
+    """(B, 13) parameters of `apply_colour`, a 3 x 3 matrix, offset (3) and tone, from (B, 9) drawn numbers."""
+    stds = [config.light_std, config.contrast_std, config.saturation_std, *3 * [config.white_balance_std]]
+    factors = tf.exp(normal(tf.gather(u, [0, 1, 2, 4, 5, 6], axis=1), tf.constant(stds, tf.float32), limit_in_stds=3.0))
+    gain, contrast, saturation = factors[:, 0], factors[:, 1], factors[:, 2]
+    saturation = tf.where(u[:, 3] < config.grey_probability, 0.0, saturation)[:, None, None]
+    hue = (math.pi / 180.0) * normal(u[:, 7], config.hue_std, limit_in_stds=3.0)[:, None, None]
+    tone = between(u[:, 8:9], -config.tone_limit, config.tone_limit)
     # Rotation about the grey axis (1, 1, 1), after Rodrigues.
     cos, third = tf.cos(hue), (1.0 - tf.cos(hue)) / 3.0
     cross = tf.sin(hue) / math.sqrt(3.0) * tf.constant([[0, -1, 1], [1, 0, -1], [-1, 1, 0]], tf.float32)
     rotation = cos * tf.eye(3) + third * tf.ones([3, 3]) + cross
-    grey = tf.tile(tf.constant(_LUMA)[None], [3, 1])
-    matrix = saturation * tf.eye(3) + (1.0 - saturation) * grey
+    matrix = saturation * tf.eye(3) + (1.0 - saturation) * tf.constant(np.tile(_LUMA, (3, 1)))
     # A picture without colour has none after the white balance either, so that comes first.
-    matrix = contrast * gain * tf.matmul(matrix, tf.matmul(rotation, tf.linalg.diag(balance)))
-    offset = tf.fill([3], _PIVOT * (1.0 - contrast))
-    return tf.concat([tf.reshape(matrix, [9]), offset, [tone]], axis=0)
+    matrix = tf.matmul(matrix, rotation * factors[:, None, 3:])
+    matrix = (contrast * gain)[:, None] * tf.reshape(matrix, [-1, 9])
+    offset = tf.tile(_PIVOT * (1.0 - contrast)[:, None], [1, 3])
+    return tf.concat([matrix, offset, tone], axis=1)
 
 
 def apply_colour(images, colour, *, value_range: tuple[float, float]):
@@ -49,7 +52,7 @@ def apply_colour(images, colour, *, value_range: tuple[float, float]):
 
     Args:
         images: (B, S, S, 3) 0..255.
-        colour: (B, 13) of `sample_colour`.
+        colour: (B, 13) of `colour_parameters`.
         value_range: values of black and white.
 
     Returns:
@@ -87,7 +90,7 @@ def degrade(crop, seed, config: PhotometricConfig):
     Returns:
         (S, S, 3) 0..255.
     """
-    u = uniform(seed, DEGRADE, 12)
+    u = tf.unstack(uniform(seed, DEGRADE, 12))
     steps = (
         (config.blur_probability, lambda x: _blur(x, between(u[4], 0.5, 2.5), u[5], u[6] * math.pi)),
         (config.low_resolution_probability, lambda x: _lower_resolution(x, between(u[7], 1.3, 4.0))),

@@ -128,9 +128,9 @@ def _tracker_sample(
             occlusion = augment.sample_occlusion(seed, config.occlusion)
             crop, state = augment.apply_occlusion(crop, points, state, occlusion)
         crop = photometric.degrade(crop, seed, config.photometric)
-        colour = photometric.sample_colour(seed, config.photometric)
+        colour = photometric.sample_colour(seed)
     else:
-        colour = photometric.identity_colour()
+        colour = tf.zeros([9])
     return {
         "image": crop,
         "colour": colour,
@@ -170,7 +170,7 @@ def tracker_samples(
         report: where damaged examples are counted.
 
     Returns:
-        Dataset of dicts: image (S, S, 3) 0..255 before colour, colour (13,), points (K, 2) crop px, state (K,),
+        Dataset of dicts: image (S, S, 3) 0..255 before colour, colour (9,), points (K, 2) crop px, state (K,),
         alignment (2, 2) crop px, presence (), weight (), heatmap_weight (), crop_matrix (2, 3), image_id, dataset,
         position (int64).
     """
@@ -189,7 +189,7 @@ def tracker_samples(
     size, count = spec.input_size, spec.num_keypoints
     blank = {
         "image": tf.zeros([size, size, 3]),
-        "colour": photometric.identity_colour(),
+        "colour": tf.zeros([9]),
         "points": tf.zeros([count, 2]),
         "state": tf.zeros([count]),
         "alignment": tf.zeros([2, 2]),
@@ -275,7 +275,8 @@ def tracker_dataset(
     @tf.autograph.experimental.do_not_convert
     def finish(batch: dict):
         if training:
-            image = photometric.apply_colour(batch["image"], batch["colour"], value_range=spec.value_range)
+            colour = photometric.colour_parameters(batch["colour"], config.photometric)
+            image = photometric.apply_colour(batch["image"], colour, value_range=spec.value_range)
         else:
             image = photometric.to_range(batch["image"], value_range=spec.value_range)
         targets, weights = tracker_targets(batch, spec=spec, config=config)

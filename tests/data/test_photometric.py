@@ -10,6 +10,11 @@ from blazepose_tf.data import augment, photometric
 from blazepose_tf.data.config import PhotometricConfig
 
 
+def drawn_colour(position: int, config: PhotometricConfig):
+    u = photometric.sample_colour(augment.example_seed(0, 0, position))
+    return photometric.colour_parameters(u[None], config)
+
+
 def test_identity_colour_only_changes_the_range(picture):
     images = tf.constant(picture(0, 16, 16)[None], tf.float32)
     out = photometric.apply_colour(images, photometric.identity_colour()[None], value_range=(-1.0, 1.0))
@@ -29,14 +34,12 @@ def test_colour_matrix_mixes_the_channels_of_each_picture():
 
 def test_colour_without_strength_is_the_identity():
     calm = PhotometricConfig(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    np.testing.assert_allclose(
-        photometric.sample_colour(augment.example_seed(0, 0, 5), calm), photometric.identity_colour(), atol=1e-6
-    )
+    np.testing.assert_allclose(drawn_colour(5, calm)[0], photometric.identity_colour(), atol=1e-6)
 
 
 def test_grey_pictures_have_no_colour():
     config = PhotometricConfig(white_balance_std=0.2, hue_std=30.0, grey_probability=1.0)
-    colour = photometric.sample_colour(augment.example_seed(0, 0, 5), config)[None]
+    colour = drawn_colour(5, config)
     images = tf.constant(np.random.default_rng(0).uniform(0, 255, (1, 8, 8, 3)), tf.float32)
     out = photometric.apply_colour(images, colour, value_range=(0.0, 1.0)).numpy()
     np.testing.assert_allclose(out, out[..., :1] + 0 * out, atol=1e-5)
@@ -44,7 +47,7 @@ def test_grey_pictures_have_no_colour():
 
 def test_hue_turns_about_grey():
     config = PhotometricConfig(0.0, 0.0, 0.0, 0.0, 40.0, 0.0, 0.0)
-    colour = photometric.sample_colour(augment.example_seed(0, 0, 4), config)
+    colour = drawn_colour(4, config)[0]
     matrix = colour[:9].numpy().reshape(3, 3)
     np.testing.assert_allclose(matrix @ np.ones(3), np.ones(3), atol=1e-5)
     np.testing.assert_allclose(matrix @ matrix.T, np.eye(3), atol=1e-5)
