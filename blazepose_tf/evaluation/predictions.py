@@ -137,6 +137,8 @@ def _records(path: Path) -> tuple[list[dict], tuple[str, ...] | None]:
         document = [document]  # a single line
     if not isinstance(document, list) or not all(isinstance(r, dict) for r in document):
         raise ValueError(f"{path}: expected a list of prediction records")
+    if names is not None and len(set(names)) != len(names):
+        raise ValueError(f"{path}: keypoint_names must be unique. Received: {names}")
     if names is not None and not set(names) & set(topology.KEYPOINTS):
         raise ValueError(f"{path}: none of the keypoint_names is known. Received: {names}")
     return document, names

@@ -243,6 +243,7 @@ def render(document: dict, pairs: Sequence[Paired], annotations: Annotations | N
         )
         parts.append(_cases(document, pairs, annotations))
     for run in runs:
+        parts += [f'<p class="note">{html.escape(text)}</p>' for text in tables.warnings(run)]
         lost = run["metrics"]["lost"]["ids"]
         if lost:
             text = ", ".join(map(str, lost[:100])) + (" ..." if len(lost) > 100 else "")

@@ -133,6 +133,25 @@ def fairness_table(run: dict) -> tuple[str, list[str], list[list[str]]]:
     return verdict, [f["field"], "people", "PDJ", "std"], rows
 
 
+# More exchanged pairs than straight ones: hardly a weakness of a model, rather another order of the points.
+EXCHANGED = 0.5
+
+
+def warnings(run: dict) -> list[str]:
+    """What a reader should know before believing the figures of a run."""
+    out = []
+    missing, sides = run["metrics"]["missing_predictions"], run["metrics"]["left_right"]["all"]
+    if missing:
+        some = ", ".join(map(str, missing[:20])) + (" ..." if len(missing) > 20 else "")
+        out.append(f"{run['label']}: {len(missing)} people without a prediction count as misses: {some}")
+    if sides["share"] is not None and sides["share"] > EXCHANGED:
+        out.append(
+            f"{run['label']}: {percent(sides['share'])} % of left/right pairs fit better exchanged: are the keypoints in "
+            "the order that was stated?"
+        )
+    return out
+
+
 def terminal(document: dict) -> str:
     """Everything as plain text."""
     parts = []
@@ -158,7 +177,5 @@ def terminal(document: dict) -> str:
         if len(run["metrics"]["fairness"]["rows"]) > 1:
             verdict, header, rows = fairness_table(run)
             parts.append(f"{run['label']}, {run['protocol']}: {verdict}\n" + grid(header, rows))
-        missing = run["metrics"]["missing_predictions"]
-        if missing:
-            parts.append(f"{run['label']}: {len(missing)} people without a prediction count as misses: {missing[:20]}")
+        parts += warnings(run)
     return "\n\n".join(parts)

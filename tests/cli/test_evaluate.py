@@ -53,7 +53,7 @@ def test_predictions_of_another_system(dataset, tmp_path):
         f"--report={tmp_path / 'report'}",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "theirs" in done.stdout and "1 people without a prediction count as misses: [2]" in done.stdout
+    assert "theirs" in done.stdout and "1 people without a prediction count as misses: 2" in done.stdout
     document = json.loads((tmp_path / "report/evaluation.json").read_text(encoding="utf-8"))
     metrics = document["runs"][0]["metrics"]
     assert metrics["missing_predictions"] == [2]

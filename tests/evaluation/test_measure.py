@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from blazepose_tf import topology
-from blazepose_tf.evaluation import annotations, measure, predictions
+from blazepose_tf.evaluation import annotations, measure, predictions, tables
 
 
 @pytest.fixture
@@ -60,6 +60,8 @@ def test_exchanged_sides_are_seen(data):
     assert m["left_right"]["shoulder"]["share"] == 1.0
     assert m["pck_torso@0.2"]["keypoints"]["nose"] == 1.0
     assert m["pck_torso@0.2"]["keypoints"]["left_shoulder"] == 0.0
+    (warning,) = tables.warnings({"label": "mirrored", "metrics": m})
+    assert "100.0 % of left/right pairs" in warning and "order" in warning
 
 
 def test_a_paired_difference(data):

@@ -94,3 +94,6 @@ def test_duplicates_and_unreadable_files(tmp_path, data):
     unknown = {"keypoint_names": ["tail", "wing"], "predictions": []}
     with pytest.raises(ValueError, match="none of the keypoint_names"):
         predictions.read(write(tmp_path / "r.json", unknown), data)
+    doubled = {"keypoint_names": ["nose", "nose"], "predictions": []}
+    with pytest.raises(ValueError, match="unique"):
+        predictions.read(write(tmp_path / "s.json", doubled), data)
