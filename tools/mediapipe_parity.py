@@ -44,7 +44,7 @@ def _frames(video: str, count: int) -> list[tuple[str, np.ndarray]]:
     return frames
 
 
-def dump(pictures: list[tuple[str, np.ndarray]], output: str, *, video: bool) -> int:
+def dump(pictures: list[tuple[str, np.ndarray]], output: str, *, video: bool, pixels: bool = True) -> int:
     """Runs MediaPipe (model_complexity 1) on (name, RGB) pictures or frames and stores pixels and landmarks."""
     import mediapipe
 
@@ -56,11 +56,12 @@ def dump(pictures: list[tuple[str, np.ndarray]], output: str, *, video: bool) ->
         for i, (_, image) in enumerate(pictures):
             image = np.ascontiguousarray(image)
             found = pose.process(image)
-            arrays[f"image_{i}"] = image
+            if pixels:
+                arrays[f"image_{i}"] = image
             if found.pose_landmarks:
                 arrays[f"landmarks_{i}"] = _values(found.pose_landmarks)
                 arrays[f"world_{i}"] = _values(found.pose_world_landmarks)
-    np.savez(output, **arrays)
+    np.savez_compressed(output, **arrays)
     print(f"{len(pictures)} pictures, {sum(k.startswith('landmarks') for k in arrays)} with a person: {output}")
     return 0
 
@@ -122,6 +123,7 @@ def main() -> int:
     source.add_argument("--video", help="one clip")
     verb.add_argument("--frames", type=int, default=60, help="frames of the clip")
     verb.add_argument("--output", required=True, help=".npz file to write")
+    verb.add_argument("--landmarks_only", action="store_true", help="leave the pixels out (golden files of tests)")
     verb = verbs.add_parser("compare", help="run this project on the same pixels")
     verb.add_argument("--dump", required=True, help=".npz file of `dump`")
     verb.add_argument("--detector", required=True, help="MediaPipe's pose_detection.tflite")
@@ -129,7 +131,7 @@ def main() -> int:
     args = parser.parse_args()
     if args.verb == "dump":
         pictures = _frames(args.video, args.frames) if args.video else _pictures(args.images)
-        return dump(pictures, args.output, video=bool(args.video))
+        return dump(pictures, args.output, video=bool(args.video), pixels=not args.landmarks_only)
     return compare(args.dump, args.detector, args.tracker)
 
 
