@@ -19,7 +19,8 @@ $(STAMP): setup.py blazepose_tf/__init__.py
 	touch $(STAMP)
 
 demo: $(STAMP)
-	$(BIN)/python tools/demo.py --output=demo_output
+	$(BIN)/blazepose predict --input=testdata/people/images --input=testdata/person.mp4 --output=demo_output
+	@echo "drawings and numbers: demo_output/"
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q
