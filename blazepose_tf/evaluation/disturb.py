@@ -16,7 +16,7 @@ from blazepose_tf.geometry import roi as roi_lib
 # Kind -> (unit, levels). The card promises 10 % shift and scale and 8 degrees of roll; the curves go well beyond.
 KINDS: dict[str, tuple[str, tuple[float, ...]]] = {
     "roll": ("degrees", (4, 8, 15, 30, 45, 90)),
-    "shift": ("share of the roi's side", (0.05, 0.1, 0.15, 0.2, 0.3)),
+    "shift": ("share of 1.25 x the body circle's diameter", (0.05, 0.1, 0.15, 0.2, 0.3)),
     "scale": ("roi larger or smaller by", (0.1, 0.25, 0.4, 0.6)),
     "brightness": ("stops", (-3, -2, -1, 1, 2)),
     "blur": ("sigma in 1/256 of the roi", (1, 2, 4, 8)),
@@ -52,8 +52,11 @@ class Disturbance:
         """Whether it moves the region of interest instead of changing the picture."""
         return self.kind in _ON_ROI
 
-    def region(self, region: np.ndarray, person_id: int) -> np.ndarray:
-        """The disturbed (4,) roi; unchanged for kinds that work on the picture."""
+    def alignment(self, alignment: np.ndarray, person_id: int) -> np.ndarray:
+        """The disturbed (2, 2) alignment points; unchanged for kinds that work on the picture.
+
+        Shifts are stated in sides of the standard roi, whatever scale a model crops with: the same for every model.
+        """
         rng = self._rng(person_id)
         sign = 1.0 if rng.random() < 0.5 else -1.0
         direction = rng.uniform(0, 2 * np.pi)
@@ -64,9 +67,13 @@ class Disturbance:
             shift = self.level * np.array([np.cos(direction), np.sin(direction)])
         elif self.kind == "scale":
             log_scale = sign * np.log1p(self.level)
-        return roi_lib.jitter(
-            np.asarray(region, np.float64), shift=shift, log_scale=np.float64(log_scale), rotation=np.float64(rotation)
+        region = roi_lib.jitter(
+            roi_lib.from_alignment(np.asarray(alignment, np.float64)),
+            shift=shift,
+            log_scale=np.float64(log_scale),
+            rotation=np.float64(rotation),
         )
+        return roi_lib.to_alignment(region)
 
     def picture(self, image: np.ndarray, alignment: np.ndarray, person_id: int) -> np.ndarray:
         """The disturbed (H, W, 3) uint8 picture; itself for kinds that work on the roi.

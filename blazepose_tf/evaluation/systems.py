@@ -116,10 +116,11 @@ class Aligned:
 
     def __call__(self, image: np.ndarray, person: Person, disturbance: Disturbance | None = None) -> Prediction:
         """Prediction for one person of a (H, W, 3) uint8 RGB picture."""
-        region = roi_lib.from_alignment(person.alignment, self.tracker.spec.roi_scale)
+        alignment = person.alignment
         if disturbance is not None:
-            region = disturbance.region(region, person.id)
+            alignment = disturbance.alignment(alignment, person.id)
             image = disturbance.picture(image, person.alignment, person.id)
+        region = roi_lib.from_alignment(alignment, self.tracker.spec.roi_scale)
         started = time.perf_counter()
         crop, matrix = self.tracker.crop(image, region)
         before = time.perf_counter()

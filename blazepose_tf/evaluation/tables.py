@@ -146,8 +146,8 @@ def warnings(run: dict) -> list[str]:
         out.append(f"{run['label']}: {len(missing)} people without a prediction count as misses: {some}")
     if sides["share"] is not None and sides["share"] > EXCHANGED:
         out.append(
-            f"{run['label']}: {percent(sides['share'])} % of left/right pairs fit better exchanged: are the keypoints in "
-            "the order that was stated?"
+            f"{run['label']}: {percent(sides['share'])} % of left/right pairs fit better exchanged: "
+            "are the keypoints in the order that was stated?"
         )
     return out
 
