@@ -33,11 +33,11 @@ def define_flags() -> None:
 
 def _same_run(started):
     """The configuration that a run was started with; UserError when the flags ask for something else."""
-    from blazepose_tf.training import config
+    from blazepose_tf.training import settings
 
     if FLAGS["experiment"].present and FLAGS.experiment != started.name:
         raise UserError(f"{FLAGS.workdir} holds a run of {started.name!r}, not of {FLAGS.experiment!r}")
-    if config.override(started, FLAGS.set) != started:
+    if settings.override(started, FLAGS.set) != started:
         raise UserError(f"{FLAGS.workdir} was started with other settings than --set={' --set='.join(FLAGS.set)}")
     return started
 
@@ -47,15 +47,15 @@ def main(argv: list[str]) -> int:
         raise UserError(f"unexpected arguments: {' '.join(argv)}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("absl").setLevel(logging.WARNING)
-    from blazepose_tf.training import config, experiments
+    from blazepose_tf.training import config, experiments, settings
 
-    experiment = config.override(experiments.experiment(FLAGS.experiment), FLAGS.set)
+    experiment = settings.override(experiments.experiment(FLAGS.experiment), FLAGS.set)
     stored = Path(FLAGS.workdir) / config.FILE_NAME
     if FLAGS.resume and stored.exists():
         # The run goes on as it was started, whatever the defaults of this version are.
-        experiment = _same_run(config.from_json(stored.read_text(encoding="utf-8"), strict=False))
+        experiment = _same_run(settings.from_json(stored.read_text(encoding="utf-8"), strict=False))
     if FLAGS.print_config:
-        print(config.to_json(experiment), end="")
+        print(settings.to_json(experiment), end="")
         return 0
     import tensorflow as tf
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 
+from blazepose_tf.data.config import PhotometricConfig, ViewConfig
 from blazepose_tf.training.config import Data, Experiment, Stage
 
 # The paper's Lite on real crops. Heatmaps first at 128 px (five times cheaper per image), then everything at 256 px.
@@ -48,6 +50,31 @@ SMOKE = Experiment(
     validate_every=100,
     validate_examples=64,
 )
+
+
+def memorizing(experiment: Experiment) -> Experiment:
+    """The same experiment without augmentation, and with an average short enough for a few hundred steps.
+
+    Whether a network can learn a handful of pictures by heart is the first thing to ask of a training program.
+    """
+    still = ViewConfig(0.0, 30.0, 0.0, 0.25, 0.0, 0.1, 0.0, 0.0, 0.0)
+    colours = {f.name: 0.0 for f in dataclasses.fields(PhotometricConfig) if f.name.endswith(("_std", "_probability"))}
+    plain = dataclasses.replace(experiment.data.tracker.photometric, **colours, tone_limit=0.0)
+    occlusion = dataclasses.replace(experiment.data.tracker.occlusion, probability=0.0)
+    tracker = dataclasses.replace(
+        experiment.data.tracker, view=still, photometric=plain, occlusion=occlusion, negative_probability=0.0
+    )
+    detector = dataclasses.replace(
+        experiment.data.detector,
+        photometric=plain, plain_probability=1.0, mirror_probability=0.0,
+        rotation_std=0.0, any_rotation_probability=0.0,
+    )  # fmt: skip
+    return dataclasses.replace(
+        experiment,
+        data=dataclasses.replace(experiment.data, tracker=tracker, detector=detector),
+        optimizer=dataclasses.replace(experiment.optimizer, ema_decay=0.95, ema_every=1, weight_decay=0.0),
+    )
+
 
 EXPERIMENTS: dict[str, Experiment] = {e.name: e for e in (TRACKER_LITE, TRACKER_FULL, DETECTOR, SMOKE)}
 

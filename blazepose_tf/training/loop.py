@@ -25,7 +25,7 @@ from blazepose_tf.files import atomic_path
 from blazepose_tf.models import weights as weights_lib
 from blazepose_tf.models.saving import Description, save_model
 from blazepose_tf.specs import IMAGE
-from blazepose_tf.training import checkpoint, config
+from blazepose_tf.training import checkpoint, config, settings
 from blazepose_tf.training.build import build_model, compile_for
 from blazepose_tf.training.checkpoint import BEST, LAST, State
 from blazepose_tf.training.config import Experiment, Stage
@@ -132,13 +132,13 @@ def _prepare(experiment: Experiment, workdir: Path, source: Inputs, *, resume: b
     if started and not resume:
         raise ValueError(f"{workdir} holds a run already: give --resume to go on with it, or another --workdir")
     if started:
-        stored = config.from_json((workdir / config.FILE_NAME).read_text(encoding="utf-8"), strict=False)
+        stored = settings.from_json((workdir / config.FILE_NAME).read_text(encoding="utf-8"), strict=False)
         if stored != experiment:
             raise ValueError(f"{workdir} was started with another configuration: {_difference(stored, experiment)}")
         pose = json.loads((workdir / RUN).read_text(encoding="utf-8"))["mean_pose"]
         return checkpoint.read_state(workdir / LAST), None if pose is None else np.array(pose, np.float32)
     pose = source.mean_pose()
-    _write_text(workdir / config.FILE_NAME, config.to_json(experiment))
+    _write_text(workdir / config.FILE_NAME, settings.to_json(experiment))
     content = {"mean_pose": None if pose is None else np.round(pose, 5).tolist(), "examples": source.num_examples}
     _write_text(workdir / RUN, json.dumps(content, indent=1) + "\n")
     return State(), None if pose is None else np.round(pose, 5).astype(np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from blazepose_tf.training import config
+from blazepose_tf.training import settings
 from blazepose_tf.training.config import Experiment, Stage
 from blazepose_tf.training.experiments import EXPERIMENTS, experiment
 
@@ -15,11 +15,11 @@ BASE = Experiment(
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_experiments_survive_json(name):
-    assert config.from_json(config.to_json(EXPERIMENTS[name])) == EXPERIMENTS[name]
+    assert settings.from_json(settings.to_json(EXPERIMENTS[name])) == EXPERIMENTS[name]
 
 
 def test_values_get_the_type_of_their_field():
-    changed = config.override(
+    changed = settings.override(
         BASE,
         ["variant=full", "seed=3", "stop_gradient=false", "losses.coordinates=wing", "data.tracker.view.rotation_std=5",
          "data.tracker.dataset_weights.lspet=0.5", 'data.detector.dataset_weights={"lsp": 2}'],
@@ -30,17 +30,17 @@ def test_values_get_the_type_of_their_field():
     assert changed.data.detector.dataset_weights == {"lsp": 2}
     assert changed.data.tracker.dataset_weights == {"lspet": 0.5}
     assert BASE.variant == "tiny"
-    assert config.from_json(config.to_json(changed)) == changed
+    assert settings.from_json(settings.to_json(changed)) == changed
 
 
 def test_stages_are_reached_by_name_and_index():
-    changed = config.override(BASE, ["stages.a.steps=9", "stages.1.learning_rate=1e-3", "stages.b.batch_size=8"])
+    changed = settings.override(BASE, ["stages.a.steps=9", "stages.1.learning_rate=1e-3", "stages.b.batch_size=8"])
     assert [s.steps for s in changed.stages] == [9, 0]
     assert (changed.stages[1].learning_rate, changed.stages[1].batch_size) == (1e-3, 8)
 
 
 def test_a_length_in_steps_takes_back_the_one_in_epochs():
-    stage = config.override(BASE, ["stages.b.steps=100"]).stages[1]
+    stage = settings.override(BASE, ["stages.b.steps=100"]).stages[1]
     assert (stage.steps, stage.epochs) == (100, 0.0)
 
 
@@ -63,12 +63,12 @@ def test_a_length_in_steps_takes_back_the_one_in_epochs():
 )
 def test_mistakes_are_named(text, message):
     with pytest.raises(ValueError) as error:
-        config.override(BASE, [text])
+        settings.override(BASE, [text])
     assert message in str(error.value)
 
 
 def test_own_keypoints_by_name():
-    changed = config.override(BASE, ["keypoints=nose,left_wrist,right_wrist"])
+    changed = settings.override(BASE, ["keypoints=nose,left_wrist,right_wrist"])
     assert changed.spec(128).keypoint_names == ("nose", "left_wrist", "right_wrist")
 
 
@@ -79,12 +79,12 @@ def test_unknown_experiment_names_the_nearest():
 
 def test_damaged_json_is_a_value_error():
     with pytest.raises(ValueError, match="not a configuration"):
-        config.from_json("{")
+        settings.from_json("{")
     with pytest.raises(ValueError, match="unknown setting 'nam'; did you mean 'name'"):
-        config.from_json('{"nam": "x"}')
+        settings.from_json('{"nam": "x"}')
 
 
 def test_a_run_of_another_version_can_go_on(caplog):
-    text = config.to_json(BASE).replace('"seed": 0', '"seed": 0, "obsolete": 1')
-    assert config.from_json(text, strict=False) == BASE
+    text = settings.to_json(BASE).replace('"seed": 0', '"seed": 0, "obsolete": 1')
+    assert settings.from_json(text, strict=False) == BASE
     assert "obsolete" in caplog.text

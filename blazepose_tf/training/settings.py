@@ -1,0 +1,167 @@
+"""Configurations as JSON, and typed `a.b=v` overrides with errors that name the nearest setting."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import logging
+import typing
+from collections.abc import Mapping
+
+from blazepose_tf.training.config import Experiment
+
+log = logging.getLogger(__name__)
+
+
+def to_json(config) -> str:
+    """The configuration as indented JSON."""
+    return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+
+
+def from_json(text: str, *, strict: bool = True) -> Experiment:
+    """Inverse of `to_json`.
+
+    Args:
+        text: JSON document.
+        strict: False ignores (and logs) settings that this version does not know, as older runs may have.
+
+    Raises:
+        ValueError: not JSON, no experiment, or an unknown setting.
+    """
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not a configuration: {error}") from error
+    return _build(Experiment, content, "", strict)
+
+
+def _build(cls, content, path: str, strict: bool):
+    if not isinstance(content, dict):
+        raise ValueError(f"expected an object at {path or 'the top'}. Received: {content!r}")
+    hints = typing.get_type_hints(cls)
+    unknown = sorted(set(content) - set(hints))
+    if unknown and strict:
+        raise ValueError(f"unknown setting {path + unknown[0]!r}{_nearest(unknown[0], hints)}")
+    if unknown:
+        log.warning("settings of another version are ignored: %s", ", ".join(path + name for name in unknown))
+    values = {}
+    for name in sorted(set(content) & set(hints)):
+        value = content[name]
+        hint = hints[name]
+        if dataclasses.is_dataclass(hint):
+            value = _build(hint, value, f"{path}{name}.", strict)
+        elif typing.get_origin(hint) is tuple and dataclasses.is_dataclass(typing.get_args(hint)[0]):
+            item = typing.get_args(hint)[0]
+            value = tuple(_build(item, v, f"{path}{name}.{i}.", strict) for i, v in enumerate(value))
+        values[name] = value
+    return cls(**values)
+
+
+def override(config, assignments: typing.Sequence[str]):
+    """Applies typed `path=value` assignments.
+
+    A path goes through dataclasses by field name and through `stages` by index or stage name
+    (`stages.joint.epochs=3`). Values are parsed by the type of the field. Keys of a dictionary field may be new.
+
+    Args:
+        config: any frozen dataclass.
+        assignments: strings `a.b=v`.
+
+    Returns:
+        A new configuration.
+
+    Raises:
+        ValueError: no `=`, an unknown path (with the nearest name), a value of the wrong type.
+    """
+    # Stages are checked when they are made; steps and epochs exclude each other, so assignments to the same
+    # stage have to arrive together.
+    grouped: dict = {}
+    for text in assignments:
+        path, equals, value = text.partition("=")
+        if not equals or not path:
+            raise ValueError(f"expected path=value. Received: --set={text}")
+        node = grouped
+        *parents, leaf = path.split(".")
+        for part in parents:
+            node = node.setdefault(part, {})
+            if not isinstance(node, dict):
+                raise ValueError(f"{path!r} is set both as a value and as a group")
+        node[leaf] = value
+    return _apply(config, grouped, "")
+
+
+def _apply(config, changes: dict, path: str):
+    hints = typing.get_type_hints(type(config))
+    values = {}
+    for name, change in changes.items():
+        if name not in hints:
+            raise ValueError(f"unknown setting {path + name!r}{_nearest(name, hints)}")
+        current, where = getattr(config, name), path + name
+        if dataclasses.is_dataclass(current):
+            if not isinstance(change, dict):
+                raise ValueError(f"{where!r} is a group: set one of {[f.name for f in dataclasses.fields(current)]}")
+            values[name] = _apply(current, change, where + ".")
+        elif isinstance(current, tuple) and current and dataclasses.is_dataclass(current[0]):
+            values[name] = _apply_items(current, change, where)
+        elif isinstance(current, dict):
+            if not isinstance(change, dict):
+                change = _parse(change, hints[name], where)
+            values[name] = {**current, **{k: _guess(v) for k, v in change.items()}}
+        elif isinstance(change, dict):
+            raise ValueError(f"{where!r} is a value, not a group. Received: {where}.{next(iter(change))}")
+        else:
+            values[name] = _parse(change, hints[name], where)
+    return dataclasses.replace(config, **values)
+
+
+def _apply_items(items: tuple, changes, where: str) -> tuple:
+    names = [item.name for item in items]
+    if not isinstance(changes, dict):
+        raise ValueError(f"{where!r} has items: set {where}.NAME.field with NAME in {names} or an index")
+    items = list(items)
+    for key, change in changes.items():
+        if key in names:
+            index = names.index(key)
+        elif key.isdigit() and int(key) < len(items):
+            index = int(key)
+        else:
+            raise ValueError(f"unknown setting {f'{where}.{key}'!r}{_nearest(key, names)}")
+        if not isinstance(change, dict):
+            raise ValueError(f"{f'{where}.{key}'!r} is a group: set one of its fields")
+        # Setting a length in one unit takes back the other.
+        for one, other in (("steps", "epochs"), ("epochs", "steps")):
+            if one in change and other not in change and hasattr(items[index], other):
+                change = {**change, other: "0"}
+        items[index] = _apply(items[index], change, f"{where}.{key}.")
+    return tuple(items)
+
+
+def _nearest(name: str, known) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {sorted(known)}"
+
+
+def _guess(text):
+    if not isinstance(text, str):
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _parse(text: str, hint, where: str):
+    """Text to a value of a type: bool, int, float, str or a mapping (as JSON)."""
+    try:
+        if hint is bool:
+            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
+        if typing.get_origin(hint) is Mapping:
+            value = json.loads(text)
+            if not isinstance(value, dict):
+                raise ValueError
+            return value
+        return hint(text)
+    except (KeyError, ValueError) as error:
+        kind = getattr(hint, "__name__", str(hint))
+        raise ValueError(f"{where!r} needs a value of type {kind}. Received: {text!r}") from error
