@@ -165,7 +165,7 @@ class PoseSmoother:
 
     def alignment(self, points: np.ndarray, seconds: float) -> np.ndarray:
         """Smoothed (2, 2) alignment points in pixels."""
-        return self._alignment(points, seconds, scale=_body_size(points)).astype(np.float32)
+        return self._alignment(points, seconds, scale=body_size(points)).astype(np.float32)
 
     def landmarks(self, points: np.ndarray, z: np.ndarray | None, seconds: float, *, body_size: float):
         """Smoothed (K, 2) points and (K,) z (or None), all in pixels; `body_size` is the body circle's diameter."""
@@ -184,7 +184,7 @@ class PoseSmoother:
         return self._visibility(values).astype(np.float32)
 
 
-def _body_size(alignment: np.ndarray) -> float:
-    """Diameter of the body circle: the side of the roi before its margin."""
+def body_size(alignment: np.ndarray) -> float:
+    """Diameter of the body circle, at least 1e-6: the side of the roi before its margin."""
     delta = np.asarray(alignment[1], np.float64) - alignment[0]
     return max(2.0 * math.hypot(delta[0], delta[1]), 1e-6)

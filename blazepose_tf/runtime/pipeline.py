@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.geometry import roi as roi_lib
 from blazepose_tf.runtime.detector import SCORE_THRESHOLD, Detection, Detector
-from blazepose_tf.runtime.filters import FrameClock, PoseSmoother
+from blazepose_tf.runtime.filters import FrameClock, PoseSmoother, body_size
 from blazepose_tf.runtime.tracker import Track, Tracker
 from blazepose_tf.runtime.warp import check_image
 from blazepose_tf.runtime.weights import DETECTORS, TRACKERS, default_file, model_file
@@ -220,15 +219,15 @@ class PosePipeline:
     def _result(self, image, track, region, source, detection, detector_ran, seconds, watch) -> PoseResult:
         points, z, visibility, world = track.points, track.z, track.visibility, track.world
         if self.mode == VIDEO:
-            body_size = float(region[2]) / self.tracker.spec.roi_scale
+            size = float(region[2]) / self.tracker.spec.roi_scale
             self._region = None
             if track.alignment is not None and np.isfinite(track.alignment).all():
-                body_size = 2.0 * float(alignment_lib.radius(track.alignment))
+                size = body_size(track.alignment)
                 steady = self._smoother.alignment(track.alignment, seconds)
                 following = roi_lib.from_alignment(steady, self.tracker.spec.roi_scale)
                 self._region = following if _usable(following, image) else None
             if self.smoothing:
-                points, z = self._smoother.landmarks(points, z, seconds, body_size=body_size)
+                points, z = self._smoother.landmarks(points, z, seconds, body_size=size)
                 visibility = self._smoother.visibility(visibility)
                 world = None if world is None else self._smoother.world(world, seconds)
         watch.lap("filter")

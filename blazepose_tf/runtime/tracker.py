@@ -124,23 +124,28 @@ class Tracker:
         presence = outputs[specs.POSE_PRESENCE].reshape(-1)[0]
         if self._presence_is_logit:
             presence = 1.0 / (1.0 + np.exp(-np.clip(presence, -88.0, 88.0)))
+        # Both kinds of points in one go: on so few of them the calls cost more than the arithmetic.
+        count = len(decoded.points)
         alignment = decoded.alignment
+        points = decoded.points if alignment is None else np.concatenate([decoded.points, alignment])
+        points = affine.apply(matrix, points)
+        scale = affine.scale_of(matrix)
         return Track(
-            points=affine.apply(matrix, decoded.points),
-            z=None if decoded.z is None else decoded.z * affine.scale_of(matrix),
+            points=points[:count],
+            z=None if decoded.z is None else decoded.z * scale,
             visibility=decoded.visibility,
             presence=decoded.presence,
             pose_presence=float(presence),
-            alignment=None if alignment is None else affine.apply(matrix, alignment),
-            world=self._world(outputs, matrix),
+            alignment=None if alignment is None else points[count:],
+            world=self._world(outputs, matrix[:, :2] / scale),
         )
 
-    def _world(self, outputs: dict[str, np.ndarray], matrix: np.ndarray) -> np.ndarray | None:
+    def _world(self, outputs: dict[str, np.ndarray], rotation: np.ndarray) -> np.ndarray | None:
         if specs.WORLD_LANDMARKS not in outputs:
             return None
         world = outputs[specs.WORLD_LANDMARKS].reshape(-1, 3)[: self.spec.num_keypoints].copy()
         # The network sees the body upright in its crop: x and y turn back by the roi's rotation.
-        world[:, :2] = world[:, :2] @ (matrix[:, :2] / affine.scale_of(matrix)).T
+        world[:, :2] = world[:, :2] @ rotation.T
         return world
 
 
