@@ -6,6 +6,7 @@ callable with the same outputs. Cropping and decoding always are the runtime's.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -127,20 +128,24 @@ def open_model(path: str | os.PathLike, *, role: str = specs.LANDMARKS, num_thre
     """
     path = Path(path)
     if path.suffix == ".keras":
-        return KerasModel(_load_keras(path), name=str(path), description=_description(path))
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no such model file")
+        return _keras_model(path, path.stat().st_mtime_ns)
     if path.suffix == ".task":
         return load_model(_bundle_member(path, role), num_threads=num_threads)
     return load_model(path, num_threads=num_threads)
 
 
-def _load_keras(path: Path):
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such model file")
+@functools.lru_cache(maxsize=2)
+def _keras_model(path: Path, modified: int) -> KerasModel:
+    """Loading and tracing take seconds, and a file is often run with several settings in a row."""
     try:
         import keras
     except ImportError as error:
         raise ImportError(_PIP_TRAIN) from error
-    return keras.saving.load_model(path, compile=False)
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path}: not a Keras model")
+    return KerasModel(keras.saving.load_model(path, compile=False), name=str(path), description=_description(path))
 
 
 def _description(path: Path) -> dict | None:

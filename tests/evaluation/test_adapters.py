@@ -52,6 +52,7 @@ def test_what_is_no_model_is_named(tmp_path):
     for name, content, message in (
         ("x.task", b"nonsense", "not a .task bundle"),
         ("x.tflite", b"nonsense and more", "not a LiteRT model"),
+        ("x.keras", b"nonsense", "not a Keras model"),
     ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=message):
