@@ -74,7 +74,7 @@ class _Quantizer:
         return np.clip(np.round(values / self.scale) + self.zero, limits.min, limits.max).astype(self.dtype)
 
     def dequantize(self, values: np.ndarray) -> np.ndarray:
-        values = values.astype(np.float32)
+        values = values.astype(np.float32, copy=False)
         return (values - self.zero) * self.scale if self.active else values
 
 
