@@ -7,7 +7,6 @@ with the same OpenCV (its JPEG and MPEG-4 encoders write them); the annotations 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import cv2
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from blazepose_tf import files
 from blazepose_tf.data.synthetic import render_sample, render_video
 from blazepose_tf.data.synthetic.dataset import write_samples
 
@@ -33,24 +33,22 @@ def render_pictures(folder: Path) -> None:
 def render_film(folder: Path) -> None:
     """Writes person.mp4 and person.json with the keypoints and alignment points of each frame."""
     height, width = FILM_SIZE
-    temporary = folder / "partial.mp4"
-    writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*"mp4v"), FILM_RATE, (width, height))
-    if not writer.isOpened():
-        raise OSError(f"OpenCV cannot write MPEG-4 to {temporary}")
     frames = []
-    for sample in render_video(FILM_SEED, FILM_FRAMES, size=FILM_SIZE):
-        writer.write(sample.image[..., ::-1])
-        frames.append(
-            {
-                "keypoints": [round(float(v), 1) for v in sample.keypoints[0].ravel()],
-                "alignment": [round(float(v), 1) for v in sample.alignment[0].ravel()],
-            }
-        )
-    writer.release()
-    os.replace(temporary, folder / "person.mp4")
+    with files.atomic_path(folder / "person.mp4") as temporary:
+        writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*"mp4v"), FILM_RATE, (width, height))
+        if not writer.isOpened():
+            raise OSError(f"OpenCV cannot write MPEG-4 to {temporary}")
+        for sample in render_video(FILM_SEED, FILM_FRAMES, size=FILM_SIZE):
+            writer.write(sample.image[..., ::-1])
+            frames.append(
+                {
+                    "keypoints": [round(float(v), 1) for v in sample.keypoints[0].ravel()],
+                    "alignment": [round(float(v), 1) for v in sample.alignment[0].ravel()],
+                }
+            )
+        writer.release()
     content = {"width": width, "height": height, "frames_per_second": FILM_RATE, "frames": frames}
-    (folder / "person.json.partial").write_text(json.dumps(content, separators=(",", ":")))
-    os.replace(folder / "person.json.partial", folder / "person.json")
+    files.write_text(folder / "person.json", json.dumps(content, separators=(",", ":")))
 
 
 def main() -> int:

@@ -10,12 +10,12 @@ decode, filters) on the machine that recorded it. The JSON that `blazepose predi
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from blazepose_tf import files
 from blazepose_tf.benchmark import timing
 from blazepose_tf.benchmark.host import Configuration, Runner
 
@@ -111,10 +111,7 @@ def save_trace(trace: Trace, path: Path | str) -> None:
         "overhead_ms": trace.overhead_ms,
         "frames": [{"detector": detector, "tracker": tracker} for detector, tracker in trace.frames],
     }
-    path = Path(path)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(document), encoding="utf-8")
-    os.replace(temporary, path)
+    files.write_text(path, json.dumps(document))
 
 
 def compose(trace: Trace, *, detector_ms: float, tracker_ms: float) -> dict:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from blazepose_tf import files
 from blazepose_tf.benchmark.compare import label
 
 
@@ -47,7 +47,5 @@ def save_plot(document: dict, accuracy: Mapping[str, tuple[str, float]], path: P
     else:
         axes.set_yticks([])
     axes.grid(alpha=0.3)
-    path = Path(path)
-    temporary = path.with_name(path.stem + ".tmp" + path.suffix)
-    figure.savefig(temporary)
-    os.replace(temporary, path)
+    with files.atomic_path(path) as temporary:
+        figure.savefig(temporary)

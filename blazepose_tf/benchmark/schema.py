@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
+
+from blazepose_tf import files
 
 NAME = "blazepose-benchmark"
 VERSION = 1
@@ -152,10 +153,7 @@ def load(path: Path | str) -> dict:
 def save(document: dict, path: Path | str) -> None:
     """Validates and writes a document, whole or not at all."""
     validate(document)
-    path = Path(path)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    files.write_text(path, json.dumps(document, indent=1) + "\n")
 
 
 def _check(value: object, kind: object, where: str) -> None:

@@ -9,12 +9,12 @@ duplicates across splits and probable left/right exchanges).
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
 from absl import flags
 
+from blazepose_tf import files
 from blazepose_tf.cli import UserError
 
 
@@ -34,9 +34,7 @@ def define_flags() -> None:
 def _write(path: str, content: bytes) -> None:
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.tmp{os.getpid()}")
-    part.write_bytes(content)
-    os.replace(part, target)
+    files.write_bytes(target, content)
 
 
 def main(argv: list[str]) -> int:

@@ -16,11 +16,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from blazepose_tf import topology
+from blazepose_tf import files
+from blazepose_tf.data.coco_document import coco_document
 from blazepose_tf.data.converters.annotations import Person, Picture, image_folder
 
 _UPRIGHT_QUALITY = 95  # of pictures that have to be encoded again
-COORDINATES = "continuous pixels of the stored picture: the centre of the first pixel is (0.5, 0.5)"
 
 
 def _rounded(values: Iterable[float]) -> list[float]:
@@ -83,26 +83,9 @@ def write_json(
                 annotations.append(_annotation(person, len(annotations) + 1, number, picture.dataset))
     if not entries:
         return 0
-    category = {
-        "id": 1,
-        "name": "person",
-        "supercategory": "person",
-        "keypoints": list(names),
-        "skeleton": [[a + 1, b + 1] for a, b in topology.edges(names)],
-    }
-    content = {
-        "info": {"description": description, "coordinates": COORDINATES},
-        "images": entries,
-        "annotations": annotations,
-        "categories": [category],
-    }
+    content = coco_document(entries, annotations, names, description=description)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.tmp{os.getpid()}")
-    try:
-        part.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    files.write_text(path, json.dumps(content, separators=(",", ":")) + "\n")
     return len(entries)
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from blazepose_tf import topology
+from blazepose_tf import files, topology
+from blazepose_tf.data.coco_document import coco_document
 from blazepose_tf.data.synthetic.annotations import Sample
 
 _TORSO = topology.indices(("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
@@ -63,7 +64,7 @@ def write_samples(
         done, data = cv2.imencode(suffix, sample.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
         if not done:
             raise OSError(f"OpenCV could not encode {name}")
-        _replace(folder / "images" / name, data.tobytes())
+        files.write_bytes(folder / "images" / name, data.tobytes())
         height, width = sample.image.shape[:2]
         images.append({"id": index + 1, "file_name": name, "width": width, "height": height, "source_image": name})
         for person in range(len(sample.keypoints)):
@@ -71,25 +72,9 @@ def write_samples(
             annotations.append(identity | _annotation(sample, person, name))
         if progress is not None:
             progress(index + 1, count)
-    content = {
-        "info": {
-            "description": f"rendered people, {split}",
-            "coordinates": "continuous pixels of the stored image, pixel centre = index + 0.5",
-        },
-        "images": images,
-        "annotations": annotations,
-        "categories": [
-            {
-                "id": 1,
-                "name": "person",
-                "supercategory": "person",
-                "keypoints": list(topology.KEYPOINTS),
-                "skeleton": [[a + 1, b + 1] for a, b in topology.edges()],
-            }
-        ],
-    }
+    content = coco_document(images, annotations, topology.KEYPOINTS, description=f"rendered people, {split}")
     path = folder / f"{split}.json"
-    _replace(path, json.dumps(content, separators=(",", ":")).encode())
+    files.write_text(path, json.dumps(content, separators=(",", ":")))
     return path
 
 
@@ -132,10 +117,3 @@ def _annotation(sample: Sample, person: int, name: str) -> dict:
 def _rounded(values) -> list[float]:
     """Hundredths of a pixel; whole numbers without a point."""
     return [int(v) if v == int(v) else v for v in (round(float(v), 2) for v in values)]
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all."""
-    temporary = path.with_name(path.name + ".partial")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
