@@ -37,7 +37,7 @@ class Person:
         area: square pixels.
         box: (4,) x0, y0, x1, y1 of the person.
         face_box: (4,) x0, y0, x1, y1; nan where not given.
-        ignore: a person without usable labels: neither to be found nor wrong to be found.
+        ignore: a person or crowd without usable labels: neither to be found nor wrong to be found.
         fields: the remaining plain fields (dataset, ...), for groups.
     """
 
@@ -131,6 +131,9 @@ def _person(entry: dict, names: tuple[str, ...], where: str) -> Person:
         np.array([b[0], b[1], b[0] + b[2], b[1] + b[3]], np.float64) if b is not None else nowhere
         for b in (entry.get("bbox"), entry.get("face_box"))
     )
+    if np.isnan(box).any() and (state > 0).any():
+        labelled = values[state > 0, :2]
+        box = np.concatenate([labelled.min(axis=0), labelled.max(axis=0)])
     if entry.get("center") is not None and entry.get("scale_point") is not None:
         alignment = np.array([entry["center"], entry["scale_point"]], np.float64)
     else:
@@ -142,7 +145,7 @@ def _person(entry: dict, names: tuple[str, ...], where: str) -> Person:
         "id", "image_id", "keypoints", "keypoint_source", "center", "scale_point", "bbox", "face_box", "segmentation",
     }  # fmt: skip
     fields = {k: v for k, v in entry.items() if k not in known and isinstance(v, (str, int, float, bool))}
-    ignore = bool(entry.get("ignore", 0) or entry.get("iscrowd", 0))
+    ignore = bool(entry.get("ignore", 0) or entry.get("iscrowd", 0) or not (state > 0).any())
     return Person(
         entry["id"], entry["image_id"], values[:, :2], state, source, alignment, float(area), box, face, ignore, fields
     )

@@ -41,10 +41,21 @@ def test_seventeen_points_are_remapped_by_name(write_dataset, annotation, standi
     np.testing.assert_allclose(person.points[topology.KEYPOINTS.index("left_ankle")], points[27])
 
 
+def test_without_a_box_that_of_the_labelled_points_stands_in(write_dataset, annotation, standing):
+    entry = annotation(1, standing(90, 110))
+    del entry["bbox"], entry["area"]
+    unlabelled = annotation(2, standing(90, 110)) | {"keypoints": [0] * 99}
+    first, second = annotations.load(write_dataset([entry, unlabelled])).people
+    np.testing.assert_allclose(first.box, [68, 52, 112, 176])
+    assert first.area == pytest.approx(0.53 * 44 * 124)
+    assert second.ignore  # nothing about this person can be scored
+
+
 def test_ignored_people_and_pictures_without_people(write_dataset, annotation, standing):
     ignored = {"id": 5, "image_id": 1, "iscrowd": 1, "ignore": 1, "bbox": [0, 0, 9, 9], "category_id": 1}
     data = annotations.load(write_dataset([annotation(1, standing(90, 110)), ignored], pictures=2))
     assert [p.ignore for p in data.people] == [False, True]
+    np.testing.assert_allclose(data.people[0].box, [68, 52, 112, 176])  # given: x and y of the outermost points
     assert data.people_by_picture()[2] == []
 
 
