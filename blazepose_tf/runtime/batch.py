@@ -115,6 +115,7 @@ class Batch:
         self._on_frame, self._on_error = on_frame, on_error
         self._stems: set[str] = set()
         self._image_ids: set[int] = set()
+        self._last_id = 0
         self._coco: list[dict[str, Any]] = []
         self._stopping = False
         self.summary = Summary()
@@ -172,8 +173,8 @@ class Batch:
         if self._draw:
             picture = draw_pose(image, result, show_roi=self._show_roi)
             write_image(target.with_name(target.name + drawn_suffix(item.location)), picture)
-        frame = results_lib.frame_document(result, index=0, timestamp_ms=None)
-        self._write(item, target, [frame], result.image_size, None, True)
+        frames = [results_lib.frame_json(result, index=0, timestamp_ms=None)]
+        self._write(item, target, frames, result.image_size, None, True)
         self._collect(item, result, 0)
         self._on_frame(self.summary)
 
@@ -182,7 +183,7 @@ class Batch:
         target = self._target(item)
         with contextlib.ExitStack() as stack:
             reader = stack.enter_context(VideoReader(item.location, label=item.label))
-            frames: list[dict[str, Any]] = []
+            frames: list[str] = []
             size, writer, interrupted, limited = (0, 0), None, False, False
             try:
                 for frame in reader:
@@ -198,9 +199,7 @@ class Batch:
                     if writer is not None:
                         drawn = draw_pose(frame.image, result, show_roi=self._show_roi)
                         writer.write(drawn, until_ms=frame.timestamp_ms if reader.live else None)
-                    frames.append(
-                        results_lib.frame_document(result, index=frame.index, timestamp_ms=frame.timestamp_ms)
-                    )
+                    frames.append(results_lib.frame_json(result, index=frame.index, timestamp_ms=frame.timestamp_ms))
                     self._collect(item, result, frame.index)
                     self.summary.add(result)
                     self._on_frame(self.summary)
@@ -230,7 +229,7 @@ class Batch:
     def _write(self, item, target: Path, frames, size, fps, complete: bool) -> None:
         if self._format != results_lib.NATIVE:
             return
-        document = results_lib.source_document(
+        text = results_lib.source_json(
             frames,
             source=item.label,
             size=size,
@@ -239,7 +238,7 @@ class Batch:
             fps=fps,
             complete=complete,
         )
-        write_json(target.with_name(target.name + ".json"), document)
+        write_bytes(target.with_name(target.name + ".json"), text.encode("utf-8"))
 
     def _collect(self, item: inputs_lib.Item, result: PoseResult, index: int) -> None:
         """Adds a COCO result; COCO's own file names are its numbers, other frames are numbered in order."""
@@ -247,8 +246,9 @@ class Batch:
             return
         number = int(item.stem) if item.kind == inputs_lib.IMAGE and item.stem.isdecimal() else None
         if number is None or number in self._image_ids:
-            number = max(self._image_ids, default=0) + 1
+            number = self._last_id + 1
         self._image_ids.add(number)
+        self._last_id = max(self._last_id, number)
         if result.found:
             names = results_lib.COCO_FORMATS[self._format]
             extra = (

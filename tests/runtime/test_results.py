@@ -62,9 +62,12 @@ def test_points_that_a_model_lacks_are_zero():
 
 
 def test_document():
-    frames = [results.frame_document(_result(), index=0, timestamp_ms=0)]
-    document = results.source_document(
+    frames = [results.frame_json(_result(), index=i, timestamp_ms=40.0 * i) for i in range(2)]
+    text = results.source_json(
         frames, source="x.mp4", size=(640, 480), names=topology.KEYPOINTS, models={"tracker": "lite.tflite"}, fps=25.0
     )
+    document = json.loads(text)
+    assert document["frames"] == [json.loads(frame) for frame in frames]
+    assert document["frames"][1] == results.frame_document(_result(), index=1, timestamp_ms=40.0)
     assert document["keypoints"][0] == "nose" and len(document["edges"]) == len(topology.EDGES)
     assert document["complete"] is True and (document["width"], document["height"]) == (640, 480)
