@@ -179,6 +179,31 @@ def indices(wanted: Sequence[str], names: Sequence[str] = KEYPOINTS) -> np.ndarr
     return np.array([index[name] for name in wanted], np.int32)
 
 
+def alignment_indices(names: Sequence[str] = KEYPOINTS) -> dict | None:
+    """Where the points are that an alignment is made of.
+
+    Returns:
+        Keyword arguments of `geometry.alignment.from_keypoints`: `hips` and `shoulders`, (left, right); `ankles`, or
+        None where the set lacks one; `feet`, index of a foot's point -> index of its ankle. None without hips and shoulders.
+    """
+    index = {name: i for i, name in enumerate(names)}
+
+    def both(part: str) -> tuple[int, int] | None:
+        found = tuple(index[f"{side}_{part}"] for side in ("left", "right") if f"{side}_{part}" in index)
+        return found if len(found) == 2 else None
+
+    hips, shoulders = both("hip"), both("shoulder")
+    if hips is None or shoulders is None:
+        return None
+    feet = {
+        index[f"{side}_{part}"]: index[f"{side}_ankle"]
+        for side in ("left", "right")
+        for part in ("heel", "foot_index", "small_toe")
+        if f"{side}_{part}" in index and f"{side}_ankle" in index
+    }
+    return {"hips": hips, "shoulders": shoulders, "ankles": both("ankle"), "feet": feet}
+
+
 def edges(names: Sequence[str] = KEYPOINTS) -> tuple[tuple[int, int], ...]:
     """Skeleton edges as index pairs; edges with a point that `names` lacks are left out."""
     index = {name: i for i, name in enumerate(names)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from blazepose_tf import topology
 from blazepose_tf.codecs import anchors, detection, heatmaps, landmarks
 from blazepose_tf.geometry import affine, alignment, roi
 from blazepose_tf.specs import DetectorSpec
@@ -25,7 +26,7 @@ CASES = {
     "apply": (lambda a, p: affine.apply(roi.crop_matrix(roi.from_alignment(a), 256), p), ALIGNMENT, POINTS),
     "corners": (lambda a: roi.corners(roi.from_alignment(a)), ALIGNMENT),
     "alignment": (
-        lambda p, w: alignment.from_keypoints(p, w, hips=(23, 24), shoulders=(11, 12), ankles=(27, 28)),
+        lambda p, w: alignment.from_keypoints(p, w, **topology.alignment_indices()),
         POINTS, LABELLED,
     ),
     "heatmaps": (lambda p, w: heatmaps.encode(p, w, size=16, stride=16), POINTS, LABELLED),

@@ -11,9 +11,6 @@ import tensorflow as tf
 from blazepose_tf import topology
 from blazepose_tf.geometry import alignment as alignment_lib
 
-_TORSO = ("left_hip", "right_hip", "left_shoulder", "right_shoulder")
-_ANKLES = ("left_ankle", "right_ankle")
-
 # The face box is a square from forehead to chin around the face points: this many times their extent, or the distance
 # from the eyes to the mouth, whichever is larger, within limits that are fractions of the body circle's radius.
 FACE_EXTENT_FACTOR = 1.5
@@ -27,19 +24,14 @@ MOUTH_BELOW_NOSE = 0.6
 class BodyIndices:
     """Positions in a keypoint set of the points that alignment and face need; None where the set lacks them."""
 
-    torso: tuple[int, int, int, int] | None
-    ankles: tuple[int, int] | None
+    body: dict | None  # of topology.alignment_indices
     face: tuple[int, ...] | None  # in the order of topology.GROUPS["face"]; a missing one is -1
 
     @staticmethod
     def of(names: Sequence[str]) -> BodyIndices:
         index = {name: i for i, name in enumerate(names)}
-
-        def all_of(wanted):
-            return tuple(index[n] for n in wanted) if all(n in index for n in wanted) else None
-
         face = tuple(index.get(name, -1) for name in topology.GROUPS["face"])
-        return BodyIndices(all_of(_TORSO), all_of(_ANKLES), face if max(face) >= 0 else None)
+        return BodyIndices(topology.alignment_indices(names), face if max(face) >= 0 else None)
 
 
 def alignment(keypoints, stored, *, indices: BodyIndices):
@@ -55,15 +47,14 @@ def alignment(keypoints, stored, *, indices: BodyIndices):
         paper trains on people whose hips and shoulders are labelled).
     """
     is_stored = tf.reduce_any(stored != 0.0, axis=[1, 2])
-    if indices.torso is None:
+    if indices.body is None:
         return stored, is_stored
 
     def derive():
         labelled = tf.cast(keypoints[..., 2] > 0, tf.float32)
-        derived = alignment_lib.from_keypoints(
-            keypoints[..., :2], labelled, hips=indices.torso[:2], shoulders=indices.torso[2:], ankles=indices.ankles
-        )
-        torso = tf.reduce_min(tf.gather(labelled, indices.torso, axis=1), axis=1) > 0
+        derived = alignment_lib.from_keypoints(keypoints[..., :2], labelled, **indices.body)
+        needed = [*indices.body["hips"], *indices.body["shoulders"]]
+        torso = tf.reduce_min(tf.gather(labelled, needed, axis=1), axis=1) > 0
         return tf.where(is_stored[:, None, None], stored, derived), is_stored | torso
 
     found, known = tf.cond(tf.reduce_all(is_stored), lambda: (stored, is_stored), derive)

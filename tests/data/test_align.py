@@ -22,11 +22,12 @@ def points(**named) -> np.ndarray:
 
 
 def test_indices_follow_the_names():
-    assert INDICES.torso == (23, 24, 11, 12)
-    assert INDICES.ankles == (27, 28)
+    assert INDICES.body["hips"] == (23, 24) and INDICES.body["shoulders"] == (11, 12)
+    assert INDICES.body["ankles"] == (27, 28)
+    assert INDICES.body["feet"] == {29: 27, 31: 27, 30: 28, 32: 28}
     assert INDICES.face == tuple(range(11))
     own = align.BodyIndices.of(("right_ear", "tail", "nose"))
-    assert own.torso is None
+    assert own.body is None
     assert own.face == (2, *[-1] * 7, 0, -1, -1)
     assert align.BodyIndices.of(("a", "b")).face is None
 
@@ -38,7 +39,7 @@ def test_stored_alignment_wins(body):
     np.testing.assert_array_equal(found[0], stored[0])
     np.testing.assert_array_equal(known, [True, True])
     # The other is geometry's own.
-    derived = alignment_lib.from_keypoints(both[1, :, :2], both[1, :, 2] > 0, hips=(23, 24), shoulders=(11, 12))
+    derived = alignment_lib.from_keypoints(both[1, :, :2], (both[1, :, 2] > 0) * 1.0, **topology.alignment_indices())
     np.testing.assert_allclose(found[1], derived, rtol=1e-5)
     np.testing.assert_allclose(found[1, 0], [160, 130], atol=1e-3)
 

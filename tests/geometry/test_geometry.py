@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from blazepose_tf import topology
 from blazepose_tf.geometry import affine, alignment, roi
 
 FLOAT = 2e-3  # px; float32 arithmetic on coordinates of some hundred pixels
@@ -98,6 +99,19 @@ def test_alignment_from_keypoints_by_hand():
     np.testing.assert_allclose(full, [[100, 200], [100, 200 - 1.15 * 200]], atol=FLOAT)
     labelled[27] = labelled[28] = 0  # now the shoulders are the farthest: 1.8 torsos win over 1.15 x 100
     np.testing.assert_allclose(alignment.radius(alignment.from_keypoints(points, labelled, **index)), 180, rtol=1e-5)
+
+
+def test_feet_do_not_widen_the_circle_where_the_ankle_is_labelled():
+    points = np.zeros((33, 2), np.float32)
+    points[[11, 12]], points[[23, 24]] = (100, 100), (100, 200)
+    points[27], points[31] = (100, 400), (100, 430)  # left ankle and toe
+    labelled = np.zeros(33, np.float32)
+    labelled[[11, 12, 23, 24, 27, 31]] = 1
+    indices = {**topology.alignment_indices(), "ankles": None}
+    with_ankle = alignment.radius(alignment.from_keypoints(points, labelled, **indices))
+    labelled[27] = 0
+    without = alignment.radius(alignment.from_keypoints(points, labelled, **indices))
+    np.testing.assert_allclose([with_ankle, without], [1.15 * 200, 1.15 * 230], rtol=1e-5)
 
 
 def test_incline_is_clockwise():

@@ -42,18 +42,11 @@ def drop_reason(keypoints: np.ndarray, names: Sequence[str]) -> str | None:
     return NO_TORSO if not (hips or shoulders) else NO_SHOULDERS if hips else NO_HIPS
 
 
-def _state(keypoints: np.ndarray, names: Sequence[str], name: str) -> float:
-    return float(keypoints[list(names).index(name), 2]) if name in names else 0.0
-
-
 def align(keypoints: np.ndarray, names: Sequence[str], box: Sequence[float] | None) -> np.ndarray:
     """Alignment of a person who passes `drop_reason`.
 
     Args:
-        keypoints: (K, 3) x, y, state in pixels. Points beyond the 33, such as the head's top, count for the circle;
-            heels and toes do not where the ankle is labelled: the factor of `from_keypoints` leaves room for them, and
-            the circle shall not depend on whether a data set labels them (measured: the circle is 1.01 x the farthest
-            point with feet, 1.11 x without).
+        keypoints: (K, 3) x, y, state in pixels. Points beyond the 33, such as the head's top, count for the circle.
         names: the K names.
         box: x0, y0, x1, y1 of the person; for sets without hips and shoulders, whose circle is upright and holds the
             box, or else all labelled points with a margin.
@@ -62,21 +55,9 @@ def align(keypoints: np.ndarray, names: Sequence[str], box: Sequence[float] | No
         (2, 2) centre and scale point in pixels.
     """
     labelled = keypoints[:, 2] > 0
-    if names_lib.has_torso(names):
-        ankles = ("left_ankle", "right_ankle")
-        sizing = labelled.copy()
-        for side in ("left", "right"):
-            if _state(keypoints, names, f"{side}_ankle") > 0:
-                for part in ("heel", "foot_index", "small_toe"):
-                    if f"{side}_{part}" in names:
-                        sizing[list(names).index(f"{side}_{part}")] = False
-        return alignment_lib.from_keypoints(
-            keypoints[:, :2],
-            sizing.astype(np.float64),
-            hips=topology.indices(("left_hip", "right_hip"), names),
-            shoulders=topology.indices(("left_shoulder", "right_shoulder"), names),
-            ankles=topology.indices(ankles, names) if set(ankles) <= set(names) else None,
-        )
+    indices = topology.alignment_indices(names)
+    if indices is not None:
+        return alignment_lib.from_keypoints(keypoints[:, :2], labelled.astype(np.float64), **indices)
     if box is not None:
         low, high, factor = np.array(box[:2]), np.array(box[2:]), 1.0
     else:
