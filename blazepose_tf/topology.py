@@ -184,7 +184,8 @@ def alignment_indices(names: Sequence[str] = KEYPOINTS) -> dict | None:
 
     Returns:
         Keyword arguments of `geometry.alignment.from_keypoints`: `hips` and `shoulders`, (left, right); `ankles`, or
-        None where the set lacks one; `feet`, index of a foot's point -> index of its ankle. None without hips and shoulders.
+        None where the set lacks one; `feet`, index of a foot's point -> index of its ankle. None for a set without hips
+        and shoulders.
     """
     index = {name: i for i, name in enumerate(names)}
 
