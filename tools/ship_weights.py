@@ -1,0 +1,63 @@
+"""Puts trained models into the package: float16 LiteRT file, float16 Keras weights, checksums, and the run's records.
+
+    python tools/ship_weights.py RUN [RUN ...] [--weights=DIR] [--records=DIR]
+
+RUN is a working folder of `blazepose train` that has finished. The file names are the model's variant. The run's
+config.json, train.csv and validation.csv go to docs/results/VARIANT/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+from blazepose_tf import files
+from blazepose_tf.export import litert
+from blazepose_tf.models.saving import load_model
+from blazepose_tf.models.weights import save_weights
+from blazepose_tf.runtime.weights import FOLDER, SUMS
+
+ROOT = Path(__file__).resolve().parents[1]
+RECORDS = ("config.json", "train.csv", "validation.csv")
+
+
+def ship(run: Path, weights: Path, records: Path) -> str:
+    """Writes the files of one run and returns the model's variant."""
+    model, description = load_model(run / "model.keras")
+    name = description.variant
+    content = litert.to_litert(model, description.spec, name=name, precision=litert.FLOAT16)
+    litert.require_one_partition(content)
+    files.write_bytes(weights / f"{name}.tflite", content)
+    save_weights(model, weights / f"{name}.npz", half=True, description=description)
+    (records / name).mkdir(parents=True, exist_ok=True)
+    for record in RECORDS:
+        files.write_bytes(records / name / record, (run / record).read_bytes())
+    return name
+
+
+def write_sums(weights: Path) -> None:
+    """SHA256SUMS of every model and weight file in the folder."""
+    paths = sorted(p for p in weights.iterdir() if p.suffix in (".tflite", ".npz"))
+    lines = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in paths]
+    files.write_text(weights / SUMS, "".join(lines))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    parser.add_argument("--weights", type=Path, default=FOLDER)
+    parser.add_argument("--records", type=Path, default=ROOT / "docs" / "results")
+    options = parser.parse_args()
+    options.weights.mkdir(parents=True, exist_ok=True)
+    for run in options.runs:
+        print(f"{run}: {ship(run, options.weights, options.records)}")
+    write_sums(options.weights)
+    total = sum(p.stat().st_size for p in options.weights.iterdir())
+    print(f"{options.weights}: {total / 1e6:.2f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
