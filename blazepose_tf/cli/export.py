@@ -1,10 +1,13 @@
 """Turn a trained model into a file that ships, proven before it gets its name.
 
-    blazepose export --model=run/best.npz --output=lite.tflite
-    blazepose export --model=full.keras --output=full16.tflite --precision=float16 --data=val.json
+    blazepose export --model=lite.npz --output=lite.tflite
+    blazepose export --model=lite.npz --output=lite8.tflite --precision=int8 --calibration=train.json --data=val.json
+    blazepose export --model=full.keras --output=full.onnx --format=onnx --dynamic_batch
+    blazepose export --model=full.keras --detector=det.keras --output=pose.task --format=task
 
 --model takes .keras, .npz, the name of a shipped model, or one of MediaPipe's .tflite files. The file is compared with
-the Keras model on crops of --data (COCO-style annotations), or of rendered people without it.
+the Keras model on crops of --data (COCO-style annotations), or of rendered people without it; --data also gives an
+accuracy table against float32, and --max_drop makes a loss an error.
 """
 
 from __future__ import annotations
@@ -15,40 +18,68 @@ from absl import flags
 
 from blazepose_tf.cli import UserError
 
+FORMATS = {".tflite": "tflite", ".onnx": "onnx", ".task": "task", "": "saved_model"}
+
 
 def define_flags() -> None:
     """Flags of the verb."""
     flags.DEFINE_string("model", None, "what to export")
-    flags.DEFINE_string("output", None, "file to write")
-    flags.DEFINE_enum("precision", "float32", ["float32", "float16"], "how numbers are stored")
+    flags.DEFINE_string("detector", None, "detector of a --format=task bundle")
+    flags.DEFINE_string("output", None, "file to write; a new folder for saved_model")
+    flags.DEFINE_enum("format", None, list(FORMATS.values()), "by the suffix of --output without it")
+    flags.DEFINE_enum(
+        "precision", "float32", ["float32", "float16", "dynamic", "int8", "int8_float_io"], "how it stores and computes"
+    )
     flags.DEFINE_list("outputs", None, "only these outputs; all but training heads without it")
-    flags.DEFINE_string("data", None, "COCO-style annotations with pictures, for the comparison with Keras")
-    flags.DEFINE_integer("crops", 16, "crops to compare on", lower_bound=1)
-    flags.mark_flag_as_required("model")
-    flags.mark_flag_as_required("output")
+    flags.DEFINE_string("calibration", None, "annotations whose crops calibrate int8; rendered people without it")
+    flags.DEFINE_integer("calibration_crops", 200, "crops to calibrate on", lower_bound=1)
+    flags.DEFINE_float("percentile", 99.99, "share of activations within the int8 ranges; 100 is min/max", 50.1, 100.0)
+    flags.DEFINE_string("data", None, "annotations with pictures, for parity and accuracy")
+    flags.DEFINE_integer("crops", 16, "crops for parity", lower_bound=1)
+    flags.DEFINE_integer("limit", 400, "people or pictures for accuracy", lower_bound=1)
+    flags.DEFINE_float("max_drop", None, "points of any accuracy figure that may be lost", lower_bound=0.0)
+    flags.DEFINE_bool("dynamic_batch", False, "ONNX: any number of pictures")
+    flags.DEFINE_integer("opset", 17, "ONNX: version of the operator set", lower_bound=17)
+    for name in ("model", "output"):
+        flags.mark_flag_as_required(name)
 
 
 def main(argv: list[str]) -> int:
     """Runs the verb."""
-    options = flags.FLAGS
+    flag = flags.FLAGS
     if argv:
         raise UserError(f"unexpected argument {argv[0]!r}")
-    from blazepose_tf import files
-    from blazepose_tf.export import crops, litert, sources
-
-    output = Path(options.output)
+    output = Path(flag.output)
+    kind = flag.format or FORMATS.get(output.suffix)
+    if kind is None:
+        raise UserError(f"the suffix of {output.name!r} names no format: give --format")
     if not output.parent.is_dir():
         raise UserError(f"no folder {str(output.parent)!r} to write {output.name!r} to")
-    model, description = sources.open_source(options.model)
-    spec = description.spec
-    model = litert.deployed(model, options.outputs)
-    content = litert.to_litert(model, spec, name=description.variant, precision=options.precision)
-    litert.require_one_partition(content)
-    pictures = crops.crops(spec, count=options.crops, data=options.data)
-    parities = litert.parity(model, content, (crops.to_inputs(p, spec)[0] for p in pictures))
-    files.write_bytes(output, content)
-    print(f"{output}: {description.kind} {description.variant}, {options.precision}, {len(content) / 1e6:.2f} MB")
-    print("partitions: 1 (XNNPACK), nothing left over")
-    for line in parities:
+    if (kind == "task") != bool(flag.detector):
+        raise UserError("--format=task needs --detector, and only it does")
+
+    from blazepose_tf.export import exporting, sources
+
+    def progress(text: str) -> None:
+        print(f"... {text}", flush=True)
+
+    model, description = sources.open_source(flag.model)
+    names = "precision outputs calibration calibration_crops percentile data crops limit max_drop dynamic_batch opset"
+    chosen = {name: getattr(flag, name) for name in names.split()}
+    if kind == "task":
+        from blazepose_tf.export import task_bundle
+
+        detector = sources.open_source(flag.detector)
+        members = task_bundle.write(output, (model, description), detector, precision=flag.precision)
+        print(f"{output}: {output.stat().st_size / 1e6:.2f} MB, {', '.join(members)}")
+        return 0
+    options = exporting.Options(format=kind, **chosen)
+    proof = exporting.export(model, description, output, options, progress=progress)
+    print(f"{output}: {description.kind} {description.variant}, {options.precision}, {proof.size / 1e6:.2f} MB")
+    if proof.inspection is not None:
+        print("operations: all on the list; partitions: 1 (XNNPACK), nothing left over")
+    for line in proof.parities:
         print(f"parity {line.name}: max {line.max:.3g}, mean {line.mean:.3g}")
+    for row in proof.rows:
+        print(f"{row.metric}: float32 {row.reference:.2f} %, this file {row.value:.2f} % (drop {row.drop:+.2f})")
     return 0

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from blazepose_tf.benchmark.delegates import Partitions, delegate_partitions
+from blazepose_tf.benchmark.delegates import Partitions
 from blazepose_tf.models import without_training_heads
 from blazepose_tf.runtime.interpreter import load_model
 from blazepose_tf.runtime.metadata import metadata_of, write_metadata
@@ -71,7 +71,7 @@ def to_litert(model: keras.Model, spec: TrackerSpec | DetectorSpec, *, name: str
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
         content = converter.convert()
-    return write_metadata(content, metadata_of(spec, model=name, precision=precision))
+    return with_metadata(content, spec, name=name, precision=precision)
 
 
 class saved_model:
@@ -98,30 +98,41 @@ class saved_model:
         self._folder.cleanup()
 
 
-def require_one_partition(content: bytes) -> Partitions:
-    """Partitions of the file on this host; ValueError names the operations that XNNPACK leaves out."""
-    with tempfile.NamedTemporaryFile(suffix=".tflite") as file:
-        file.write(content)
-        file.flush()
-        partitions = delegate_partitions(file.name)
+def with_metadata(content: bytes, spec: TrackerSpec | DetectorSpec, *, name: str, precision: str) -> bytes:
+    """The file with its document: spec, preset, precision, version."""
+    return write_metadata(content, metadata_of(spec, model=name, precision=precision))
+
+
+def require_one_partition(partitions: Partitions) -> None:
+    """ValueError that names the operations which XNNPACK leaves out, unless it takes all as one partition."""
     if not partitions.fully_delegated:
         left = ", ".join(f"{count} x {op}" for op, count in partitions.left_over.items()) or "none"
         raise ValueError(
             f"XNNPACK must take the model as one partition with nothing left over. Received: {partitions.count} "
             f"partitions, operations left over: {left}"
         )
-    return partitions
 
 
-def parity(model: keras.Model, content: bytes, images: Iterable[np.ndarray]) -> list[Parity]:
+class SavedModel:
+    """A SavedModel folder with the surface of the runtime's models that `parity` needs."""
+
+    def __init__(self, folder: str):
+        self._loaded = tf.saved_model.load(folder)
+
+    def infer(self, values: np.ndarray) -> dict[str, np.ndarray]:
+        """Named outputs of (1, S, S, 3) float32 values."""
+        return {k: v.numpy() for k, v in self._loaded.serving_default(tf.constant(values)).items()}
+
+
+def parity(model: keras.Model, exported, images: Iterable[np.ndarray]) -> list[Parity]:
     """Largest and mean absolute difference per output between Keras and the file.
 
     Args:
         model: the Keras model.
-        content: the exported file.
+        exported: content of a LiteRT file, or an opened model with `infer`.
         images: (S, S, 3) float32 inputs in the model's value range.
     """
-    exported = load_model(content)
+    exported = load_model(exported) if isinstance(exported, bytes) else exported
     differences: dict[str, list[np.ndarray]] = {}
     for image in images:
         batch = np.asarray(image, np.float32)[None]

@@ -1,0 +1,160 @@
+"""What a LiteRT file is and how it runs here: operations, partitions, signature, shapes, metadata, size, cost."""
+
+from __future__ import annotations
+
+import os
+import struct
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from blazepose_tf.benchmark import graph
+from blazepose_tf.benchmark.delegates import Partitions, delegate_partitions
+from blazepose_tf.runtime.metadata import read_metadata
+
+# What XNNPACK takes in float32 and int8 without a detour, and what the graphs of this project consist of. Pooling by
+# averages, softmax, PReLU and nearest-neighbour upsampling are missing on purpose: they split int8 graphs or slow them.
+WHITELIST = frozenset(
+    {
+        "ADD", "CONCATENATION", "CONV_2D", "DENSIFY", "DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE", "DEQUANTIZE",
+        "FULLY_CONNECTED", "LOGISTIC", "MAX_POOL_2D", "MEAN", "MUL", "PAD", "QUANTIZE", "RELU", "RELU6", "RESHAPE",
+        "RESIZE_BILINEAR", "SUB",
+    }
+)  # fmt: skip
+# What the generated reader and the interpreter raise on content that is no whole LiteRT file.
+_DAMAGE = (struct.error, ValueError, RuntimeError, IndexError, TypeError, AttributeError, KeyError, OverflowError)
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """An input or output: its name in the signature (or the file), shape, type, and quantisation.
+
+    Attributes:
+        scale: of an integer tensor's affine map to numbers; None for float tensors.
+        zero_point: likewise.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Findings of `inspect`.
+
+    Attributes:
+        size: bytes of the file.
+        precision: type of the weights at rest.
+        signatures: names of the signatures.
+        inputs: in the file's order.
+        outputs: by name.
+        operations: kind -> how many run (those on constants alone do not count).
+        unlisted: kinds outside WHITELIST.
+        partitions: what XNNPACK makes of the graph on this host.
+        macs: multiply-adds of convolutions and dense layers.
+        weights: stored weights and biases.
+        metadata: document of this project's exporter, or None.
+    """
+
+    size: int
+    precision: str
+    signatures: tuple[str, ...]
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    operations: dict[str, int]
+    unlisted: tuple[str, ...]
+    partitions: Partitions
+    macs: int
+    weights: int
+    metadata: dict[str, Any] | None
+
+
+def inspect(source: str | os.PathLike | bytes) -> Inspection:
+    """Inspects a LiteRT file, ours or anyone's.
+
+    Args:
+        source: path or content.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no LiteRT file, or damaged.
+    """
+    content = bytes(source) if isinstance(source, (bytes, bytearray)) else Path(source).read_bytes()
+    name = "model" if isinstance(source, (bytes, bytearray)) else str(source)
+    try:
+        metadata = read_metadata(content)
+        # The interpreter and the graph reader take paths.
+        with tempfile.TemporaryDirectory(prefix="blazepose_inspect_") as folder:
+            path = Path(folder) / "model.tflite"
+            path.write_bytes(content)
+            read = graph.read_graph(path)
+            partitions = delegate_partitions(path)
+            weights = _stored_weights(graph.load_model(path))
+            signatures, inputs, outputs = _interface(path)
+    except _DAMAGE as error:
+        raise ValueError(f"{name}: damaged or unsupported LiteRT model ({' '.join(str(error).split())})") from error
+    operations = dict(sorted(Counter(op.kind for op in read.operations).items()))
+    return Inspection(
+        size=len(content),
+        precision=read.precision,
+        signatures=signatures,
+        inputs=inputs,
+        outputs=outputs,
+        operations=operations,
+        unlisted=tuple(kind for kind in operations if kind not in WHITELIST),
+        partitions=partitions,
+        macs=read.macs,
+        weights=weights,
+        metadata=metadata,
+    )
+
+
+def _interface(path: Path) -> tuple[tuple[str, ...], tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    signatures = tuple(interpreter.get_signature_list())
+    if signatures:
+        runner = interpreter.get_signature_runner(signatures[0])
+        inputs, outputs = runner.get_input_details(), runner.get_output_details()
+    else:
+        inputs = {d["name"]: d for d in interpreter.get_input_details()}
+        outputs = {d["name"]: d for d in interpreter.get_output_details()}
+    return signatures, *(tuple(_tensor(n, d) for n, d in sorted(side.items())) for side in (inputs, outputs))
+
+
+def _tensor(name: str, detail: dict) -> TensorInfo:
+    parameters = detail["quantization_parameters"]
+    quantised = len(parameters["scales"]) == 1
+    return TensorInfo(
+        name,
+        tuple(int(n) for n in detail["shape"]),
+        detail["dtype"].__name__,
+        float(parameters["scales"][0]) if quantised else None,
+        int(parameters["zero_points"][0]) if quantised else None,
+    )
+
+
+def _stored_weights(model) -> int:
+    """Elements of the constant tensors that convolutions and dense layers read (a shared one once)."""
+    subgraph = model.subgraphs[0]
+    constants = graph.constant_tensors(model)
+    used = {
+        int(i)
+        for op in subgraph.operators
+        if graph.kind_of(model, op) in (*graph.DENSE, graph.DEPTHWISE)
+        for i in op.inputs[1:]
+        if int(i) in constants
+    }
+    total = 0
+    for index in used:
+        count = 1
+        for n in subgraph.tensors[index].shape:
+            count *= int(n)
+        total += count
+    return total
