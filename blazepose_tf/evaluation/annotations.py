@@ -152,12 +152,10 @@ def _person(entry: dict, names: tuple[str, ...], where: str) -> Person:
 
 
 def _derived_alignment(points: np.ndarray, state: np.ndarray) -> np.ndarray:
-    hips = topology.indices(("left_hip", "right_hip"))
-    shoulders = topology.indices(("left_shoulder", "right_shoulder"))
-    if not (state[np.concatenate([hips, shoulders])] > 0).all():
+    indices = topology.alignment_indices()
+    if not (state[[*indices["hips"], *indices["shoulders"]]] > 0).all():
         return np.full((2, 2), np.nan)
-    ankles = topology.indices(("left_ankle", "right_ankle"))
-    return alignment_lib.from_keypoints(points, (state > 0) * 1.0, hips=hips, shoulders=shoulders, ankles=ankles)
+    return alignment_lib.from_keypoints(points, (state > 0) * 1.0, **indices)
 
 
 def load(path: str | os.PathLike, *, images: str | os.PathLike | None = None) -> Annotations:
