@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 
 from blazepose_tf import files
-from blazepose_tf.export import accuracy, crops, litert, onnx, quantization
+from blazepose_tf.export import accuracy, crops, equalization, litert, onnx, quantization
 from blazepose_tf.export.inspection import Inspection, inspect
 from blazepose_tf.models import Description
 from blazepose_tf.runtime.interpreter import OnnxModel
@@ -129,7 +129,8 @@ def convert(model: keras.Model, description: Description, options: Options, *, p
     ranges = None
     if options.precision != quantization.DYNAMIC:
         progress("calibrating")
-        pictures = crops.crops(spec, count=options.calibration_crops, data=options.calibration)
+        pictures = list(crops.crops(spec, count=options.calibration_crops, data=options.calibration))
+        content = equalization.equalize(content, (crops.to_inputs(p, spec) for p in pictures))
         inputs = (crops.to_inputs(p, spec) for p in pictures)
         ranges = quantization.calibrate(content, inputs, percentile=options.percentile)
     content = quantization.quantize(content, options.precision, ranges=ranges)

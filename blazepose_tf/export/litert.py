@@ -48,7 +48,14 @@ def deployed(model: keras.Model, outputs: Iterable[str] | None = None) -> keras.
     return keras.Model(model.input, {name: model.output[name] for name in chosen}, name=model.name)
 
 
-def to_litert(model: keras.Model, spec: TrackerSpec | DetectorSpec, *, name: str, precision: str = FLOAT32) -> bytes:
+def to_litert(
+    model: keras.Model,
+    spec: TrackerSpec | DetectorSpec,
+    *,
+    name: str,
+    precision: str = FLOAT32,
+    metadata: bool = True,
+) -> bytes:
     """Converts a model.
 
     Args:
@@ -56,6 +63,7 @@ def to_litert(model: keras.Model, spec: TrackerSpec | DetectorSpec, *, name: str
         spec: its contract, written into the metadata.
         name: preset name for the metadata, such as "lite".
         precision: FLOAT32, or FLOAT16 for weights stored in half precision (arithmetic stays float32).
+        metadata: False leaves this project's document out, for models that are fitted to somebody else's contract.
 
     Returns:
         Content of a .tflite file.
@@ -71,7 +79,7 @@ def to_litert(model: keras.Model, spec: TrackerSpec | DetectorSpec, *, name: str
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
         content = converter.convert()
-    return with_metadata(content, spec, name=name, precision=precision)
+    return with_metadata(content, spec, name=name, precision=precision) if metadata else content
 
 
 class saved_model:

@@ -32,6 +32,8 @@ _INSTALL = "quantised files need ai-edge-quantizer: pip install 'blazepose_tf[ex
 # Features of at most this many cells a side stay in floating point: few multiplications, many layers in a row.
 FLOAT_CELLS = 4
 
+# Output channels below which a convolution computes in float in DYNAMIC files.
+SHALLOW = 64
 # Cutting one activation in ten thousand off either end costs less than the coarser steps that outliers bring.
 PERCENTILE = 99.99
 
@@ -70,6 +72,8 @@ def quantize(content: bytes, precision: str, *, ranges: Ranges | None = None, fl
         for name in (names.CONV_2D, names.FULLY_CONNECTED):
             tool.add_dynamic_config(regex=".*", operation_name=name, num_bits=8)
         tool.add_weight_only_config(regex=".*", operation_name=names.DEPTHWISE_CONV_2D, num_bits=8)
+        for scope in _shallow(content):
+            tool.add_weight_only_config(regex=_exactly(scope), operation_name=names.CONV_2D, num_bits=8)
     else:
         tool.add_static_config(regex=".*", operation_name=names.ALL_SUPPORTED, activation_num_bits=8, weight_num_bits=8)
         convolutions, others = float_operations(content, float_cells)
@@ -169,6 +173,18 @@ def float_operations(content: bytes, cells: int) -> tuple[tuple[str, ...], tuple
         (convolutions if convolves else others)[tensor] = subgraph.tensors[tensor].name.decode()
         pending += [(int(i), head and not convolves) for i in operator.inputs if i >= 0]
     return tuple(convolutions.values()), tuple(others.values())
+
+
+def _shallow(content: bytes) -> tuple[str, ...]:
+    """Convolutions with so few multiplications per value read that quantising the values costs more than it saves."""
+    model = packing.unpack(content)
+    tensors = model.subgraphs[0].tensors
+    name = packing.names(model)
+    return tuple(
+        name(int(op.outputs[0]))
+        for op in model.subgraphs[0].operators
+        if graph.kind_of(model, op) == "CONV_2D" and int(tensors[int(op.inputs[1])].shape[0]) < SHALLOW
+    )
 
 
 def _exactly(scope: str) -> str:
