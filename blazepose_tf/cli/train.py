@@ -27,6 +27,9 @@ def define_flags() -> None:
     flags.DEFINE_bool("resume", False, "go on with the run in --workdir; starts one if there is none")
     flags.DEFINE_string("init_from", None, "weights to start from: .keras or .npz file; what fits is taken")
     flags.DEFINE_integer("threads", 0, "CPU threads of TensorFlow; 0 = all cores")
+    flags.DEFINE_string("coordinator", "", "host:port of process 0 when several train together (KERAS_BACKEND=jax)")
+    flags.DEFINE_integer("processes", 1, "number of processes that train together", lower_bound=1)
+    flags.DEFINE_integer("process", 0, "index of this process", lower_bound=0)
     flags.DEFINE_bool("print_config", False, "print the resolved configuration and exit")
     flags.mark_flag_as_required("workdir")
 
@@ -62,11 +65,15 @@ def main(argv: list[str]) -> int:
     if FLAGS.threads:
         tf.config.threading.set_intra_op_parallelism_threads(FLAGS.threads)
         tf.config.threading.set_inter_op_parallelism_threads(FLAGS.threads)
+    from blazepose_tf.training.distributed import Group, join
     from blazepose_tf.training.inputs import SYNTHETIC, open_data
     from blazepose_tf.training.loop import FINISHED, train
 
+    group = Group()
+    if FLAGS.processes > 1:
+        group = join(FLAGS.coordinator, processes=FLAGS.processes, process=FLAGS.process)
     cache = Path(FLAGS.cache or os.path.join(FLAGS.workdir, "data"))
-    source = open_data(FLAGS.data, experiment=experiment, folder=cache)
+    source = open_data(FLAGS.data, experiment=experiment, folder=cache, group=group)
     val_data = FLAGS.val_data or (SYNTHETIC if FLAGS.data == SYNTHETIC else None)
     validation = None
     if val_data:
@@ -78,6 +85,7 @@ def main(argv: list[str]) -> int:
         validation=validation,
         resume=FLAGS.resume,
         init_from=FLAGS.init_from,
+        group=group,
     )
     if result.status == FINISHED:
         scores = "".join(f", {name} {value:.4f}" for name, value in result.scores.items())

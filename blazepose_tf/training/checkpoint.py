@@ -30,8 +30,8 @@ class State:
         stage: index of the stage under way (or done).
         step: steps done in that stage.
         total_step: steps done in all stages.
-        epoch: pass over the data, counted through all stages.
-        batch: batches used of that epoch.
+        epoch: round over the data (a pass, or several over small data), counted through all stages.
+        batch: batches used of that round.
         best: best validation score so far, -1 before the first one.
         best_stage: stage of the best score; scores of different stages are not comparable.
         finished: the run has come to its end.

@@ -14,23 +14,33 @@ import numpy as np
 import tensorflow as tf
 
 from blazepose_tf import topology
-from blazepose_tf.data import align, coco_reader, detector_pipeline, pipeline, synthetic
+from blazepose_tf.data import align, coco_reader, detector_pipeline, order, pipeline, synthetic
 from blazepose_tf.data import records as records_lib
 from blazepose_tf.data.damage import DamageReport
-from blazepose_tf.data.order import as_sources, epoch_order
 from blazepose_tf.geometry import affine
 from blazepose_tf.geometry import roi as roi_lib
 from blazepose_tf.models.mean_pose import mean_pose as built_in_pose
 from blazepose_tf.specs import LOGITS
 from blazepose_tf.training.config import Experiment, Stage
+from blazepose_tf.training.distributed import Group
 
 log = logging.getLogger(__name__)
 SYNTHETIC = "synthetic"
+# Building a pipeline takes about a second: small data is gone through several times by each, so that a round has
+# about this many examples. One that holds more is one pass.
+ROUND = 4096
 # Rendered validation pictures come from another series than any training seed below it.
 VALIDATION_SEED = 1_000_000
 
 
-def open_data(text: str, *, experiment: Experiment, folder: str | os.PathLike, validation: bool = False) -> Inputs:
+def open_data(
+    text: str,
+    *,
+    experiment: Experiment,
+    folder: str | os.PathLike,
+    validation: bool = False,
+    group: Group | None = None,
+) -> Inputs:
     """Opens what a `--data` flag names.
 
     Args:
@@ -38,6 +48,7 @@ def open_data(text: str, *, experiment: Experiment, folder: str | os.PathLike, v
         experiment: says which model the data is for.
         folder: where converted and rendered data goes; it is used again by the next run.
         validation: rendered pictures come from another series, a quarter as many.
+        group: this process among several.
 
     Raises:
         OSError: a file is missing.
@@ -47,7 +58,7 @@ def open_data(text: str, *, experiment: Experiment, folder: str | os.PathLike, v
     if not parts:
         raise ValueError(f"no data named. Received: {text!r}")
     opened = [_open(part, experiment, Path(folder), validation) for part in parts]
-    return Inputs(opened, experiment)
+    return Inputs(opened, experiment, group=group)
 
 
 def _open(text: str, experiment: Experiment, folder: Path, validation: bool) -> records_lib.Records:
@@ -90,25 +101,30 @@ def _render(experiment: Experiment, folder: Path, validation: bool) -> Path:
 class Inputs:
     """Batches of (inputs, targets, weights) for the stages of an experiment.
 
+    Attributes:
+        num_examples: of one pass over the data.
+
     Args:
         records: opened record shards, all of which are used.
         experiment: model, pipeline options, seed.
+        group: this process among several; each prepares the global batch and feeds its rows.
+
+    Raises:
+        ValueError: no examples.
     """
 
-    def __init__(
-        self, records: Sequence[records_lib.Records], experiment: Experiment, *, shard: tuple[int, int] = (0, 1)
-    ):
-        self.sources = as_sources(list(records))
+    def __init__(self, records: Sequence[records_lib.Records], experiment: Experiment, *, group: Group | None = None):
         self.experiment = experiment
+        self.group = group or Group()
+        self.num_examples = sum(map(len, records))
+        if not self.num_examples:
+            raise ValueError("the data holds no examples")
+        passes = max(1, ROUND // self.num_examples)
+        self.sources = tuple(order.Source(part, sampling=float(passes)) for part in records)
         self.report = DamageReport()
 
-    @property
-    def num_examples(self) -> int:
-        """Examples of one epoch."""
-        return len(epoch_order(self.sources, seed=self.experiment.seed, epoch=0))
-
     def steps_per_epoch(self, stage: Stage) -> int:
-        """Whole batches of one epoch.
+        """Whole batches of one pass over the data.
 
         Raises:
             ValueError: less than one.
@@ -122,17 +138,22 @@ class Inputs:
         return steps
 
     def batches(self, stage: Stage, *, epoch: int, skip_batches: int = 0) -> Iterator:
-        """Training batches of the rest of an epoch; a function of (seed, epoch, position)."""
+        """Training batches of the rest of a round: one pass, or several over small data (see ROUND).
+
+        A batch is a function of the experiment's seed, the round `epoch` and its position.
+        """
         self.steps_per_epoch(stage)
-        return self._iterate(
-            self._dataset(
-                stage,
-                training=True,
-                batch_size=stage.batch_size,
-                epoch=epoch,
-                skip_examples=skip_batches * stage.batch_size,
-            )
+        dataset = self._dataset(
+            stage,
+            training=True,
+            batch_size=stage.batch_size,
+            epoch=epoch,
+            skip_examples=skip_batches * stage.batch_size,
         )
+        if self.group.count > 1:
+            rows = self.group.rows(stage.batch_size)
+            dataset = dataset.map(lambda *batch: tf.nest.map_structure(lambda x: x[rows], batch))
+        return self._iterate(dataset)
 
     def validation_batches(self, stage: Stage, *, limit: int = 0) -> Iterator:
         """All examples (or the first `limit`) in fixed order, unchanged, with a remainder batch."""

@@ -7,11 +7,13 @@ that was killed and resumed therefore ends with the weights of an undisturbed on
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
 import math
 import os
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,7 @@ from blazepose_tf.training import checkpoint, config, settings
 from blazepose_tf.training.build import build_model, compile_for
 from blazepose_tf.training.checkpoint import BEST, LAST, State
 from blazepose_tf.training.config import Experiment, Stage
+from blazepose_tf.training.distributed import Group, local_build
 from blazepose_tf.training.inputs import Inputs
 from blazepose_tf.training.journal import Journal
 from blazepose_tf.training.optimizers import WeightAverage
@@ -70,12 +73,16 @@ class _Run:
     stop: StopRequest
     state: State
     quiet: bool
+    group: Group
     scores: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclass
 class _Training:
-    """One stage under way: the model, its training form, average, and length."""
+    """One stage under way: the model, its training form, average, and length.
+
+    `local` is a copy of the model outside of the group of processes, for what one of them does alone.
+    """
 
     stage: Stage
     model: keras.Model
@@ -83,6 +90,19 @@ class _Training:
     losses: list[str]
     average: WeightAverage
     steps: int
+    local: keras.Model | None
+
+    @contextlib.contextmanager
+    def averaged(self):
+        """The model with its averaged weights: itself, or among several processes its copy outside of them."""
+        if self.local is None:
+            with self.average.applied():
+                yield self.model
+            return
+        values = dict(zip((v.path for v in self.average.variables), self.average.values, strict=True))
+        for variable in self.local.weights:
+            variable.assign(values[variable.path])
+        yield self.local
 
 
 def train(
@@ -94,6 +114,7 @@ def train(
     resume: bool = False,
     init_from: str | os.PathLike | keras.Model | None = None,
     quiet: bool = False,
+    group: Group | None = None,
 ) -> Result:
     """Trains an experiment from its first stage to `model.keras`.
 
@@ -108,24 +129,31 @@ def train(
         resume: go on from `last.npz` if there is one.
         init_from: weights to start from (`.keras` or `.npz` file, or a model): what fits by name and shape is taken.
         quiet: no progress line.
+        group: this process among several (`distributed.join`). They share the working folder; a signal ends them
+            without a checkpoint of its own, as they cannot agree on a step in time.
 
     Raises:
         ValueError: the folder holds another run and `resume` is not set, or a different configuration.
         NonFiniteLoss: training diverged; the last checkpoint is from before that.
         OSError: a file could not be written; the last checkpoint is intact.
     """
-    workdir = Path(workdir)
-    state, pose = _prepare(experiment, workdir, source, resume=resume)
-    with StopRequest() as stop:
-        journal = Journal(workdir, step=state.total_step)
-        run = _Run(experiment, workdir, source, validation, journal, stop, state, quiet)
+    workdir, group = Path(workdir), group or Group()
+    state, pose = _prepare(experiment, workdir, source, resume=resume, write=group.is_primary)
+    with StopRequest(active=group.count == 1) as stop, contextlib.ExitStack() as rest:
+        # Processes beside the first keep no record; theirs would be the same.
+        folder = workdir if group.is_primary else Path(rest.enter_context(tempfile.TemporaryDirectory()))
+        journal = Journal(folder, step=state.total_step)
+        validation = validation if group.is_primary else None
+        run = _Run(experiment, workdir, source, validation, journal, stop, state, quiet or not group.is_primary, group)
         try:
             return _train(run, pose, init_from)
         finally:
             journal.close()
 
 
-def _prepare(experiment: Experiment, workdir: Path, source: Inputs, *, resume: bool) -> tuple[State, np.ndarray | None]:
+def _prepare(
+    experiment: Experiment, workdir: Path, source: Inputs, *, resume: bool, write: bool
+) -> tuple[State, np.ndarray | None]:
     """Checks or fills the working folder; returns where to start and the mean pose."""
     workdir.mkdir(parents=True, exist_ok=True)
     started = (workdir / LAST).exists()
@@ -138,9 +166,10 @@ def _prepare(experiment: Experiment, workdir: Path, source: Inputs, *, resume: b
         pose = json.loads((workdir / RUN).read_text(encoding="utf-8"))["mean_pose"]
         return checkpoint.read_state(workdir / LAST), None if pose is None else np.array(pose, np.float32)
     pose = source.mean_pose()
-    _write_text(workdir / config.FILE_NAME, settings.to_json(experiment))
-    content = {"mean_pose": None if pose is None else np.round(pose, 5).tolist(), "examples": source.num_examples}
-    _write_text(workdir / RUN, json.dumps(content, indent=1) + "\n")
+    if write:
+        _write_text(workdir / config.FILE_NAME, settings.to_json(experiment))
+        content = {"mean_pose": None if pose is None else np.round(pose, 5).tolist(), "examples": source.num_examples}
+        _write_text(workdir / RUN, json.dumps(content, indent=1) + "\n")
     return State(), None if pose is None else np.round(pose, 5).astype(np.float32)
 
 
@@ -175,12 +204,13 @@ def _train(run: _Run, pose: np.ndarray | None, init_from) -> Result:
         if not _run_stage(run, training):
             return Result(STOPPED, run.stop.signal_number, run.state, run.scores)
         before = training
-    with before.average.applied():
-        spec = run.experiment.spec(before.stage.input_size)
-        # Without the compiled state: whoever loads it wants neither optimizer nor losses.
-        plain = keras.Model(before.model.input, before.model.output, name=before.model.name)
-        save_model(plain, run.workdir / MODEL, Description(run.experiment.variant, spec))
-    log.info("wrote %s", run.workdir / MODEL)
+    if run.group.is_primary:
+        with before.averaged() as model:
+            spec = run.experiment.spec(before.stage.input_size)
+            # Without the compiled state: whoever loads it wants neither optimizer nor losses.
+            plain = keras.Model(model.input, model.output, name=model.name)
+            save_model(plain, run.workdir / MODEL, Description(run.experiment.variant, spec))
+        log.info("wrote %s", run.workdir / MODEL)
     return Result(FINISHED, 0, run.state, run.scores)
 
 
@@ -195,7 +225,10 @@ def _start_stage(run: _Run, stage: Stage, pose: np.ndarray | None) -> _Training:
     log.info(
         "stage %r: %d steps of %d at %d px, losses %s", stage.name, steps, stage.batch_size, stage.input_size, losses
     )
-    return _Training(stage, model, compiled, losses, average, steps)
+    local = None
+    if run.group.count > 1 and run.group.is_primary:
+        local = local_build(lambda: build_model(run.experiment, stage, mean_pose=pose))
+    return _Training(stage, model, compiled, losses, average, steps, local)
 
 
 def _start_weights(training: _Training, before: _Training | None, init_from) -> None:
@@ -313,10 +346,9 @@ def _validate(run: _Run, training: _Training) -> None:
     experiment, stage = run.experiment, training.stage
     batches = run.validation.validation_batches(stage, limit=experiment.validate_examples)
     judge = validate_detector if experiment.model == "detector" else validate_tracker
-    with training.average.applied():
-        result: Validation = judge(
-            training.model, batches, spec=experiment.spec(stage.input_size), pictures=experiment.pictures
-        )
+    spec = experiment.spec(stage.input_size)
+    with training.averaged() as model:
+        result: Validation = judge(model, batches, spec=spec, pictures=experiment.pictures)
     sheet = None
     if len(result.images):
         edges = topology.edges(experiment.keypoint_names) if experiment.model == "tracker" else ((0, 1),)
@@ -339,6 +371,8 @@ def _validate(run: _Run, training: _Training) -> None:
 def _save(run: _Run, training: _Training, name: str) -> None:
     if run.state.stage == len(run.experiment.stages) - 1 and run.state.step >= training.steps:
         run.state = dataclasses.replace(run.state, finished=True)
+    if not run.group.is_primary:
+        return
     checkpoint.save(
         run.workdir / name, state=run.state, average=training.average, optimizer=training.compiled.optimizer
     )

@@ -14,14 +14,18 @@ class StopRequest:
     """Context manager; `signal_number` is 0 until SIGTERM or SIGINT arrives. A second Ctrl-C interrupts at once.
 
     Outside of the main thread, where Python allows no handlers, nothing is caught.
+
+    Args:
+        active: False catches nothing.
     """
 
-    def __init__(self):
+    def __init__(self, *, active: bool = True):
+        self.active = active
         self.signal_number = 0
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> StopRequest:
-        if threading.current_thread() is threading.main_thread():
+        if self.active and threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._before[number] = signal.signal(number, self._handle)
         return self

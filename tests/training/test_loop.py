@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from blazepose_tf.models.saving import load_model
 from blazepose_tf.training import checkpoint
+from blazepose_tf.training import inputs as inputs_lib
 from blazepose_tf.training.inputs import open_data
 from blazepose_tf.training.loop import FINISHED, STOPPED, train
 from blazepose_tf.training.stopping import NonFiniteLoss
@@ -29,7 +30,9 @@ def eager():
 
 @pytest.fixture(scope="module")
 def inputs(tiny_experiment, data_folder):
-    return open_data("synthetic", experiment=tiny_experiment, folder=data_folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inputs_lib, "ROUND", 24)  # a new round begins within the few steps here
+        return open_data("synthetic", experiment=tiny_experiment, folder=data_folder)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +66,7 @@ def test_a_run_leaves_everything_behind(finished, tiny_experiment):
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(finished, tiny_experiment, inputs, validation, tmp_path):
-    """Stopped by a real signal in the second stage and the second epoch."""
+    """Stopped by a real signal in the second stage and the second round."""
     workdir, _ = finished
     stopping = StopAfter(inputs, 7)
     result = train(tiny_experiment, workdir=tmp_path, source=stopping, validation=validation, resume=True, quiet=True)
