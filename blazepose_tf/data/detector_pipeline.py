@@ -14,7 +14,7 @@ from blazepose_tf.data import align, augment, photometric, warp
 from blazepose_tf.data.config import DetectorDataConfig
 from blazepose_tf.data.damage import DamageReport
 from blazepose_tf.data.order import all_names, as_sources, epoch_order
-from blazepose_tf.data.pipeline import loader, person_boxes, run
+from blazepose_tf.data.pipeline import batched, loader, person_boxes, run
 from blazepose_tf.geometry import affine
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.geometry import roi as roi_lib
@@ -185,16 +185,9 @@ def detector_dataset(
         report=report,
     )
 
-    @tf.autograph.experimental.do_not_convert
-    def finish(batch: dict):
-        if training:
-            colour = photometric.colour_parameters(batch["colour"], config.photometric)
-            image = photometric.apply_colour(batch["image"], colour, value_range=spec.value_range)
-        else:
-            image = photometric.to_range(batch["image"], value_range=spec.value_range)
+    def targets_of(batch: dict):
         targets = {specs.LOGITS: batch["logits"], specs.REGRESSORS: batch["regressors"]}
         weights = {specs.LOGITS: batch["logit_weights"], specs.REGRESSORS: batch["regressor_weights"]}
-        return {specs.IMAGE: image}, targets, weights
+        return targets, weights
 
-    dataset = dataset.batch(batch_size, drop_remainder=training)
-    return dataset.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+    return batched(dataset, targets_of, spec=spec, config=config, batch_size=batch_size, training=training)

@@ -219,6 +219,31 @@ def run(rows, prepare, blank, sources, *, skip: int, report: DamageReport | None
     return fill_holes(dataset, blank, start=skip, end=len(rows), report=report or DamageReport(), describe=describe)
 
 
+def batched(samples: tf.data.Dataset, targets_of: Callable, *, spec, config, batch_size: int, training: bool):
+    """Batches of samples as (inputs, targets, weights): colour is changed for whole batches, which is cheaper.
+
+    Args:
+        samples: dicts with image and colour.
+        targets_of: batch -> (targets, weights).
+        spec: gives the value range.
+        config: gives the photometric settings.
+        batch_size: B. In training the last, incomplete batch is left out.
+        training: False leaves the colours alone.
+    """
+
+    @tf.autograph.experimental.do_not_convert
+    def finish(batch: dict):
+        if training:
+            colour = photometric.colour_parameters(batch["colour"], config.photometric)
+            image = photometric.apply_colour(batch["image"], colour, value_range=spec.value_range)
+        else:
+            image = photometric.to_range(batch["image"], value_range=spec.value_range)
+        return {IMAGE: image}, *targets_of(batch)
+
+    dataset = samples.batch(batch_size, drop_remainder=training)
+    return dataset.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+
+
 def _diagnosis(records: records_lib.Records, record: int) -> str:
     """Why an example cannot be used."""
     try:
@@ -272,15 +297,7 @@ def tracker_dataset(
         report=report,
     )
 
-    @tf.autograph.experimental.do_not_convert
-    def finish(batch: dict):
-        if training:
-            colour = photometric.colour_parameters(batch["colour"], config.photometric)
-            image = photometric.apply_colour(batch["image"], colour, value_range=spec.value_range)
-        else:
-            image = photometric.to_range(batch["image"], value_range=spec.value_range)
-        targets, weights = tracker_targets(batch, spec=spec, config=config)
-        return {IMAGE: image}, targets, weights
+    def targets_of(batch: dict):
+        return tracker_targets(batch, spec=spec, config=config)
 
-    dataset = dataset.batch(batch_size, drop_remainder=training)
-    return dataset.map(finish, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+    return batched(dataset, targets_of, spec=spec, config=config, batch_size=batch_size, training=training)
