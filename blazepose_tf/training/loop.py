@@ -204,6 +204,8 @@ def _train(run: _Run, pose: np.ndarray | None, init_from) -> Result:
         if not _run_stage(run, training):
             return Result(STOPPED, run.stop.signal_number, run.state, run.scores)
         before = training
+    if run.group.count > 1:
+        log.info("process %d of %d ends with weights %s", run.group.index, run.group.count, before.average.digest())
     if run.group.is_primary:
         with before.averaged() as model:
             spec = run.experiment.spec(before.stage.input_size)

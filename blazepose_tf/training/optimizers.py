@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 
 import keras
 import numpy as np
@@ -136,6 +137,13 @@ class WeightAverage:
         self.decay = decay
         self.every = every
         self.reset()
+
+    def digest(self) -> str:
+        """Short fingerprint of the averaged weights: equal for processes that hold the same ones."""
+        content = hashlib.sha256()
+        for value in self.values:
+            content.update(np.ascontiguousarray(value).tobytes())
+        return content.hexdigest()[:16]
 
     def reset(self) -> None:
         """Starts again from the model's present weights."""
