@@ -91,7 +91,12 @@ def quantize(content: bytes, precision: str, *, ranges: Ranges | None = None, fl
         name: {"min": np.full((1, 1, 1, 1), low, np.float32), "max": np.full((1, 1, 1, 1), high, np.float32)}
         for name, (low, high) in (ranges or {}).items()
     }
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):  # it reports
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # it reports and warns of its own doing
         result = tool.quantize(statistics or None, enable_progress_bar=False, enable_progress_report=False)
     # Weights into the flatbuffer: the metadata is added by rewriting it.
     return packing.pack(packing.unpack(bytes(result.quantized_model)))

@@ -59,7 +59,7 @@ def _document(name: str, value_range: tuple[float, float], outputs: tuple[str, .
     # MediaPipe computes (pixel - mean) / std.
     std = 255.0 / (high - low)
     builder = flatbuffers.Builder(1024)
-    normalization = _table(builder, 2, {0: _floats(builder, -low * std), 1: _floats(builder, std)})
+    normalization = _table(builder, 2, {0: _floats(builder, 0.0 - low * std), 1: _floats(builder, std)})
     unit = _table(builder, 2, {1: normalization}, {0: _NORMALIZATION_OPTIONS})
     image = _table(builder, 2, {}, {0: _RGB})
     content = _table(builder, 3, {1: image}, {0: _IMAGE_PROPERTIES})

@@ -1,0 +1,69 @@
+"""`blazepose export` and `blazepose inspect`, as real processes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+def blazepose(*arguments: object):
+    return subprocess.run(
+        [sys.executable, "-m", "blazepose_tf", *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    from blazepose_tf.models import Description, build_tracker, save_weights
+    from blazepose_tf.specs import TrackerSpec
+
+    spec = TrackerSpec(input_size=128)
+    path = tmp_path_factory.mktemp("weights") / "tiny.npz"
+    save_weights(build_tracker(spec, variant="tiny"), path, description=Description("tiny", spec))
+    return path
+
+
+def test_export_and_inspect(weights, tmp_path):
+    output = tmp_path / "tiny.tflite"
+    result = blazepose("export", f"--model={weights}", f"--output={output}", "--crops=2")
+    assert result.returncode == 0, result.stderr
+    assert "partitions: 1 (XNNPACK), nothing left over" in result.stdout
+    assert "parity landmarks: max" in result.stdout
+    result = blazepose("inspect", "--json", output)
+    assert result.returncode == 0, result.stderr
+    (found,) = json.loads(result.stdout)
+    assert found["size"] == output.stat().st_size
+    assert found["metadata"]["model"] == "tiny"
+    assert found["partitions"] == {"count": 1, "left_over": {}}
+    assert [t["name"] for t in found["outputs"]] == ["alignment", "landmarks", "pose_presence"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--output=x.tflite"], "no folder"),
+        (["--output={folder}/x.abc"], "names no format"),
+        (["--output={folder}/x.task"], "--format=task needs --detector"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, message, weights, tmp_path):
+    arguments = [a.format(folder=tmp_path) for a in arguments]
+    if message == "no folder":
+        arguments = [f"--output={tmp_path}/nowhere/x.tflite"]
+    result = blazepose("export", f"--model={weights}", *arguments)
+    assert result.returncode == 1
+    (line,) = [text for text in result.stderr.splitlines() if text.startswith("error:")]
+    assert message in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_inspect_of_what_is_no_model(tmp_path):
+    (tmp_path / "x.tflite").write_bytes(b"nothing of the kind")
+    result = blazepose("inspect", tmp_path / "x.tflite")
+    assert result.returncode == 1
+    assert "error: " in result.stderr
+    assert "x.tflite: damaged or unsupported LiteRT model" in result.stderr
+    assert blazepose("inspect").returncode == 1
