@@ -74,10 +74,11 @@ def write(
     """
     if precision not in _PRECISIONS:
         raise ValueError(f"a bundle's precision must be one of {_PRECISIONS}. Received: precision={precision!r}")
-    members = {
-        DETECTOR_MEMBER: _member(*task_detector(*detector), DETECTOR_OUTPUTS, precision),
-        TRACKER_MEMBER: _member(*task_tracker(*tracker), TRACKER_OUTPUTS, precision),
+    fitted = {
+        DETECTOR_MEMBER: (task_detector(*detector), DETECTOR_OUTPUTS),
+        TRACKER_MEMBER: (task_tracker(*tracker), TRACKER_OUTPUTS),
     }
+    members = {name: _member(*model, outputs, precision) for name, (model, outputs) in fitted.items()}
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members.items():
             _write_aligned(archive, name, content)

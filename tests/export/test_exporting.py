@@ -126,6 +126,7 @@ def test_inspection_of_damaged_files(damage, tiny_file, tmp_path):
         inspect(path)
 
 
+@pytest.mark.slow
 def test_imported_tracker_keeps_its_accuracy_in_integers(shared_dir):
     """The whole way on real crops: published weights, calibrated on people other than those that are measured."""
     pytest.importorskip("ai_edge_quantizer")
