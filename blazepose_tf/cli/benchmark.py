@@ -1,4 +1,4 @@
-"""Time .tflite files on this host or on a phone over adb: one table, one JSON document, comparisons.
+"""Time .tflite files on this host or on a phone over adb.
 
 blazepose benchmark --model=a.tflite --model=b.tflite --profile --output=new.json
 blazepose benchmark --device=adb --benchmark_model=PATH --model=a.tflite

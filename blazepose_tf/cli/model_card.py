@@ -1,4 +1,4 @@
-"""Write a model card (Markdown) from evaluation, training, data and benchmark files; no number is typed by hand.
+"""Write a model card (Markdown) from evaluation, training, data and benchmark files.
 
     blazepose model-card --model=lite.tflite --evaluation=report/evaluation.json --config=run/config.json \\
         --training_data=train.json --benchmark=host.json --output=lite.md

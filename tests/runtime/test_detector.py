@@ -26,12 +26,18 @@ def test_finds_the_person(detector, yoga_frames):
 
 
 def test_follows_the_picture_when_it_is_padded(detector, yoga_frames):
-    """30 % more background on one side moves everything by exactly that much, up to the network's own noise."""
-    image = yoga_frames[4]
-    wide = np.pad(image, ((0, 0), (144, 0), (0, 0)), mode="edge")
-    a, b = detector(image)[0], detector(wide)[0]
-    radius = alignment.radius(a.alignment)
-    assert np.abs(b.alignment - a.alignment - [144, 0]).max() < 0.12 * radius
+    """30 % more background on one side moves everything by exactly that much.
+
+    The median over frames is compared: in a single one the network's own noise reaches 12 % of the radius, and OpenCV
+    builds do not decode a film to the same pixels.
+    """
+    moved, radii = [], []
+    for image in yoga_frames[::4]:
+        wide = np.pad(image, ((0, 0), (144, 0), (0, 0)), mode="edge")
+        a, b = detector(image)[0], detector(wide)[0]
+        moved.append(b.alignment - a.alignment)
+        radii.append(alignment.radius(a.alignment))
+    assert np.abs(np.median(moved, axis=0) - [144, 0]).max() < 0.1 * np.median(radii)
 
 
 def test_nobody_is_an_empty_list(detector):
