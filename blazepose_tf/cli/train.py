@@ -25,7 +25,11 @@ def define_flags() -> None:
     flags.DEFINE_string("cache", None, "folder for converted and rendered data (default: WORKDIR/data)")
     flags.DEFINE_multi_string("set", [], "override of a setting, e.g. --set=stages.joint.epochs=3 (may be repeated)")
     flags.DEFINE_bool("resume", False, "go on with the run in --workdir; starts one if there is none")
-    flags.DEFINE_string("init_from", None, "weights to start from: .keras or .npz file; what fits is taken")
+    flags.DEFINE_string(
+        "init_from",
+        None,
+        "weights to start from: .keras, .npz, or a shipped name; what fits is taken",
+    )
     flags.DEFINE_integer("threads", 0, "CPU threads of TensorFlow; 0 = all cores")
     flags.DEFINE_string("coordinator", "", "host:port of process 0 when several train together (KERAS_BACKEND=jax)")
     flags.DEFINE_integer("processes", 1, "number of processes that train together", lower_bound=1)
@@ -65,6 +69,7 @@ def main(argv: list[str]) -> int:
     if FLAGS.threads:
         tf.config.threading.set_intra_op_parallelism_threads(FLAGS.threads)
         tf.config.threading.set_inter_op_parallelism_threads(FLAGS.threads)
+    from blazepose_tf.runtime.weights import model_file
     from blazepose_tf.training.distributed import Group, join
     from blazepose_tf.training.inputs import SYNTHETIC, open_data
     from blazepose_tf.training.loop import FINISHED, train
@@ -84,7 +89,7 @@ def main(argv: list[str]) -> int:
         source=source,
         validation=validation,
         resume=FLAGS.resume,
-        init_from=FLAGS.init_from,
+        init_from=model_file(FLAGS.init_from, suffix=".npz") if FLAGS.init_from else None,
         group=group,
     )
     if result.status == FINISHED:

@@ -55,8 +55,10 @@ def default_file(names: tuple[str, ...], *, folder: Path = FOLDER) -> Path:
     raise FileNotFoundError(f"no model {' or '.join(names)} ships with this version (in {folder}); name a model file")
 
 
-def model_file(name: str | os.PathLike, *, folder: Path = FOLDER) -> Path:
+def model_file(name: str | os.PathLike, *, suffix: str = _SUFFIX, folder: Path = FOLDER) -> Path:
     """Path for what a user calls a model: a shipped name such as "lite", or a path.
+
+    `suffix` chooses between the LiteRT file and the Keras weights (".npz") of a shipped name.
 
     A name is anything without a folder and without a suffix that is not itself a file.
 
@@ -66,4 +68,4 @@ def model_file(name: str | os.PathLike, *, folder: Path = FOLDER) -> Path:
     path = Path(name)
     if path.suffix or len(path.parts) > 1 or path.exists():
         return path
-    return weight_file(str(name) + _SUFFIX, folder=folder)
+    return weight_file(str(name) + suffix, folder=folder)

@@ -13,13 +13,17 @@ from blazepose_tf.runtime.weights import default_file, model_file, weight_file
 def folder(tmp_path):
     (tmp_path / "lite.tflite").write_bytes(b"lite weights")
     (tmp_path / "extra.tflite").write_bytes(b"unlisted")
-    (tmp_path / "SHA256SUMS").write_text(f"{hashlib.sha256(b'lite weights').hexdigest()}  lite.tflite\n")
+    (tmp_path / "lite.npz").write_bytes(b"lite keras")
+    sums = [(b"lite weights", "lite.tflite"), (b"lite keras", "lite.npz")]
+    lines = [f"{hashlib.sha256(content).hexdigest()}  {name}\n" for content, name in sums]
+    (tmp_path / "SHA256SUMS").write_text("".join(lines))
     return tmp_path
 
 
 def test_found_and_checked(folder):
     assert weight_file("lite.tflite", folder=folder) == folder / "lite.tflite"
     assert model_file("lite", folder=folder) == folder / "lite.tflite"
+    assert model_file("lite", suffix=".npz", folder=folder) == folder / "lite.npz"
 
 
 def test_paths_pass(folder):
@@ -34,7 +38,7 @@ def test_default_is_the_first_that_ships(folder):
 
 
 def test_missing_damaged_unlisted(folder):
-    with pytest.raises(FileNotFoundError, match=r"'heavy.tflite'. Shipped: lite.tflite"):
+    with pytest.raises(FileNotFoundError, match=r"'heavy.tflite'. Shipped: lite.npz, lite.tflite"):
         model_file("heavy", folder=folder)
     with pytest.raises(ValueError, match="not listed"):
         weight_file("extra.tflite", folder=folder)
