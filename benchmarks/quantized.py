@@ -90,6 +90,7 @@ def _export_all(name: str, source: str, options, folder: Path, files: dict, rows
             "parity": next(p.mean for p in parity if p.name == (LANDMARKS if tracker else "regressors")),
             "figures": accuracy.figures(files[label], spec, data, limit=options.limit) if data else {},
         }
+        print(f"    {rows[label]}", file=sys.stderr, flush=True)
 
 
 def measure(files: dict[str, Path], *, rounds: int) -> dict[str, list[float]]:

@@ -20,7 +20,7 @@ WHITELIST = frozenset(
     {
         "ADD", "CONCATENATION", "CONV_2D", "DENSIFY", "DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE", "DEQUANTIZE",
         "FULLY_CONNECTED", "LOGISTIC", "MAX_POOL_2D", "MEAN", "MUL", "PAD", "QUANTIZE", "RELU", "RELU6", "RESHAPE",
-        "RESIZE_BILINEAR", "SUB",
+        "RESIZE_BILINEAR", "SUB", "TRANSPOSE",
     }
 )  # fmt: skip
 # What the generated reader and the interpreter raise on content that is no whole LiteRT file.
