@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 
 from blazepose_tf import files
-from blazepose_tf.export import litert
+from blazepose_tf.export.exporting import Options, export
+from blazepose_tf.export.litert import FLOAT16
 from blazepose_tf.models.saving import load_model
 from blazepose_tf.models.weights import save_weights
 from blazepose_tf.runtime.weights import FOLDER, SUMS
@@ -27,9 +28,7 @@ def ship(run: Path, weights: Path, records: Path) -> str:
     """Writes the files of one run and returns the model's variant."""
     model, description = load_model(run / "model.keras")
     name = description.variant
-    content = litert.to_litert(model, description.spec, name=name, precision=litert.FLOAT16)
-    litert.require_one_partition(content)
-    files.write_bytes(weights / f"{name}.tflite", content)
+    export(model, description, weights / f"{name}.tflite", Options(precision=FLOAT16), progress=print)
     save_weights(model, weights / f"{name}.npz", half=True, description=description)
     (records / name).mkdir(parents=True, exist_ok=True)
     for record in RECORDS:
