@@ -126,11 +126,11 @@ def convert(model: keras.Model, description: Description, options: Options, *, p
     if options.precision in (litert.FLOAT32, litert.FLOAT16):
         return litert.to_litert(model, spec, name=name, precision=options.precision)
     content = litert.to_litert(model, spec, name=name)
+    progress("calibrating")
+    pictures = list(crops.crops(spec, count=options.calibration_crops, data=options.calibration))
+    content = equalization.equalize(content, (crops.to_inputs(p, spec) for p in pictures))
     ranges = None
     if options.precision != quantization.DYNAMIC:
-        progress("calibrating")
-        pictures = list(crops.crops(spec, count=options.calibration_crops, data=options.calibration))
-        content = equalization.equalize(content, (crops.to_inputs(p, spec) for p in pictures))
         inputs = (crops.to_inputs(p, spec) for p in pictures)
         ranges = quantization.calibrate(content, inputs, percentile=options.percentile)
     content = quantization.quantize(content, options.precision, ranges=ranges)

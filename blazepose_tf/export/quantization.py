@@ -68,15 +68,15 @@ def quantize(content: bytes, precision: str, *, ranges: Ranges | None = None, fl
         raise ImportError(_INSTALL) from error
     names = qtyping.TFLOperationName
     tool = quantizer.Quantizer(content)
+    convolutions, others = float_operations(content, float_cells)
     if precision == DYNAMIC:
         for name in (names.CONV_2D, names.FULLY_CONNECTED):
             tool.add_dynamic_config(regex=".*", operation_name=name, num_bits=8)
         tool.add_weight_only_config(regex=".*", operation_name=names.DEPTHWISE_CONV_2D, num_bits=8)
-        for scope in _shallow(content):
+        for scope in {*_shallow(content), *convolutions}:
             tool.add_weight_only_config(regex=_exactly(scope), operation_name=names.CONV_2D, num_bits=8)
     else:
         tool.add_static_config(regex=".*", operation_name=names.ALL_SUPPORTED, activation_num_bits=8, weight_num_bits=8)
-        convolutions, others = float_operations(content, float_cells)
         for scope in (*convolutions, *others):
             tool.update_quantization_recipe(
                 regex=_exactly(scope), operation_name=names.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE
