@@ -21,22 +21,36 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "codecs": ({"geometry", "topology", "specs", "array_api"}, PURE),
     "layers": ({"specs", "topology"}, {"keras", "numpy"}),
     "models": ({"layers", "specs", "topology", "files", "runtime.weights"}, {"keras", "numpy"}),
-    "losses": ({"specs", "topology", "codecs"}, {"keras", "numpy"}),
+    "losses": (set(), {"keras"}),
     "metrics": ({"geometry", "topology", "array_api"}, PURE | {"keras"}),
-    "data": ({"geometry", "codecs", "topology", "specs", "array_api"}, PURE | {"tensorflow", "cv2", "scipy", "tqdm"}),
+    "data": ({"geometry", "codecs", "topology", "specs"}, PURE | {"tensorflow", "cv2", "scipy"}),
     "runtime": (
-        {"geometry", "codecs", "topology", "specs", "array_api"},
-        PURE | {"cv2", "ai_edge_litert", "flatbuffers", "onnxruntime", "tqdm"},
+        {"geometry", "codecs", "topology", "specs"},
+        PURE | {"cv2", "ai_edge_litert", "flatbuffers", "onnxruntime"},
     ),
     "training": (
         {"data", "models", "losses", "metrics", "specs", "topology", "geometry", "codecs"},
-        PURE | {"keras", "tensorflow", "cv2", "tqdm"},
+        PURE | {"keras", "tensorflow", "tqdm"},
     ),
     "evaluation": (
-        {"metrics", "topology", "geometry", "codecs", "specs", "runtime", "models", "data", "benchmark"},
-        PURE | {"cv2", "keras", "tensorflow", "matplotlib", "pycocotools", "tqdm"},
+        {"metrics", "topology", "geometry", "specs", "runtime"},
+        PURE | {"cv2", "keras", "tensorflow", "pycocotools"},
     ),
-    "benchmark": ({"runtime", "specs"}, PURE | {"ai_edge_litert", "flatbuffers", "matplotlib"}),
+    "benchmark": (set(), PURE | {"ai_edge_litert", "flatbuffers", "matplotlib"}),
+    "export": (
+        {"benchmark", "codecs", "data", "evaluation", "geometry", "layers", "models", "runtime", "specs", "topology"},
+        PURE
+        | {
+            "ai_edge_litert",
+            "ai_edge_quantizer",
+            "flatbuffers",
+            "keras",
+            "onnx",
+            "onnxruntime",
+            "tensorflow",
+            "tf2onnx",
+        },
+    ),
 }
 
 # The fused kernel of batch normalisation, imported inside a call that only the TensorFlow backend reaches.
