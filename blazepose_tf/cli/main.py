@@ -90,6 +90,9 @@ def main(argv: list[str]) -> int:
         return _fail(f"blazepose {verb}: unknown flag --{error.flagname}{hint}", USAGE)
     except flags.Error as error:
         return _fail(f"blazepose {verb}: {' '.join(str(error).split())}", USAGE)
+    except ModuleNotFoundError as error:
+        # The runtime's own packages are always there; what is missing belongs to an extra.
+        return _fail(f"blazepose {verb} needs {error.name}: pip install 'blazepose_tf[all]'", 1)
     except (UserError, ValueError, OSError, ImportError) as error:
         if os.environ.get("BLAZEPOSE_TRACEBACK"):
             raise

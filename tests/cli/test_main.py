@@ -36,6 +36,18 @@ def test_an_unknown_verb_names_the_nearest():
     assert result.returncode == 2 and "did you mean 'predict'" in result.stderr and result.stderr.count("\n") == 1
 
 
+def test_a_missing_package_names_the_pip_line(tmp_path):
+    # A process that finds no keras, as after an installation of the runtime alone.
+    code = (
+        "import sys; sys.modules['keras'] = None\n"
+        "from blazepose_tf.cli.main import main\n"
+        f"sys.exit(main(['train', '--workdir={tmp_path}']))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr.strip() == "error: blazepose train needs keras: pip install 'blazepose_tf[all]'"
+
+
 def test_an_unknown_flag_names_the_nearest():
     result = blazepose("predict", "--inptu=x")
     assert result.returncode == 2 and "did you mean --input" in result.stderr and result.stderr.count("\n") == 1
