@@ -83,7 +83,7 @@ def main(argv: list[str]) -> int:
     def progress(title: str, total: int):
         for bar in bars:
             bar.close()
-        bars[:] = [tqdm(total=total, desc=title, unit="", leave=False)]
+        bars[:] = [tqdm(total=total, desc=title, unit="", leave=False, disable=None)]
         return bars[0].update
 
     with evaluation.scratch(folder) as predictions_folder:

@@ -155,7 +155,7 @@ def test_an_abandoned_phone_cleans_up_by_itself(adb, make_device, loopback, prog
     ):
         session.run(0, phone_session.program_flags(XNNPACK, PLAN), timeout=1)
     assert any("could not clean up" in line for line in lines)
-    wait_until_clean(device, 15)
+    wait_until_clean(device, 90)  # the watchdog has a second of its own; a busy machine may take long to grant it
 
 
 def test_a_phone_that_goes_away_keeps_what_was_measured(adb, make_device, loopback, program, tiny_file):
