@@ -11,7 +11,8 @@ from blazepose_tf.training.config import Data, Experiment, Stage
 # The paper's Lite, as shipped: heatmaps at 128 px (five times cheaper per image), everything at 256 px, then the
 # regression alone on frozen features, which is twice as fast and is what still improves (the regression lags the
 # heatmaps). 268,000 crops of 17,500 people (docs/results/lite has the log).
-# Cost: @@LITE_COST@@ Result: @@LITE_RESULT@@
+# Cost: 1 h 41 min on two shared cores. Result: validation PCK@0.2 of the torso 66.0 (heatmaps 71.1); on human labels
+# 62.8, pipeline 52.6. Data: tracker/train.json and 1,600 rendered pictures.
 TRACKER_LITE = Experiment(
     name="tracker_lite",
     variant="lite",
@@ -36,7 +37,9 @@ TRACKER_FULL = Experiment(
 
 # The face proxy with alignment points on whole pictures, as shipped: twice at 128 px and then at 192 px. It was still
 # improving at the end. 214,000 pictures; the whole pictures of the data three to six times as often as crops.
-# Cost: @@DET_COST@@ Result: @@DET_RESULT@@
+# Cost: 1 h 20 min on one shared core. Result: recall 61.4 at 5 % false alarms. Run as two parts, the second from the
+# first's weights. Data: detector/train.json (named six times, three in the first part), tracker/train.json, 1,600
+# rendered pictures.
 DETECTOR = Experiment(
     name="detector",
     model="detector",
