@@ -64,6 +64,7 @@ def speed(config: Experiment, *, seconds: float) -> None:
 
 
 def memorize(config: Experiment, *, data: Path, pictures: int, steps: int, batch_size: int, workdir: Path) -> None:
+    data = data.resolve()  # the subset lies in another folder
     content = json.loads(data.read_text())
     people = {a["image_id"] for a in content["annotations"] if not a.get("iscrowd") and not a.get("ignore")}
     rng = np.random.default_rng(0)
@@ -76,7 +77,14 @@ def memorize(config: Experiment, *, data: Path, pictures: int, steps: int, batch
     subset.write_text(json.dumps(content))
     last = config.stages[-1]
     stage = dataclasses.replace(
-        last, name="memorize", steps=steps, epochs=0.0, batch_size=batch_size, warmup_steps=min(50, steps // 4)
+        last,
+        name="memorize",
+        trains="joint",
+        steps=steps,
+        epochs=0.0,
+        batch_size=batch_size,
+        learning_rate=config.stages[0].learning_rate,
+        warmup_steps=min(50, steps // 4),
     )
     config = dataclasses.replace(memorizing(config), stages=(stage,), validate_every=max(steps // 6, 1), log_every=10)
     inputs = open_data(str(subset), experiment=config, folder=workdir / "records")
