@@ -2,8 +2,7 @@
 
 It speaks adb's transport protocol (CNXN, AUTH, OPEN, OKAY, WRTE, CLSE), the `shell` services with and without
 `shell_v2`, and the sync service (STAT, SEND, RECV). Paths under /data/local/tmp, /sys and /proc/cpuinfo are mapped into
-a private folder, and a private `bin` holds what a phone has and a host has not (getprop, dumpsys). Faults are switched
-on by the attributes of `Faults`.
+a private folder, and a private `bin` holds what a phone has and a host has not (getprop, dumpsys). `Faults` break it.
 
 Source of the protocol: protocol.txt, SYNC.TXT and shell_protocol.h of the Android platform tools.
 """
@@ -23,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CNXN, AUTH, OPEN, OKAY, WRTE, CLSE = (
-    int.from_bytes(name, "little") for name in (b"CNXN", b"AUTH", b"OPEN", b"OKAY", b"WRTE", b"CLSE")
+    int.from_bytes(name, "little") for name in b"CNXN AUTH OPEN OKAY WRTE CLSE".split()
 )
 VERSION = 0x01000000  # the version with checksums; every client still speaks it
 MAX_DATA = 256 * 1024
