@@ -1,6 +1,27 @@
 """A device on the loopback interface that the real adb client talks to; what it is asked to do, it does on this host.
 
-It speaks adb's transport protocol (COMMANDS = b"CNXN AUTH OPEN OKAY WRTE CLSE".split()
+It speaks adb's transport protocol (CNXN, AUTH, OPEN, OKAY, WRTE, CLSE), the `shell` services with and without
+`shell_v2`, and the sync service (STAT, SEND, RECV). Paths under /data/local/tmp, /sys and /proc/cpuinfo are mapped into
+a private folder, and a private `bin` holds what a phone has and a host has not (getprop, dumpsys). `Faults` break it.
+
+Source of the protocol: protocol.txt, SYNC.TXT and shell_protocol.h of the Android platform tools.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import stat
+import struct
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+COMMANDS = b"CNXN AUTH OPEN OKAY WRTE CLSE".split()
 CNXN, AUTH, OPEN, OKAY, WRTE, CLSE = (int.from_bytes(name, "little") for name in COMMANDS)
 VERSION = 0x01000000  # the version with checksums; every client still speaks it
 MAX_DATA = 256 * 1024
