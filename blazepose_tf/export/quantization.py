@@ -18,7 +18,7 @@ import numpy as np
 from ai_edge_litert import interpreter as litert
 
 from blazepose_tf.benchmark import graph
-from blazepose_tf.export import packing
+from blazepose_tf.runtime import packing
 
 DYNAMIC = "dynamic"
 INT8 = "int8"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import flatbuffers
 import numpy as np
 
-from blazepose_tf.export import packing
+from blazepose_tf.runtime import packing
 from blazepose_tf.specs import IMAGE
 
 NAME = "TFLITE_METADATA"

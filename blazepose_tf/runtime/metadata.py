@@ -16,8 +16,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import flatbuffers
-
 from blazepose_tf import __version__
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
@@ -26,14 +24,6 @@ TRACKER = "tracker"
 DETECTOR = "detector"
 _SPECS = {TRACKER: TrackerSpec, DETECTOR: DetectorSpec}
 _IDENTIFIER = b"TFL3"
-
-
-class _AlignedBuilder(flatbuffers.Builder):
-    """Starts every vector on a multiple of 16 bytes, as the schema's `force_align: 16` of weight buffers asks for and
-    Python's generated code does not do; kernels read weights in place."""
-
-    def StartVector(self, elem_size, num_elems, alignment):
-        return super().StartVector(elem_size, num_elems, max(alignment, 16))
 
 
 def metadata_of(spec: TrackerSpec | DetectorSpec, *, model: str, **extra: Any) -> dict[str, Any]:
@@ -132,9 +122,11 @@ def write_metadata(model: bytes, document: dict[str, Any]) -> bytes:
     """
     from ai_edge_litert import schema_py_generated as schema
 
+    from blazepose_tf.runtime import packing
+
     if not is_litert(model):
         raise ValueError("not a LiteRT model (the content does not carry the TFL3 mark)")
-    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+    tree = packing.unpack(model)
     buffer = schema.BufferT()
     buffer.data = list(json.dumps(document, ensure_ascii=False, sort_keys=True).encode("utf-8"))
     name = METADATA_NAME.encode()
@@ -147,6 +139,4 @@ def write_metadata(model: bytes, document: dict[str, Any]) -> bytes:
         entry.name, entry.buffer = METADATA_NAME, len(tree.buffers)
         tree.buffers.append(buffer)
         tree.metadata = [*(tree.metadata or []), entry]
-    builder = _AlignedBuilder(len(model) + 4096)
-    builder.Finish(tree.Pack(builder), file_identifier=_IDENTIFIER)
-    return bytes(builder.Output())
+    return packing.pack(tree)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from blazepose_tf.benchmark import graph
-from blazepose_tf.export import equalization, packing, quantization
+from blazepose_tf.export import equalization, quantization
 from blazepose_tf.export.inspection import inspect
+from blazepose_tf.runtime import packing
 from blazepose_tf.runtime.interpreter import load_model
 
 pytest.importorskip("ai_edge_quantizer")
