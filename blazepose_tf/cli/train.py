@@ -21,6 +21,7 @@ def define_flags() -> None:
     flags.DEFINE_string("experiment", "smoke", "tracker_lite, tracker_full, detector or smoke")
     flags.DEFINE_string("workdir", None, "folder of the run: configuration, logs, checkpoints, model.keras")
     flags.DEFINE_string("data", "synthetic", "comma-separated COCO keypoint files, record manifests, or 'synthetic'")
+    flags.DEFINE_string("partial_data", "", "more of these, in which not everyone is labelled")
     flags.DEFINE_string("val_data", None, "the same for validation; 'synthetic' when --data is")
     flags.DEFINE_string("cache", None, "folder for converted and rendered data (default: WORKDIR/data)")
     flags.DEFINE_multi_string("set", [], "override of a setting, e.g. --set=stages.joint.epochs=3 (may be repeated)")
@@ -78,7 +79,7 @@ def main(argv: list[str]) -> int:
     if FLAGS.processes > 1:
         group = join(FLAGS.coordinator, processes=FLAGS.processes, process=FLAGS.process)
     cache = Path(FLAGS.cache or os.path.join(FLAGS.workdir, "data"))
-    source = open_data(FLAGS.data, experiment=experiment, folder=cache, group=group)
+    source = open_data(FLAGS.data, experiment=experiment, folder=cache, partial=FLAGS.partial_data, group=group)
     val_data = FLAGS.val_data or (SYNTHETIC if FLAGS.data == SYNTHETIC else None)
     validation = None
     if val_data:

@@ -16,6 +16,7 @@ from blazepose_tf.array_api import array_namespace
 
 SIGMA = 2.0  # cells; 8 crop pixels at stride 4
 OFFSET_RADIUS = 2.0  # cells around the point in which the offsets are taught and read
+PRIOR_SIGMA = 6.0  # cells; what `refine` expects the regression to err by
 
 
 def _cell_centers(size: int, like, xp):
@@ -103,7 +104,50 @@ def decode(heatmaps, offsets=None, *, stride: float):
     return points.reshape(*batch, count, 2).astype(np.float32), scores.reshape(*batch, count)
 
 
-def refine(points, heatmaps, *, stride: float, window: int = 9, min_confidence: float = 0.5):
+def refine(points, heatmaps, *, stride: float, prior_sigma: float = PRIOR_SIGMA, reach: int = 8):
+    """Moves regressed points to the most plausible peaks of their heatmaps (numpy).
+
+    A point goes to the cell with the largest product of the heatmap's probability and a Gaussian around the regressed
+    place, and there to the centre of mass of the squared probabilities of 7 x 7 cells. Unlike the plain maximum this
+    does not jump to the other arm, and unlike MediaPipe's way it needs no threshold.
+
+    Args:
+        points: (K, 2) in crop pixels.
+        heatmaps: (S, S, K) logits.
+        stride: crop pixels per cell.
+        prior_sigma: standard deviation of the Gaussian in cells, what the regression errs by.
+        reach: cells searched on either side of the regressed one.
+
+    Returns:
+        (K, 2) float32 points; those regressed to a place outside of the map are left alone.
+    """
+    points = np.array(points, np.float32)
+    rows, columns, count = heatmaps.shape
+    flat = np.ascontiguousarray(heatmaps, np.float32).reshape(-1)
+    place = points / np.float32(stride)  # in cells, whose centres are at + 0.5
+    cell = np.floor(place).astype(np.int64)
+    inside = (cell >= 0).all(axis=-1) & (cell[:, 0] < columns) & (cell[:, 1] < rows)
+    cell = np.where(inside[:, None], cell, 0)
+
+    column, row, cells, _ = _window(cell, reach, heatmaps.shape)
+    # log(sigmoid(x)) = -log(1 + exp(-x)); a logit below -20 is as good as none.
+    score = -np.log1p(np.exp(-flat.take(cells).clip(-20.0, 20.0)))
+    scale = np.float32(-0.5 / prior_sigma**2)
+    score += (scale * (column + np.float32(0.5) - place[:, :1]) ** 2)[:, None, :]
+    score += (scale * (row + np.float32(0.5) - place[:, 1:]) ** 2)[:, :, None]
+    best = score.reshape(count, -1).argmax(axis=1)
+    y, x = np.divmod(best, column.shape[1])
+    peak = np.stack([cell[:, 0] - reach + x, cell[:, 1] - reach + y], axis=-1).clip(0, (columns - 1, rows - 1))
+
+    column, row, cells, inside_map = _window(peak, 3, heatmaps.shape)
+    weight = (inside_map / (1.0 + np.exp(-flat.take(cells).clip(-20.0, 20.0)))) ** 2
+    total = weight.sum(axis=(1, 2))
+    center = np.stack([(weight.sum(axis=1) * column).sum(axis=1), (weight.sum(axis=2) * row).sum(axis=1)], axis=-1)
+    refined = (center / total[:, None] + 0.5) * stride
+    return np.where(inside[:, None], refined, points).astype(np.float32)
+
+
+def refine_mediapipe(points, heatmaps, *, stride: float, window: int = 9, min_confidence: float = 0.5):
     """Moves regressed points to the centre of mass of their heatmap's peak (family B, numpy).
 
     Args:
@@ -119,21 +163,32 @@ def refine(points, heatmaps, *, stride: float, window: int = 9, min_confidence: 
     Reference: MediaPipe RefineLandmarksFromHeatmapCalculator.
     """
     points = np.array(points, np.float32)
-    rows, columns, count = heatmaps.shape
-    reach = np.arange(-(window // 2), window // 2 + 1)
+    rows, columns, _ = heatmaps.shape
     cell = np.trunc(points / stride)
     inside = (cell >= 0).all(axis=-1) & (cell[:, 0] < columns) & (cell[:, 1] < rows)
     # Points outside read some window too; it is not used.
     cell = np.where(inside[:, None], cell, 0).astype(np.int64)
-    column, row = cell[:, :1] + reach, cell[:, 1:] + reach  # (K, W)
-    in_column, in_row = (column >= 0) & (column < columns), (row >= 0) & (row < rows)
-    # One flat index per cell: numpy gathers those several times faster than three index arrays.
-    cells = row.clip(0, rows - 1)[:, :, None] * columns + column.clip(0, columns - 1)[:, None, :]
-    logits = heatmaps.reshape(-1).take(cells * count + np.arange(count)[:, None, None])
+    column, row, cells, inside_map = _window(cell, window // 2, heatmaps.shape)
+    logits = heatmaps.reshape(-1).take(cells)
     weight = 1.0 / (1.0 + np.exp(-logits.astype(np.float32)))  # (K, row, column)
-    weight *= in_row[:, :, None] & in_column[:, None, :]
+    weight *= inside_map
     confident = inside & (weight.max(axis=(1, 2)) >= min_confidence)
     total = np.where(confident, weight.sum(axis=(1, 2)), 1.0)
     center = np.stack([(weight.sum(axis=1) * column).sum(axis=1), (weight.sum(axis=2) * row).sum(axis=1)], axis=-1)
     points[confident] = (center / total[:, None] * stride)[confident]
     return points
+
+
+def _window(cell: np.ndarray, reach: int, shape: tuple[int, ...]):
+    """Squares of cells around (K, 2) cells (x, y) of (S, S, K) maps.
+
+    Returns:
+        columns (K, W) and rows (K, W), which may lie outside; flat indices (K, row, column) of the nearest cells inside
+        (numpy gathers by one index several times faster than by three); (K, row, column) bool, whether a cell is inside.
+    """
+    rows, columns, count = shape
+    reach_of = np.arange(-reach, reach + 1)
+    column, row = cell[:, :1] + reach_of, cell[:, 1:] + reach_of
+    inside = ((row >= 0) & (row < rows))[:, :, None] & ((column >= 0) & (column < columns))[:, None, :]
+    nearest = row.clip(0, rows - 1)[:, :, None] * columns + column.clip(0, columns - 1)[:, None, :]
+    return column, row, nearest * count + np.arange(count)[:, None, None], inside

@@ -28,10 +28,10 @@ class ViewConfig:
 
     rotation_std: float = 12.0
     rotation_limit: float = 30.0
-    scale_std: float = 0.11
-    scale_limit: float = 0.25
-    shift_std: float = 0.04
-    shift_limit: float = 0.10
+    scale_std: float = 0.13
+    scale_limit: float = 0.32
+    shift_std: float = 0.06
+    shift_limit: float = 0.18
     mirror_probability: float = 0.5
     any_rotation_probability: float = 0.03
     partial_probability: float = 0.08
@@ -124,7 +124,7 @@ class TrackerDataConfig:
     view: ViewConfig = field(default_factory=ViewConfig)
     photometric: PhotometricConfig = field(default_factory=PhotometricConfig)
     occlusion: OcclusionConfig = field(default_factory=OcclusionConfig)
-    negative_probability: float = 0.05
+    negative_probability: float = 0.06
     negative_weight: float = 1.0
     negative_heatmap_weight: float = 0.1
     outside_heatmap_weight: float = 0.2
@@ -164,7 +164,7 @@ class DetectorDataConfig:
     rotation_std: float = 10.0
     any_rotation_probability: float = 0.05
     mirror_probability: float = 0.5
-    unlabelled_weight: float = 0.5
+    unlabelled_weight: float = 0.3
     min_face: float = 0.02
     dataset_weights: Mapping[str, float] = field(default_factory=dict)
     parallel_calls: int = 0

@@ -30,7 +30,7 @@ class Options:
     Attributes:
         format: one of FORMATS but TASK, which `task_bundle` makes of two models.
         precision: one of PRECISIONS; formats other than LiteRT have float32 only.
-        outputs: names of the outputs to keep; all but training heads without it.
+        outputs: names of the outputs to keep; all but the offsets without it.
         calibration: annotations whose crops give the ranges of int8 activations; rendered people without it.
         calibration_crops: how many of them.
         percentile: share of activations that lies within the ranges, see `quantization.calibrate`.

@@ -1,4 +1,4 @@
-"""Keras model to LiteRT file: batch 1, one named signature, training heads gone, metadata inside.
+"""Keras model to LiteRT file: batch 1, one named signature, no offsets, metadata inside.
 
 A file is only written when XNNPACK takes the graph as one partition with nothing left over: an operation that falls
 back to the reference kernels costs more than the rest of the model, and nobody notices on the desk.
@@ -18,7 +18,7 @@ from blazepose_tf.benchmark.delegates import Partitions
 from blazepose_tf.models import without_training_heads
 from blazepose_tf.runtime.interpreter import load_model
 from blazepose_tf.runtime.metadata import metadata_of, write_metadata
-from blazepose_tf.specs import IMAGE, DetectorSpec, TrackerSpec
+from blazepose_tf.specs import IMAGE, OFFSETS, DetectorSpec, TrackerSpec
 
 FLOAT32 = "float32"
 FLOAT16 = "float16"
@@ -34,13 +34,15 @@ class Parity:
 
 
 def deployed(model: keras.Model, outputs: Iterable[str] | None = None) -> keras.Model:
-    """The part of a model that ships: without training heads, or exactly the outputs named.
+    """The part of a model that ships: all but the offsets, or exactly the outputs named.
+
+    The heatmaps, which the paper leaves behind after training, stay: the runtime refines the landmarks with them.
 
     Raises:
         ValueError: an output that the model lacks.
     """
     if outputs is None:
-        return without_training_heads(model)
+        return without_training_heads(model, (OFFSETS,))
     chosen = list(outputs)
     unknown = sorted(set(chosen) - set(model.output))
     if unknown or not chosen:

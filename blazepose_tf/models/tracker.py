@@ -5,6 +5,8 @@ Reference: BlazePose (arXiv 2006.10204), section 2.4 and figure 4.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
@@ -91,13 +93,13 @@ def build_tracker(
     return model
 
 
-def without_training_heads(model: keras.Model) -> keras.Model:
-    """The same layers and weights without heatmaps and offsets, and without what only they needed.
+def without_training_heads(model: keras.Model, heads: Sequence[str] = TRAINING_OUTPUTS) -> keras.Model:
+    """The same layers and weights without heatmaps and offsets (or those of them named), and what only they needed.
 
     Raises:
         ValueError: nothing else is left.
     """
-    outputs = {name: tensor for name, tensor in model.output.items() if name not in TRAINING_OUTPUTS}
+    outputs = {name: tensor for name, tensor in model.output.items() if name not in heads}
     if not outputs:
         raise ValueError(f"model has training heads only. Received: outputs={sorted(model.output)}")
     return keras.Model(model.input, outputs, name=model.name)

@@ -65,8 +65,8 @@ class Tracker:
             model: file, content or opened model; ours or one of MediaPipe's.
             num_threads: threads of one inference, when the file is opened here.
             half_pixel: False crops as MediaPipe does (see `warp`).
-            refine: move landmarks to the peaks of the heatmap output, as MediaPipe does with its later files. None
-                does so exactly for those.
+            refine: move landmarks to the peaks of the heatmap output, for MediaPipe's files in its own way. None does
+                so where there is such an output.
 
         Raises:
             ValueError: the file is not a tracker, or refinement is wanted from one without heatmaps.
@@ -74,10 +74,13 @@ class Tracker:
         self.model = model if hasattr(model, "output_shapes") else load_model(model, num_threads=num_threads)
         self.spec, self._presence_is_logit = tracker_spec(self.model)
         shapes = self.model.output_shapes
-        has_heatmaps = specs.HEATMAPS in shapes and shapes[specs.HEATMAPS][-1] == landmark_codec.MEDIAPIPE_POINTS
+        count = landmark_codec.MEDIAPIPE_POINTS if self.spec.mediapipe_head else self.spec.num_keypoints
+        has_heatmaps = specs.HEATMAPS in shapes and shapes[specs.HEATMAPS][-1] == count
         if refine and not has_heatmaps:
-            raise ValueError(f"{self.model.name}: has no heatmaps of 39 points to refine with. Received: refine=True")
-        self.refine = has_heatmaps and self.model.metadata is None if refine is None else refine
+            raise ValueError(
+                f"{self.model.name}: has no heatmaps of {count} points to refine with. Received: refine=True"
+            )
+        self.refine = has_heatmaps if refine is None else refine
         self.half_pixel = half_pixel
         wanted = [specs.LANDMARKS, specs.POSE_PRESENCE, specs.ALIGNMENT, specs.WORLD_LANDMARKS]
         wanted += [specs.HEATMAPS] if self.refine else []
@@ -108,19 +111,18 @@ class Tracker:
     def decode(self, outputs: dict[str, np.ndarray], matrix: np.ndarray) -> Track:
         """Landmarks in image pixels of one crop's outputs."""
         matrix = np.asarray(matrix, np.float32)
-        raw = outputs[specs.LANDMARKS]
+        raw, stride = outputs[specs.LANDMARKS], float(self.spec.heatmap_stride)
         if self.spec.mediapipe_head:
             raw = raw.reshape(landmark_codec.MEDIAPIPE_POINTS, 5).copy()
             if self.refine:
-                raw[:, :2] = heatmap_codec.refine(
-                    raw[:, :2], outputs[specs.HEATMAPS][0], stride=float(self.spec.heatmap_stride)
-                )
+                raw[:, :2] = heatmap_codec.refine_mediapipe(raw[:, :2], outputs[specs.HEATMAPS][0], stride=stride)
             decoded = landmark_codec.decode_mediapipe(raw)
         else:
+            raw = raw.reshape(self.spec.num_keypoints, -1).copy()
+            if self.refine:
+                raw[:, :2] = heatmap_codec.refine(raw[:, :2], outputs[specs.HEATMAPS][0], stride=stride)
             refined = outputs.get(specs.ALIGNMENT)
-            decoded = landmark_codec.decode(
-                raw.reshape(self.spec.num_keypoints, -1), None if refined is None else refined.reshape(2, 2)
-            )
+            decoded = landmark_codec.decode(raw, None if refined is None else refined.reshape(2, 2))
         presence = outputs[specs.POSE_PRESENCE].reshape(-1)[0]
         if self._presence_is_logit:
             presence = 1.0 / (1.0 + np.exp(-np.clip(presence, -88.0, 88.0)))

@@ -29,9 +29,9 @@ TRACKER_FULL = Experiment(
     name="tracker_full",
     variant="full",
     stages=(
-        Stage("heatmaps", trains="heatmaps", epochs=9, input_size=128, learning_rate=4e-3, warmup_steps=200),
-        Stage("joint", epochs=12, input_size=256, learning_rate=4e-3, warmup_steps=300),
-        Stage("tail", trains="regression", epochs=4, input_size=256, learning_rate=3e-3, warmup_steps=100),
+        Stage("heatmaps", trains="heatmaps", steps=7000, input_size=128, learning_rate=5e-3, warmup_steps=200),
+        Stage("fine", trains="heatmaps", steps=1400, input_size=256, learning_rate=3e-3, warmup_steps=100),
+        Stage("regression", trains="regression", steps=1600, input_size=256, learning_rate=4e-3, warmup_steps=200),
     ),
 )
 
@@ -45,10 +45,8 @@ DETECTOR = Experiment(
     model="detector",
     variant="blazeface",
     stages=(
-        Stage("low", steps=2800, input_size=128, learning_rate=4e-3, warmup_steps=200),
-        Stage("joint", steps=1100, input_size=192, learning_rate=2e-3, warmup_steps=100),
-        Stage("low_again", steps=1500, input_size=128, learning_rate=2e-3, warmup_steps=100),
-        Stage("joint_again", steps=1300, input_size=192, learning_rate=1.5e-3, warmup_steps=100),
+        Stage("low", steps=6000, input_size=128, learning_rate=4e-3, warmup_steps=200),
+        Stage("joint", steps=4500, input_size=192, learning_rate=3e-3, warmup_steps=100),
     ),
 )
 

@@ -38,6 +38,7 @@ def open_data(
     *,
     experiment: Experiment,
     folder: str | os.PathLike,
+    partial: str = "",
     validation: bool = False,
     group: Group | None = None,
 ) -> Inputs:
@@ -47,6 +48,7 @@ def open_data(
         text: comma-separated list of record manifests or folders, COCO keypoint files (.json), or `synthetic`.
         experiment: says which model the data is for.
         folder: where converted and rendered data goes; it is used again by the next run.
+        partial: more data of the same kinds, in whose pictures not everyone is labelled (`order.Source.complete`).
         validation: rendered pictures come from another series, a quarter as many.
         group: this process among several.
 
@@ -54,11 +56,14 @@ def open_data(
         OSError: a file is missing.
         ValueError: a file is neither.
     """
-    parts = [part for part in (p.strip() for p in text.split(",")) if part]
-    if not parts:
+    sources = []
+    for names, complete in ((text, True), (partial, False)):
+        parts = [part for part in (p.strip() for p in names.split(",")) if part]
+        opened = [_open(part, experiment, Path(folder), validation) for part in parts]
+        sources += [order.Source(records, complete=complete) for records in opened]
+    if not sources:
         raise ValueError(f"no data named. Received: {text!r}")
-    opened = [_open(part, experiment, Path(folder), validation) for part in parts]
-    return Inputs(opened, experiment, group=group)
+    return Inputs(sources, experiment, group=group)
 
 
 def _open(text: str, experiment: Experiment, folder: Path, validation: bool) -> records_lib.Records:
@@ -105,7 +110,7 @@ class Inputs:
         num_examples: of one pass over the data.
 
     Args:
-        records: opened record shards, all of which are used.
+        sources: opened record shards, all of which are used.
         experiment: model, pipeline options, seed.
         group: this process among several; each prepares the global batch and feeds its rows.
 
@@ -113,14 +118,14 @@ class Inputs:
         ValueError: no examples.
     """
 
-    def __init__(self, records: Sequence[records_lib.Records], experiment: Experiment, *, group: Group | None = None):
+    def __init__(self, sources: Sequence[order.Source], experiment: Experiment, *, group: Group | None = None):
         self.experiment = experiment
         self.group = group or Group()
-        self.num_examples = sum(map(len, records))
+        self.num_examples = sum(len(source.records) for source in sources)
         if not self.num_examples:
             raise ValueError("the data holds no examples")
         passes = max(1, ROUND // self.num_examples)
-        self.sources = tuple(order.Source(part, sampling=float(passes)) for part in records)
+        self.sources = tuple(dataclasses.replace(source, sampling=float(passes)) for source in sources)
         self.report = DamageReport()
 
     def steps_per_epoch(self, stage: Stage) -> int:

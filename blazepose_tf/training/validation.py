@@ -100,8 +100,8 @@ def validate_tracker(model: keras.Model, batches, *, spec: TrackerSpec, pictures
         pictures: how many crops to return with their points.
 
     Returns:
-        Scores `pck_torso` of the regression where the model has one, `pck_torso_heatmaps` of the heatmaps' maxima, and
-        `variation` of whichever comes first.
+        Scores `pck_torso` of the regression where the model has one, `pck_torso_heatmaps` of the heatmaps' maxima,
+        `pck_torso_refined` of both together (what ships), and `variation` of whichever comes first.
     """
     images, truth, labelled, circles = [], [], [], []
     found: dict[str, list] = {}
@@ -112,8 +112,13 @@ def validate_tracker(model: keras.Model, batches, *, spec: TrackerSpec, pictures
         if LANDMARKS in output:
             found.setdefault("", []).append(np.asarray(output[LANDMARKS])[..., :2])
         if HEATMAPS in output:
-            decoded, _ = heatmap_codec.decode(output[HEATMAPS], output.get(OFFSETS), stride=spec.heatmap_stride)
+            maps = np.asarray(output[HEATMAPS])
+            decoded, _ = heatmap_codec.decode(maps, output.get(OFFSETS), stride=spec.heatmap_stride)
             found.setdefault("_heatmaps", []).append(decoded)
+        if LANDMARKS in output and HEATMAPS in output:
+            pairs = zip(found[""][-1], maps, strict=True)
+            refined = [heatmap_codec.refine(p, m, stride=spec.heatmap_stride) for p, m in pairs]
+            found.setdefault("_refined", []).append(np.stack(refined))
         truth.append(points)
         labelled.append(np.asarray(weights[LANDMARKS]) > 0)
         circles.append(np.asarray(targets[ALIGNMENT]))

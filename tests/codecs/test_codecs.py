@@ -98,10 +98,48 @@ def test_heatmap_decode_without_offsets_is_within_half_a_cell():
     assert np.abs(decoded - points).max() <= 1.01  # a quarter of a cell of 4 px after the quarter step
 
 
-def test_refine_moves_to_the_centre_of_mass_and_respects_confidence():
+def _peaks(*peaks, size=64, sigma=2.0):
+    """Logits of Gaussians (x, y in crop pixels at stride 4, height as a probability) in one map."""
+    cells = np.arange(size) + 0.5
+    logits = np.full((size, size, 1), -8.0, np.float32)
+    for x, y, height in peaks:
+        distance = (cells[None, :] - x / 4) ** 2 + (cells[:, None] - y / 4) ** 2
+        value = np.log(height / (1 - height)) - 0.5 * distance / sigma**2 * 4
+        logits[..., 0] = np.maximum(logits[..., 0], value)
+    return logits
+
+
+@pytest.mark.parametrize("at", [(101.0, 130.0), (7.0, 250.0), (254.0, 3.0)])
+def test_refine_finds_the_peak_near_the_regressed_point(at):
+    logits = _peaks((*at, 0.9))
+    moved = heatmaps.refine(np.float32([[at[0] - 6, at[1] + 4]]), logits, stride=4)
+    assert moved.dtype == np.float32
+    # At the rim half of the peak is outside, which pulls the centre of mass inwards by a cell.
+    assert np.abs(moved - at).max() < (1.0 if at[0] == 101.0 else 4.0)
+
+
+def test_refine_prefers_the_near_peak_over_a_slightly_higher_far_one():
+    logits = _peaks((100, 100, 0.7), (150, 100, 0.8))
+    moved = heatmaps.refine(np.float32([[104, 98]]), logits, stride=4)
+    np.testing.assert_allclose(moved, [[100, 100]], atol=1.0)
+    decoded, _ = heatmaps.decode(logits, stride=4)
+    assert abs(decoded[0, 0] - 150) < 2  # the plain maximum jumps
+    alone = heatmaps.refine(np.float32([[104, 98]]), _peaks((100, 100, 0.02), (125, 100, 0.8)), stride=4)
+    np.testing.assert_allclose(alone, [[125, 100]], atol=1.0)
+
+
+def test_refine_leaves_points_outside_and_empty_maps():
+    empty = np.full((64, 64, 3), -30, np.float32)
+    points = np.float32([[-3, 100], [100, 300], [130, 90]])
+    moved = heatmaps.refine(points, empty, stride=4)
+    np.testing.assert_array_equal(moved[:2], points[:2])
+    assert np.abs(moved[2] - points[2]).max() <= 2.0  # the cell that it is in
+
+
+def test_refine_mediapipe_moves_to_the_centre_of_mass_and_respects_confidence():
     logits = np.full((64, 64, 2), -20, np.float32)
     logits[30, 20:23, 0] = 10  # columns 20, 21, 22 of row 30
-    moved = heatmaps.refine(np.float32([[80, 120], [80, 120]]), logits, stride=4)
+    moved = heatmaps.refine_mediapipe(np.float32([[80, 120], [80, 120]]), logits, stride=4)
     np.testing.assert_allclose(moved, [[21 * 4, 30 * 4], [80, 120]], atol=1e-3)
 
 

@@ -89,6 +89,18 @@ def test_our_head_decodes_through_the_matrix(our_tracker):
     assert track.z is None and track.world is None and track.presence is None
 
 
+def test_heatmaps_refine_the_landmarks_of_our_head(our_tracker, onnx_model):
+    path, outputs, document = our_tracker
+    maps = np.full((1, 64, 64, 33), -9.0, np.float32)
+    maps[0, 26, 3, 12] = 5.0  # its centre is crop pixel (14, 106); the regression says (12, 100)
+    refining = Tracker(onnx_model("maps.onnx", 256, {**outputs, specs.HEATMAPS: (maps.shape, maps, 0)}, document))
+    image, region = np.zeros((256, 256, 3), np.uint8), np.array([128.0, 128.0, 256.0, 0.0])
+    assert refining.refine
+    np.testing.assert_allclose(refining(image, region).points[12], [14, 106], atol=0.01)
+    plain = Tracker(refining.model, refine=False)(image, region)
+    np.testing.assert_allclose(plain.points[12], [12, 100], atol=1e-4)
+
+
 def test_refuses_other_models(peers, our_tracker, onnx_model):
     with pytest.raises(ValueError, match=r"expected a tracker. Received: a detector"):
         Tracker(peers / "pose_detection_2020.tflite")
