@@ -2,8 +2,8 @@
 
 The body computes in int8 (weights per channel, activations per tensor). The last, small features and the heads stay in
 float32 with their weights stored in 8 bits: they hold many layers in a row and few multiplications, so that integers
-would lose much there and gain little; and pixels and logits never share a scale, whatever the head looks like. XNNPACK
-still takes the whole graph as one partition.
+would lose much there and gain little; and pixels and logits never share a scale, whatever the head looks like. Heatmaps
+are integers up to their output. XNNPACK still takes the whole graph as one partition.
 """
 
 from __future__ import annotations
@@ -165,7 +165,8 @@ def float_operations(content: bytes, cells: int) -> tuple[tuple[str, ...], tuple
     producers = {int(o): op for op in subgraph.operators for o in op.outputs}
     convolutions: dict[int, str] = {}
     others: dict[int, str] = {}
-    pending = [(int(i), True) for i in subgraph.outputs]
+    # Maps (heatmaps, masks) are large, of one kind, and logits throughout: integers do for them.
+    pending = [(int(i), True) for i in subgraph.outputs if len(subgraph.tensors[int(i)].shape) != 4]
     while pending:
         tensor, head = pending.pop()
         operator = producers.get(tensor)
