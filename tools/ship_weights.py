@@ -1,4 +1,4 @@
-"""Puts trained models into the package: float16 LiteRT file, float16 Keras weights, checksums, and the run's records.
+"""Puts trained models into the package: float16 LiteRT file, Keras weights, checksums, and the run's records.
 
     python tools/ship_weights.py RUN [RUN ...] [--weights=DIR] [--records=DIR]
 
@@ -29,7 +29,8 @@ def ship(run: Path, weights: Path, records: Path) -> str:
     model, description = load_model(run / "model.keras")
     name = description.variant
     export(model, description, weights / f"{name}.tflite", Options(precision=FLOAT16), progress=print)
-    save_weights(model, weights / f"{name}.npz", half=True, description=description)
+    litert = weights / f"{name}.tflite"
+    save_weights(model, litert.with_suffix(".npz"), half=True, description=description, beside=litert)
     (records / name).mkdir(parents=True, exist_ok=True)
     for record in RECORDS:
         files.write_bytes(records / name / record, (run / record).read_bytes())

@@ -183,8 +183,8 @@ def _window(cell: np.ndarray, reach: int, shape: tuple[int, ...]):
     """Squares of cells around (K, 2) cells (x, y) of (S, S, K) maps.
 
     Returns:
-        columns (K, W) and rows (K, W), which may lie outside; flat indices (K, row, column) of the nearest cells inside
-        (numpy gathers by one index several times faster than by three); (K, row, column) bool, whether a cell is inside.
+        columns (K, W) and rows (K, W), which may lie outside; flat indices (K, row, column) of the nearest cells
+        inside (numpy gathers by one index several times faster than by three); (K, row, column) bool: cells inside.
     """
     rows, columns, count = shape
     reach_of = np.arange(-reach, reach + 1)

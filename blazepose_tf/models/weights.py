@@ -18,11 +18,13 @@ import keras
 import numpy as np
 
 from blazepose_tf.files import atomic_path
+from blazepose_tf.models import shared_kernels
 from blazepose_tf.models.detector import build_detector
 from blazepose_tf.models.heads import COORDINATE_SCALE, mean_pose_of
 from blazepose_tf.models.saving import DETECTOR, TRACKER, Description, load_model
 from blazepose_tf.models.tracker import build_tracker
 
+LITERT = ".tflite"
 _DESCRIPTION = "blazepose_tf"
 _MEAN_POSE = "mean_pose"
 _COORDINATE_BIAS = "coordinates_0_conv/bias"
@@ -46,7 +48,12 @@ class TransferReport:
 
 
 def save_weights(
-    model: keras.Model, path: str | os.PathLike, *, half: bool = False, description: Description | None = None
+    model: keras.Model,
+    path: str | os.PathLike,
+    *,
+    half: bool = False,
+    description: Description | None = None,
+    beside: str | os.PathLike | None = None,
 ) -> None:
     """Writes all weights as a `.npz` file.
 
@@ -55,15 +62,22 @@ def save_weights(
         path: file name ending in .npz.
         half: kernels as float16; vectors (biases, normalisation) stay float32, for their range and small size.
         description: kind, variant and spec, needed by `load_tracker` and `load_detector`.
+        beside: a float16 LiteRT file of this model, of the same folder and stem as `path`: kernels that it holds are
+            not repeated (`shared_kernels`).
 
     Raises:
-        ValueError: another suffix, or a kernel that float16 cannot hold.
+        ValueError: another suffix, a kernel that float16 cannot hold, or a LiteRT file that is not beside.
         OSError: the file cannot be written.
     """
     if Path(path).suffix != ".npz":
         raise ValueError(f"a weight file's name must end in .npz. Received: path={str(path)!r}")
+    if beside is not None and Path(beside) != Path(path).with_suffix(LITERT):
+        raise ValueError(f"expected {str(Path(path).with_suffix(LITERT))!r}. Received: beside={str(beside)!r}")
+    values = _values(model)
+    if beside is not None:
+        values = shared_kernels.split(values, Path(beside))
     arrays = {}
-    for name, value in _values(model).items():
+    for name, value in values.items():
         if half and value.ndim > 1:
             value = value.astype(np.float16)
             if not np.isfinite(value).all():
@@ -97,7 +111,7 @@ def read_weights(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], Descri
 
     Raises:
         OSError: no such file.
-        ValueError: not a `.npz` file, or a damaged one.
+        ValueError: not a `.npz` file, a damaged one, or one whose LiteRT file is another.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
@@ -105,6 +119,7 @@ def read_weights(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], Descri
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(f"{str(path)!r} is damaged or not a weight file (.npz): {error}") from error
     text = arrays.pop(_DESCRIPTION, None)
+    arrays = shared_kernels.join(arrays, Path(path).with_suffix(LITERT))
     values = {name: value.astype(np.float32) for name, value in arrays.items()}
     return values, None if text is None else Description.from_json(str(text))
 

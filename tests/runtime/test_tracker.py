@@ -90,7 +90,7 @@ def test_our_head_decodes_through_the_matrix(our_tracker):
 
 
 def test_heatmaps_refine_the_landmarks_of_our_head(our_tracker, onnx_model):
-    path, outputs, document = our_tracker
+    _, outputs, document = our_tracker
     maps = np.full((1, 64, 64, 33), -9.0, np.float32)
     maps[0, 26, 3, 12] = 5.0  # its centre is crop pixel (14, 106); the regression says (12, 100)
     refining = Tracker(onnx_model("maps.onnx", 256, {**outputs, specs.HEATMAPS: (maps.shape, maps, 0)}, document))
