@@ -47,6 +47,7 @@ def define_flags() -> None:
     flags.DEFINE_float("min_diameter", 0.0, "People with a smaller body circle in pixels become ignored regions.")
     flags.DEFINE_integer("every", 1, "Every n-th frame only (jhmdb).", lower_bound=1)
     flags.DEFINE_bool("negatives", False, "Keep pictures without a usable person, as negatives.")
+    flags.DEFINE_bool("only_negatives", False, "Keep nothing else: background that teaches a tracker its presence.")
     flags.DEFINE_bool("recompute_alignment", False, "Replace alignments that the source has.")
     flags.DEFINE_bool("every_person", False, "Shards: one record per person instead of one per picture.")
     flags.DEFINE_integer("shards", None, "Shards: number of files.", lower_bound=1)
@@ -85,7 +86,7 @@ def main(argv: list[str]) -> int:
         split=values.split,
         weight=values.weight,
         min_diameter=values.min_diameter,
-        negatives=values.negatives,
+        negatives=values.negatives or values.only_negatives,
         turn=output.suffix != ".json",
         recompute_alignment=values.recompute_alignment,
     )
@@ -93,12 +94,15 @@ def main(argv: list[str]) -> int:
     names, pictures = conversion.convert(source, config, tally)
     if values.only_split:
         pictures = (picture for picture in pictures if picture.split == values.only_split)
+    if values.only_negatives:
+        pictures = (picture for picture in pictures if not picture.people)
     pictures = list(tqdm(pictures, total=source.count, desc=kind, unit="picture", disable=not sys.stderr.isatty()))
     for damage in tally.damaged[:_SHOWN]:
         print(f"skipped {damage}", file=sys.stderr)
     if len(tally.damaged) > _SHOWN:
         print(f"... and {len(tally.damaged) - _SHOWN} more damaged entries", file=sys.stderr)
-    if not any(not person.ignore for picture in pictures for person in picture.people):
+    usable = pictures if values.only_negatives else [p for p in pictures if any(not q.ignore for q in p.people)]
+    if not usable:
         reasons = ", ".join(f"{n} x {reason}" for reason, n in tally.dropped.most_common()) or "no labelled people"
         raise UserError(f"{path}: nothing usable ({len(tally.damaged)} damaged entries; people dropped: {reasons})")
     if output.suffix == ".json":

@@ -36,7 +36,11 @@ def define_flags() -> None:
     flags.DEFINE_bool("show_roi", False, "outline the region of interest in the drawings")
     flags.DEFINE_bool("smoothing", True, "smooth landmarks of videos over time")
     flags.DEFINE_float(
-        "detection_threshold", 0.5, "detector scores below it are nobody", lower_bound=0.01, upper_bound=0.99
+        "detection_threshold",
+        None,
+        "detector scores below it are nobody; default: the detector's own",
+        lower_bound=0.01,
+        upper_bound=0.99,
     )
     flags.DEFINE_integer("threads", 1, "threads per inference", lower_bound=1)
     flags.DEFINE_integer("max_frames", None, "frames read per video or camera; default: all", lower_bound=1)

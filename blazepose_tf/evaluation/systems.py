@@ -38,7 +38,7 @@ class System:
         detector: model file, for the pipeline.
         roi_scale: side of the roi / circle diameter; None takes the tracker's own.
         refine: move landmarks to the heatmap's peaks; None does as MediaPipe does with that file.
-        detector_threshold: scores below it are nobody.
+        detector_threshold: scores below it are nobody; None is the detector's own.
         name: in tables; the tracker's file name (and the detector's) without it.
     """
 
@@ -46,7 +46,7 @@ class System:
     detector: str | None = None
     roi_scale: float | None = None
     refine: bool | None = None
-    detector_threshold: float = 0.5
+    detector_threshold: float | None = None
     name: str | None = None
 
     @property

@@ -55,7 +55,7 @@ class Detector:
         self,
         model: str | os.PathLike | bytes | LiteRtModel | OnnxModel,
         *,
-        threshold: float = SCORE_THRESHOLD,
+        threshold: float | None = None,
         iou_threshold: float = IOU_THRESHOLD,
         num_threads: int = 1,
         half_pixel: bool = True,
@@ -64,7 +64,8 @@ class Detector:
 
         Args:
             model: file, content or opened model; ours or one of MediaPipe's.
-            threshold: scores below it are nobody.
+            threshold: scores below it are nobody; None takes what the file says (`metadata.SCORE_THRESHOLD`), else
+                MediaPipe's 0.5.
             iou_threshold: overlap of faces above which two candidates are the same person.
             num_threads: threads of one inference, when the file is opened here.
             half_pixel: False letterboxes as MediaPipe does (see `warp`).
@@ -74,6 +75,8 @@ class Detector:
         """
         self.model = model if hasattr(model, "output_shapes") else load_model(model, num_threads=num_threads)
         self.spec = detector_spec(self.model)
+        if threshold is None:
+            threshold = float((self.model.metadata or {}).get(metadata_lib.SCORE_THRESHOLD, SCORE_THRESHOLD))
         if not 0.0 < threshold < 1.0:
             raise ValueError(f"threshold must lie in (0, 1). Received: threshold={threshold}")
         self.threshold = threshold

@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from blazepose_tf.geometry import roi as roi_lib
-from blazepose_tf.runtime.detector import SCORE_THRESHOLD, Detection, Detector
+from blazepose_tf.runtime.detector import Detection, Detector
 from blazepose_tf.runtime.filters import FrameClock, PoseSmoother, body_size
 from blazepose_tf.runtime.tracker import Track, Tracker
 from blazepose_tf.runtime.warp import check_image
 from blazepose_tf.runtime.weights import DETECTORS, TRACKERS, default_file, model_file
 
 PRESENCE_THRESHOLD = 0.5
+CANDIDATES = 3
 VIDEO = "video"
 IMAGE = "image"
 DETECTED, TRACKED, GIVEN, NONE = "detected", "tracked", "given", "none"
@@ -109,8 +110,9 @@ class PosePipeline:
         smoothing: bool = True,
         refine_roi: bool | None = None,
         num_threads: int = 1,
-        detection_threshold: float = SCORE_THRESHOLD,
+        detection_threshold: float | None = None,
         presence_threshold: float = PRESENCE_THRESHOLD,
+        candidates: int = CANDIDATES,
         half_pixel: bool = True,
     ):
         """Opens both models.
@@ -124,8 +126,9 @@ class PosePipeline:
             refine_roi: read each detected person a second time from the tracker's own, more exact alignment. None does
                 so in image mode, where no next frame would.
             num_threads: threads per inference.
-            detection_threshold: scores below it are nobody.
+            detection_threshold: scores below it are nobody; None is the detector's own (`Detector.threshold`).
             presence_threshold: below it the tracker has lost the person.
+            candidates: how many detections, best first, the tracker looks at until it sees a person in one.
             half_pixel: False crops as MediaPipe does, for parity with it (see `warp`).
 
         Raises:
@@ -135,6 +138,8 @@ class PosePipeline:
             raise ValueError(f"mode must be {VIDEO!r} or {IMAGE!r}. Received: mode={mode!r}")
         if not 0.0 < presence_threshold < 1.0:
             raise ValueError(f"presence_threshold must lie in (0, 1). Received: {presence_threshold}")
+        if candidates < 1:
+            raise ValueError(f"candidates must be at least 1. Received: candidates={candidates}")
         options = {"num_threads": num_threads, "half_pixel": half_pixel}
         if not isinstance(detector, Detector):
             detector = Detector(_source(detector, DETECTORS), threshold=detection_threshold, **options)
@@ -145,6 +150,7 @@ class PosePipeline:
         self.smoothing = smoothing and mode == VIDEO
         self.refine_roi = (mode == IMAGE) if refine_roi is None else refine_roi
         self.presence_threshold = presence_threshold
+        self.candidates = candidates
         self._clock = FrameClock()
         self._smoother = PoseSmoother()
         self._region: np.ndarray | None = None
@@ -183,10 +189,14 @@ class PosePipeline:
             track = self._track(image, region, watch)
         if track is None and roi is None:
             self._lose()
-            detection, detector_ran = self._detect(image, watch), True
-            if detection is not None:
-                region, source = roi_lib.from_alignment(detection.alignment, self.tracker.spec.roi_scale), DETECTED
+            found, detector_ran, source = self._detect(image, watch), True, DETECTED
+            detection = found[0] if found else None
+            for candidate in found[: self.candidates]:
+                region = roi_lib.from_alignment(candidate.alignment, self.tracker.spec.roi_scale)
                 track = self._track(image, region, watch) if _usable(region, image) else None
+                if track is not None:
+                    detection = candidate
+                    break
         if track is not None and self.refine_roi and source != TRACKED and track.alignment is not None:
             finer = roi_lib.from_alignment(track.alignment, self.tracker.spec.roi_scale)
             again = self._track(image, finer, watch) if _usable(finer, image) else None
@@ -197,14 +207,14 @@ class PosePipeline:
             return self._nobody(image, detection, detector_ran, watch)
         return self._result(image, track, region, source, detection, detector_ran, seconds, watch)
 
-    def _detect(self, image: np.ndarray, watch: _Stopwatch) -> Detection | None:
+    def _detect(self, image: np.ndarray, watch: _Stopwatch) -> list[Detection]:
         crop, matrix = self.detector.crop(image)
         watch.lap("warp")
         outputs = self.detector.infer(crop)
         watch.lap("detector", self.detector.model.invoke_ms)
         found = self.detector.decode(outputs, matrix)
         watch.lap("decode")
-        return found[0] if found else None
+        return found
 
     def _track(self, image: np.ndarray, region: np.ndarray, watch: _Stopwatch) -> Track | None:
         crop, matrix = self.tracker.crop(image, region)

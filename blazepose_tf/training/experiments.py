@@ -50,6 +50,15 @@ DETECTOR = Experiment(
     ),
 )
 
+# What the paper's parts bring, at a price that allows to try: Lite at 128 px, everything at once, 22,400 crops.
+# Cost: 3 to 4 minutes of one core each. Results: docs/training.md, "Ablations".
+ABLATION = Experiment(
+    name="ablation",
+    variant="lite",
+    stages=(Stage("joint", steps=700, input_size=128, learning_rate=5e-3, warmup_steps=100),),
+    validate_every=700,
+)
+
 # Rendered people, a network for tests: the whole way from nothing to a model in a few minutes on two cores.
 SMOKE = Experiment(
     name="smoke",
@@ -88,7 +97,7 @@ def memorizing(experiment: Experiment) -> Experiment:
     )
 
 
-EXPERIMENTS: dict[str, Experiment] = {e.name: e for e in (TRACKER_LITE, TRACKER_FULL, DETECTOR, SMOKE)}
+EXPERIMENTS: dict[str, Experiment] = {e.name: e for e in (TRACKER_LITE, TRACKER_FULL, DETECTOR, ABLATION, SMOKE)}
 
 
 def experiment(name: str) -> Experiment:

@@ -8,6 +8,7 @@ import pytest
 from blazepose_tf import specs
 from blazepose_tf.geometry import alignment, roi
 from blazepose_tf.runtime import metadata
+from blazepose_tf.runtime.detector import Detection, Detector
 from blazepose_tf.runtime.pipeline import PosePipeline
 
 SIDE = 128
@@ -127,6 +128,27 @@ def test_image_mode_stands_alone_and_looks_twice(scripted):
         np.testing.assert_allclose(result.roi, [64 + SHIFT * 100, 64, 100, 0], atol=1e-3)
     once = PosePipeline(*scripted, mode="image", refine_roi=False)(_image(BRIGHT))
     np.testing.assert_allclose(once.roi, DETECTED_ROI, atol=1e-3)
+
+
+def test_the_tracker_chooses_among_the_candidates(scripted):
+    class Misled(Detector):
+        """Finds two more people than there are, with better scores."""
+
+        def decode(self, outputs, matrix):
+            (true,) = super().decode(outputs, matrix)
+            wrong = [Detection(true.box, true.keypoints + np.float32([s, s]), 0.99) for s in (-40, -38)]
+            return [*wrong, true]
+
+    image = _image(BRIGHT)
+    image[:, :44] = 0
+    detector = Misled(scripted[0], threshold=0.05)
+    result = PosePipeline(detector, scripted[1], mode="image", refine_roi=False)(image)
+    assert result.source == "detected" and result.detection.score < 0.99
+    np.testing.assert_allclose(result.roi, DETECTED_ROI, atol=1e-3)
+    result = PosePipeline(detector, scripted[1], mode="image", candidates=2)(image)
+    assert not result.found and result.detection.score == 0.99
+    with pytest.raises(ValueError, match="candidates=0"):
+        PosePipeline(*scripted, candidates=0)
 
 
 def test_stages_add_up(scripted):
