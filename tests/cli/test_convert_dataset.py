@@ -57,6 +57,22 @@ def test_strict_fails_on_damage_and_shards_are_written(coco_json):
     assert (output / "coco-00000-of-00001.tfrecord").is_file()
 
 
+def test_only_negatives_are_pictures_without_people(coco_json):
+    content = json.loads(coco_json.read_text())
+    cv2.imwrite(str(coco_json.parent / "images" / "b.png"), np.full((48, 64, 3), 120, np.uint8))
+    content["annotations"].pop()
+    coco_json.write_text(json.dumps(content))
+    output = coco_json.parent / "x.json"
+    result = run("--from=coco", f"--input={coco_json}", f"--output={output}", "--only_negatives")
+    assert result.returncode == 0, result.stderr
+    content = json.loads(output.read_text())
+    assert [i["file_name"] for i in content["images"]] == ["b.png"] and content["annotations"] == []
+    content = json.loads(coco_json.read_text())
+    coco_json.write_text(json.dumps(content | {"images": content["images"][:1]}))
+    result = run("--from=coco", f"--input={coco_json}", f"--output={coco_json.parent / 'y.json'}", "--only_negatives")
+    assert result.returncode == 1 and "nothing usable" in result.stderr
+
+
 def test_nothing_usable_is_an_error_and_writes_nothing(coco_json):
     (coco_json.parent / "images" / "a.png").unlink()
     output = coco_json.parent / "x.json"

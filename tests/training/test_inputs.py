@@ -1,0 +1,21 @@
+"""What `--data` and `--partial_data` name."""
+
+from __future__ import annotations
+
+import pytest
+
+from blazepose_tf.training.inputs import open_data
+
+
+def test_partial_data_does_not_label_everyone(tiny_experiment, data_folder):
+    inputs = open_data("synthetic", experiment=tiny_experiment, folder=data_folder)
+    (rendered,) = inputs.sources
+    assert rendered.complete
+    manifest = next(data_folder.glob("*_persons.json"))
+    both = open_data(str(manifest), partial=f"{manifest},", experiment=tiny_experiment, folder=data_folder)
+    assert [source.complete for source in both.sources] == [True, False]
+    assert both.num_examples == 2 * inputs.num_examples
+    only = open_data("", partial=str(manifest), experiment=tiny_experiment, folder=data_folder)
+    assert [source.complete for source in only.sources] == [False]
+    with pytest.raises(ValueError, match="no data named"):
+        open_data(" , ", experiment=tiny_experiment, folder=data_folder)
