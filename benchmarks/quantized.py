@@ -26,9 +26,9 @@ import numpy as np
 from blazepose_tf.benchmark import timing
 from blazepose_tf.export import accuracy, crops, exporting, litert, sources
 from blazepose_tf.export.inspection import inspect
-from blazepose_tf.specs import ALIGNMENT, LANDMARKS, POSE_PRESENCE, TrackerSpec
+from blazepose_tf.specs import ALIGNMENT, HEATMAPS, LANDMARKS, POSE_PRESENCE, TrackerSpec
 
-NEEDED = (LANDMARKS, POSE_PRESENCE, ALIGNMENT)
+NEEDED = (LANDMARKS, POSE_PRESENCE, ALIGNMENT, HEATMAPS)
 WARM_UP, RUNS = 5, 15
 
 

@@ -92,6 +92,7 @@ class DetectorSpec:
         anchors_per_cell: anchors in a cell of each level.
         num_keypoints: points after the box; the first two are mid-hip and the point on the body circle.
         value_range: pixel values the network sees for black and white.
+        score_threshold: where detections begin, unless the caller says otherwise; MediaPipe's graphs take 0.5.
     """
 
     input_size: int = 192
@@ -99,6 +100,7 @@ class DetectorSpec:
     anchors_per_cell: tuple[int, ...] = (1,)
     num_keypoints: int = 2
     value_range: tuple[float, float] = (0.0, 1.0)
+    score_threshold: float = 0.5
 
     def __post_init__(self):
         _positive("DetectorSpec", input_size=self.input_size)
@@ -113,6 +115,8 @@ class DetectorSpec:
             )
         if self.num_keypoints < 2:
             raise ValueError(f"num_keypoints must be at least 2. Received: {self.num_keypoints}")
+        if not 0.0 < self.score_threshold < 1.0:
+            raise ValueError(f"score_threshold must lie in (0, 1). Received: {self.score_threshold}")
 
     @property
     def num_anchors(self) -> int:

@@ -18,7 +18,6 @@ from blazepose_tf.runtime import metadata as metadata_lib
 from blazepose_tf.runtime.interpreter import LiteRtModel, OnnxModel, load_model
 from blazepose_tf.runtime.warp import check_image, warp
 
-SCORE_THRESHOLD = 0.5  # MediaPipe's pose graphs
 IOU_THRESHOLD = 0.3
 _OFFICIAL = {(s.input_size, s.num_anchors): s for s in (specs.DETECTOR_2020, specs.DETECTOR_2021)}
 
@@ -64,8 +63,7 @@ class Detector:
 
         Args:
             model: file, content or opened model; ours or one of MediaPipe's.
-            threshold: scores below it are nobody; None takes what the file says (`metadata.SCORE_THRESHOLD`), else
-                MediaPipe's 0.5.
+            threshold: scores below it are nobody; None is the spec's `score_threshold`.
             iou_threshold: overlap of faces above which two candidates are the same person.
             num_threads: threads of one inference, when the file is opened here.
             half_pixel: False letterboxes as MediaPipe does (see `warp`).
@@ -76,7 +74,7 @@ class Detector:
         self.model = model if hasattr(model, "output_shapes") else load_model(model, num_threads=num_threads)
         self.spec = detector_spec(self.model)
         if threshold is None:
-            threshold = float((self.model.metadata or {}).get(metadata_lib.SCORE_THRESHOLD, SCORE_THRESHOLD))
+            threshold = self.spec.score_threshold
         if not 0.0 < threshold < 1.0:
             raise ValueError(f"threshold must lie in (0, 1). Received: threshold={threshold}")
         self.threshold = threshold

@@ -20,8 +20,6 @@ from blazepose_tf import __version__
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
 METADATA_NAME = "blazepose_tf"
-# Where detections of a detector begin; a file without it begins at MediaPipe's.
-SCORE_THRESHOLD = "score_threshold"
 TRACKER = "tracker"
 DETECTOR = "detector"
 _SPECS = {TRACKER: TrackerSpec, DETECTOR: DetectorSpec}

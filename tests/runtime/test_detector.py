@@ -7,6 +7,7 @@ import pytest
 
 from blazepose_tf import specs
 from blazepose_tf.geometry import alignment
+from blazepose_tf.runtime import metadata
 from blazepose_tf.runtime.detector import Detector
 
 OFFICIAL = ["pose_detection_2020.tflite", "pose_detection_2021.tflite"]
@@ -79,3 +80,18 @@ def test_metadata_gives_the_spec(peers):
     wrong = metadata.metadata_of(specs.DetectorSpec(128, (8,), (1,)), model="x")
     with pytest.raises(ValueError, match="contradict"):
         Detector(metadata.write_metadata(content, wrong))
+
+
+def test_detections_begin_where_the_spec_says(onnx_model):
+    spec = specs.DetectorSpec(64, (32,), (1,), score_threshold=0.2)
+    outputs = {
+        specs.REGRESSORS: ((1, 4, 8), np.tile(np.float32([0, 0, 16, 16, 0, 16, 0, -4]), (1, 4, 1)), 0),
+        specs.LOGITS: ((1, 4, 1), np.float32([-1.0, -2.0, -9.0, -9.0]).reshape(1, 4, 1), 0),  # scores 0.27, 0.12
+    }
+    path = onnx_model("threshold.onnx", 64, outputs, metadata.metadata_of(spec, model="scripted"))
+    image = np.zeros((64, 64, 3), np.uint8)
+    assert [round(d.score, 2) for d in Detector(path)(image)] == [0.27]
+    assert [round(d.score, 2) for d in Detector(path, threshold=0.1)(image)] == [0.27, 0.12]
+    assert Detector(path, threshold=0.5)(image) == []
+    with pytest.raises(ValueError, match="score_threshold must lie in"):
+        specs.DetectorSpec(score_threshold=1.0)
