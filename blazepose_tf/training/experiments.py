@@ -32,8 +32,8 @@ TRACKER_FULL = Experiment(
     variant="full",
     stages=(
         Stage("heatmaps", trains="heatmaps", steps=7000, input_size=128, learning_rate=5e-3, warmup_steps=200),
-        Stage("fine", trains="heatmaps", steps=1400, input_size=256, learning_rate=3e-3, warmup_steps=100),
-        Stage("regression", trains="regression", steps=1600, input_size=256, learning_rate=4e-3, warmup_steps=200),
+        Stage("fine", trains="heatmaps", steps=1200, input_size=256, learning_rate=4e-3, warmup_steps=100),
+        Stage("regression", trains="regression", steps=1100, input_size=256, learning_rate=4e-3, warmup_steps=200),
     ),
 )
 
