@@ -11,8 +11,8 @@ from blazepose_tf.training.config import Data, Experiment, Stage
 # The paper's Lite, as shipped: heatmaps at 128 px (five times cheaper per image), everything at 256 px, then the
 # regression alone on frozen features, which is twice as fast and is what still improves (the regression lags the
 # heatmaps). 268,000 crops of 17,500 people (docs/results/lite has the log and the weaker shift that it was run with).
-# Cost: 1 h 41 min on two shared cores. Result: validation PCK@0.2 of the torso 66.0 (heatmaps 71.1); on human labels 71.1
-# refined. Data: tracker/train.json and 1,600 rendered pictures.
+# Cost: 1 h 41 min on two shared cores. Result: validation PCK@0.2 of the torso 66.0 (heatmaps 71.1); refined, on human
+# labels, 71.1. Data: tracker/train.json and 1,600 rendered pictures.
 TRACKER_LITE = Experiment(
     name="tracker_lite",
     variant="lite",
@@ -24,9 +24,10 @@ TRACKER_LITE = Experiment(
 )
 
 # The paper's Full: heatmaps first at 128 and then at 256 px, then the regression on frozen features. 308,000 crops
-# (docs/results/full has the log). Cost: 2 h of one shared core. Result: validation heatmaps 72.7, regression 61.8; on human
-# labels 71.6 refined. Data: tracker/train.json, 1,600 rendered pictures, detector/train.json as shards (one person of each
-# picture), and for the regression its 662 pictures without people (convert-dataset --only_negatives) six times.
+# (docs/results/full has the log). Cost: 2 h of one shared core. Result: validation heatmaps 72.7, regression 61.8;
+# refined, on human labels, 71.6. Data: tracker/train.json, 1,600 rendered pictures, detector/train.json as shards (one
+# person of each picture), and for the regression its 662 pictures without people six times (convert-dataset
+# --only_negatives). The weight of the presence's loss was 0.5 in the stage `regression`: too much.
 TRACKER_FULL = Experiment(
     name="tracker_full",
     variant="full",
