@@ -38,7 +38,7 @@ def test_export_and_inspect(weights, tmp_path):
     assert found["size"] == output.stat().st_size
     assert found["metadata"]["model"] == "tiny"
     assert found["partitions"] == {"count": 1, "left_over": {}}
-    assert [t["name"] for t in found["outputs"]] == ["alignment", "landmarks", "pose_presence"]
+    assert [t["name"] for t in found["outputs"]] == ["alignment", "heatmaps", "landmarks", "pose_presence"]
 
 
 @pytest.mark.parametrize(

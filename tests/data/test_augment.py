@@ -46,9 +46,10 @@ def test_seed_depends_on_each_of_its_parts():
 def test_views_have_the_configured_spread(views):
     shift, log_scale, rotation, mirror = views[:, :2], views[:, 2], views[:, 3], views[:, 4]
     # Standard errors with 4,000 draws are about 1.1 % of a standard deviation; clipping takes away 2 to 3 %.
-    assert shift.std() == pytest.approx(0.04, rel=0.06)
-    assert log_scale.std() == pytest.approx(0.11, rel=0.08)
-    assert np.degrees(rotation).std() == pytest.approx(12.0, rel=0.08)
+    config = ViewConfig()
+    assert shift.std() == pytest.approx(config.shift_std, rel=0.06)
+    assert log_scale.std() == pytest.approx(config.scale_std, rel=0.08)
+    assert np.degrees(rotation).std() == pytest.approx(config.rotation_std, rel=0.08)
     assert mirror.mean() == pytest.approx(0.5, abs=0.04)
     assert np.abs(views[:, :4].mean(axis=0)).max() < 0.015
     assert np.abs(shift).max() <= 0.1 + 1e-6

@@ -54,7 +54,7 @@ def test_a_run_leaves_everything_behind(finished, tiny_experiment):
     assert {p.name for p in workdir.iterdir()} == {
         "config.json", "run.json", "train.csv", "validation.csv", "tensorboard", "last.npz", "best.npz", "model.keras",
     }  # fmt: skip
-    assert {"pck_torso", "pck_torso_heatmaps", "variation"} == set(result.scores)
+    assert {"pck_torso", "pck_torso_heatmaps", "pck_torso_refined", "variation"} == set(result.scores)
     with open(workdir / "train.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["step"]) for row in rows] == [2, 4, 6, 8, 9]
@@ -133,7 +133,7 @@ def test_own_keypoints_start_from_another_model(finished, tiny_experiment, input
     names = "nose,left_wrist,right_wrist,left_ankle,right_ankle"
     stage = dataclasses.replace(tiny_experiment.stages[1], steps=2, learning_rate=1e-9)
     own = dataclasses.replace(tiny_experiment, keypoints=names, stages=(stage,))
-    five = type(inputs)([source.records for source in inputs.sources], own)
+    five = type(inputs)(inputs.sources, own)
     train(own, workdir=tmp_path, source=five, validation=five, init_from=workdir / "model.keras", quiet=True)
     before, after = keras.models.load_model(workdir / "model.keras"), load_model(tmp_path / "model.keras")
     assert after[1].spec.keypoint_names == tuple(names.split(","))
