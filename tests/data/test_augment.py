@@ -52,8 +52,8 @@ def test_views_have_the_configured_spread(views):
     assert np.degrees(rotation).std() == pytest.approx(config.rotation_std, rel=0.08)
     assert mirror.mean() == pytest.approx(0.5, abs=0.04)
     assert np.abs(views[:, :4].mean(axis=0)).max() < 0.015
-    assert np.abs(shift).max() <= 0.1 + 1e-6
-    assert np.abs(log_scale).max() <= 0.25 + 1e-6
+    assert np.abs(shift).max() <= config.shift_limit + 1e-6
+    assert np.abs(log_scale).max() <= config.scale_limit + 1e-6
     assert np.abs(np.degrees(rotation)).max() <= 30 + 1e-3
 
 
