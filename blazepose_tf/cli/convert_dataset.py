@@ -101,8 +101,7 @@ def main(argv: list[str]) -> int:
         print(f"skipped {damage}", file=sys.stderr)
     if len(tally.damaged) > _SHOWN:
         print(f"... and {len(tally.damaged) - _SHOWN} more damaged entries", file=sys.stderr)
-    usable = pictures if values.only_negatives else [p for p in pictures if any(not q.ignore for q in p.people)]
-    if not usable:
+    if not any(values.only_negatives or any(not q.ignore for q in p.people) for p in pictures):
         reasons = ", ".join(f"{n} x {reason}" for reason, n in tally.dropped.most_common()) or "no labelled people"
         raise UserError(f"{path}: nothing usable ({len(tally.damaged)} damaged entries; people dropped: {reasons})")
     if output.suffix == ".json":

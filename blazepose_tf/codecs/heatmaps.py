@@ -141,9 +141,7 @@ def refine(points, heatmaps, *, stride: float, prior_sigma: float = PRIOR_SIGMA,
 
     column, row, cells, inside_map = _window(peak, 3, heatmaps.shape)
     weight = (inside_map / (1.0 + np.exp(-flat.take(cells).clip(-20.0, 20.0)))) ** 2
-    total = weight.sum(axis=(1, 2))
-    center = np.stack([(weight.sum(axis=1) * column).sum(axis=1), (weight.sum(axis=2) * row).sum(axis=1)], axis=-1)
-    refined = (center / total[:, None] + 0.5) * stride
+    refined = (_center_of_mass(weight, column, row) + 0.5) * stride
     return np.where(inside[:, None], refined, points).astype(np.float32)
 
 
@@ -173,9 +171,7 @@ def refine_mediapipe(points, heatmaps, *, stride: float, window: int = 9, min_co
     weight = 1.0 / (1.0 + np.exp(-logits.astype(np.float32)))  # (K, row, column)
     weight *= inside_map
     confident = inside & (weight.max(axis=(1, 2)) >= min_confidence)
-    total = np.where(confident, weight.sum(axis=(1, 2)), 1.0)
-    center = np.stack([(weight.sum(axis=1) * column).sum(axis=1), (weight.sum(axis=2) * row).sum(axis=1)], axis=-1)
-    points[confident] = (center / total[:, None] * stride)[confident]
+    points[confident] = _center_of_mass(weight[confident], column[confident], row[confident]) * stride
     return points
 
 
@@ -192,3 +188,9 @@ def _window(cell: np.ndarray, reach: int, shape: tuple[int, ...]):
     inside = ((row >= 0) & (row < rows))[:, :, None] & ((column >= 0) & (column < columns))[:, None, :]
     nearest = row.clip(0, rows - 1)[:, :, None] * columns + column.clip(0, columns - 1)[:, None, :]
     return column, row, nearest * count + np.arange(count)[:, None, None], inside
+
+
+def _center_of_mass(weight: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """(K, 2) mean column and row of the cells of `_window`, by (K, row, column) weights that are not all zero."""
+    center = np.stack([(weight.sum(axis=1) * column).sum(axis=1), (weight.sum(axis=2) * row).sum(axis=1)], axis=-1)
+    return center / weight.sum(axis=(1, 2))[:, None]

@@ -37,7 +37,7 @@ class System:
         tracker: model file.
         detector: model file, for the pipeline.
         roi_scale: side of the roi / circle diameter; None takes the tracker's own.
-        refine: move landmarks to the heatmap's peaks; None does as MediaPipe does with that file.
+        refine: move landmarks to the heatmaps' peaks; None does so where the file has heatmaps.
         detector_threshold: scores below it are nobody; None is the detector's own.
         name: in tables; the tracker's file name (and the detector's) without it.
     """

@@ -97,13 +97,7 @@ def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
         OSError: no such file.
         ValueError: a damaged file, or weights of another model.
     """
-    values, _ = read_weights(path)
-    report = _assign(values, model, dry=True)
-    wrong = {"missing": report.missing, "of another shape": report.mismatched, "unknown": report.unused}
-    if any(wrong.values()):
-        text = "; ".join(f"{len(v)} {k}, e.g. {v[0]!r}" for k, v in wrong.items() if v)
-        raise ValueError(f"{str(path)!r} holds weights of another model: {text}")
-    _assign(values, model)
+    _assign_all(read_weights(path)[0], model, path)
 
 
 def read_weights(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], Description | None]:
@@ -187,7 +181,7 @@ def load_described(path: str | os.PathLike) -> tuple[keras.Model, Description]:
             world="world" in heads,
             segmentation="segmentation" in heads,
         )
-    load_weights(model, path)
+    _assign_all(values, model, path)
     return model, description
 
 
@@ -205,6 +199,16 @@ def _values(model: keras.Model) -> dict[str, np.ndarray]:
     values = {v.path: np.asarray(keras.ops.convert_to_numpy(v.value), np.float32) for v in model.weights}
     pose = mean_pose_of(model)
     return values if pose is None else values | {_MEAN_POSE: pose}
+
+
+def _assign_all(values: dict[str, np.ndarray], model: keras.Model, path: str | os.PathLike) -> None:
+    """Assigns what was read from `path`; ValueError, and nothing assigned, unless it is exactly what the model has."""
+    report = _assign(values, model, dry=True)
+    wrong = {"missing": report.missing, "of another shape": report.mismatched, "unknown": report.unused}
+    if any(wrong.values()):
+        text = "; ".join(f"{len(v)} {k}, e.g. {v[0]!r}" for k, v in wrong.items() if v)
+        raise ValueError(f"{str(path)!r} holds weights of another model: {text}")
+    _assign(values, model)
 
 
 def _assign(values: dict[str, np.ndarray], model: keras.Model, *, dry: bool = False) -> TransferReport:
