@@ -30,7 +30,10 @@ def define_flags() -> None:
     flags.DEFINE_enum(
         "precision", "float32", ["float32", "float16", "dynamic", "int8", "int8_float_io"], "how it stores and computes"
     )
-    flags.DEFINE_list("outputs", None, "only these outputs; all but training heads without it")
+    flags.DEFINE_bool(
+        "refine", False, "refine landmarks inside the graph, without heatmaps outside (bundles always do)"
+    )
+    flags.DEFINE_list("outputs", None, "only these outputs; all but the offsets without it")
     flags.DEFINE_string("calibration", None, "annotations whose crops calibrate int8; rendered people without it")
     flags.DEFINE_integer("calibration_crops", 200, "crops to calibrate on", lower_bound=1)
     flags.DEFINE_float("percentile", 99.99, "share of activations within the int8 ranges; 100 is min/max", 50.1, 100.0)
@@ -64,8 +67,8 @@ def main(argv: list[str]) -> int:
         print(f"... {text}", flush=True)
 
     model, description = sources.open_source(flag.model)
-    names = "precision outputs calibration calibration_crops percentile data crops limit max_drop dynamic_batch opset"
-    chosen = {name: getattr(flag, name) for name in names.split()}
+    names = "precision refine outputs calibration calibration_crops percentile data crops limit max_drop"
+    chosen = {name: getattr(flag, name) for name in (*names.split(), "dynamic_batch", "opset")}
     if kind == "task":
         from blazepose_tf.export import task_bundle
 

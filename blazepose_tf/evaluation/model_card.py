@@ -112,6 +112,7 @@ def collect(sources: Sources) -> Facts:
     kind = metadata.get("kind") or (config or {}).get("model") or "tracker"
     name = metadata.get("model") or (config or {}).get("variant") or path.stem
     facts = Facts(name, kind, entry, metadata.get("spec", {}), metadata, config=config)
+    told = set()
     for file in sources.evaluations:
         document = _json(file)
         if not str(document.get("schema", "")).startswith("blazepose_tf.evaluation/"):
@@ -125,11 +126,17 @@ def collect(sources: Sources) -> Facts:
             raise ValueError(f"{file}: has no result of this model (sha256 {entry['sha256'][:12]})")
         labels = {r["label"] for r in mine["runs"] if r["protocol"] == "aligned"}
         facts.sweeps += [s for s in document["sweeps"] if s["label"] in labels]
+        # Evaluations of sweeps and videos measure the aligned crops as well: a result is told once.
         for key, found in mine.items():
-            getattr(facts, key).extend(found)
-        facts.data.append(
-            document["data"] | {"sources": document["settings"]["sources"], "created": document["created"]}
-        )
+            for result in found:
+                which = (key, document["data"]["sha256"], result["label"], result.get("protocol"))
+                if which not in told:
+                    told.add(which)
+                    getattr(facts, key).append(result)
+        if all(document["data"]["sha256"] != data["sha256"] for data in facts.data):
+            facts.data.append(
+                document["data"] | {"sources": document["settings"]["sources"], "created": document["created"]}
+            )
     facts.training = [count_labels(file) for file in sources.training_data]
     facts.provenance = _json(sources.provenance) if sources.provenance else {}
     for file in sources.benchmarks:

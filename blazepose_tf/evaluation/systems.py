@@ -38,7 +38,6 @@ class System:
         detector: model file, for the pipeline.
         roi_scale: side of the roi / circle diameter; None takes the tracker's own.
         refine: move landmarks to the heatmaps' peaks; None does so where the file has heatmaps.
-        detector_threshold: scores below it are nobody; None is the detector's own.
         name: in tables; the tracker's file name (and the detector's) without it.
     """
 
@@ -46,7 +45,6 @@ class System:
     detector: str | None = None
     roi_scale: float | None = None
     refine: bool | None = None
-    detector_threshold: float | None = None
     name: str | None = None
 
     @property
@@ -174,9 +172,7 @@ def open_pipeline(system: System, *, mode: str, smoothing: bool = True) -> PoseP
     if not system.detector:
         raise ValueError("protocols on whole pictures need a detector. Received: detector=None")
     detector = adapters.open_model(system.detector, role=specs.REGRESSORS)
-    return PosePipeline(
-        Detector(detector, threshold=system.detector_threshold), open_tracker(system), mode=mode, smoothing=smoothing
-    )
+    return PosePipeline(Detector(detector), open_tracker(system), mode=mode, smoothing=smoothing)
 
 
 def in_order(points: np.ndarray, visibility: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:

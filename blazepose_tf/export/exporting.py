@@ -15,6 +15,7 @@ from blazepose_tf import files
 from blazepose_tf.export import accuracy, crops, equalization, litert, onnx, quantization
 from blazepose_tf.export.inspection import Inspection, inspect
 from blazepose_tf.models import Description
+from blazepose_tf.models.refinement import with_refinement
 from blazepose_tf.runtime.interpreter import OnnxModel
 
 TFLITE, ONNX, SAVED_MODEL, TASK = "tflite", "onnx", "saved_model", "task"
@@ -30,6 +31,7 @@ class Options:
     Attributes:
         format: one of FORMATS but TASK, which `task_bundle` makes of two models.
         precision: one of PRECISIONS; formats other than LiteRT have float32 only.
+        refine: landmarks refined by the heatmaps inside the graph, for consumers without our runtime.
         outputs: names of the outputs to keep; all but the offsets without it.
         calibration: annotations whose crops give the ranges of int8 activations; rendered people without it.
         calibration_crops: how many of them.
@@ -44,6 +46,7 @@ class Options:
 
     format: str = TFLITE
     precision: str = litert.FLOAT32
+    refine: bool = False
     outputs: tuple[str, ...] | None = None
     calibration: str | None = None
     calibration_crops: int = 200
@@ -101,10 +104,12 @@ def export(
         progress: told what is being done.
 
     Raises:
-        ValueError: operations off the list or left over by XNNPACK, other signature names than the model's outputs, or
-            accuracy lost beyond `max_drop`; nothing is written then.
+        ValueError: nothing to refine with, operations off the list or left over by XNNPACK, other signature names than
+            the model's outputs, or accuracy lost beyond `max_drop`; nothing is written then.
         OSError: a file cannot be read or written.
     """
+    if options.refine:
+        model = with_refinement(model, description.spec)
     model = litert.deployed(model, options.outputs)
     if options.format == SAVED_MODEL:
         return _saved_model(model, description, Path(output), options)

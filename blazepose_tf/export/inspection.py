@@ -18,9 +18,9 @@ from blazepose_tf.runtime.metadata import read_metadata
 # averages, softmax, PReLU and nearest-neighbour upsampling are missing on purpose: they split int8 graphs or slow them.
 WHITELIST = frozenset(
     {
-        "ADD", "CONCATENATION", "CONV_2D", "DENSIFY", "DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE", "DEQUANTIZE",
+        "ADD", "CONCATENATION", "CONV_2D", "DENSIFY", "DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE", "DEQUANTIZE", "DIV", "EXP",
         "FULLY_CONNECTED", "LOGISTIC", "MAX_POOL_2D", "MEAN", "MUL", "PAD", "QUANTIZE", "RELU", "RELU6", "RESHAPE",
-        "RESIZE_BILINEAR", "SUB", "TRANSPOSE",
+        "RESIZE_BILINEAR", "SQUARED_DIFFERENCE", "STRIDED_SLICE", "SUB", "SUM", "TRANSPOSE",
     }
 )  # fmt: skip
 # What the generated reader and the interpreter raise on content that is no whole LiteRT file.

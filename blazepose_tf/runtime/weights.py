@@ -66,6 +66,6 @@ def model_file(name: str | os.PathLike, *, suffix: str = _SUFFIX, folder: Path =
         FileNotFoundError, ValueError: as `weight_file`, for a name.
     """
     path = Path(name)
-    if path.suffix or len(path.parts) > 1 or path.exists():
+    if path.suffix or len(path.parts) > 1 or path.is_file():
         return path
     return weight_file(str(name) + suffix, folder=folder)

@@ -62,7 +62,7 @@ def open_data(
         opened = [_open(part, experiment, Path(folder), validation) for part in parts]
         sources += [order.Source(records, complete=complete) for records in opened]
     if not sources:
-        raise ValueError(f"no data named. Received: {text!r}")
+        raise ValueError(f"no data named. Received: data={text!r}, partial_data={partial!r}")
     return Inputs(sources, experiment, group=group)
 
 

@@ -55,6 +55,19 @@ def test_figures_come_from_the_files(tmp_path, model, evaluation, three_people):
         assert heading in card
 
 
+def test_what_two_evaluations_both_measured_is_told_once(model, evaluation):
+    once, twice = (
+        model_card.render(model_card.collect(model_card.Sources(str(model), (str(evaluation),) * n))) for n in (1, 2)
+    )
+    assert twice == once
+    document = json.loads(evaluation.read_text(encoding="utf-8"))
+    document["data"] |= {"file": "elsewhere.json", "sha256": "0" * 64}
+    other = evaluation.with_name("other.json")
+    other.write_text(evaluate.to_json(document), encoding="utf-8")
+    both = model_card.render(model_card.collect(model_card.Sources(str(model), (str(evaluation), str(other)))))
+    assert both.count("| mine | aligned |") == 2 and "elsewhere.json" in both
+
+
 def test_another_models_evaluation_is_refused(tmp_path, model, evaluation):
     other = tmp_path / "other.tflite"
     other.write_bytes(model.read_bytes() + b"\x00")

@@ -7,9 +7,10 @@ import pytest
 
 from blazepose_tf.export import accuracy, crops, exporting, litert
 from blazepose_tf.export.inspection import inspect
+from blazepose_tf.models import Description, build_tracker
 from blazepose_tf.runtime.interpreter import load_model
 from blazepose_tf.runtime.tracker import Tracker
-from blazepose_tf.specs import ALIGNMENT, LANDMARKS, POSE_PRESENCE
+from blazepose_tf.specs import ALIGNMENT, LANDMARKS, POSE_PRESENCE, TrackerSpec
 
 
 def quiet(_: str) -> None:
@@ -36,6 +37,18 @@ def test_chosen_outputs_only(tiny):
     assert set(litert.deployed(model, [LANDMARKS]).output) == {LANDMARKS}
     with pytest.raises(ValueError, match="outputs must be among"):
         litert.deployed(model, ["elbow"])
+
+
+@pytest.mark.parametrize("precision", ["float16", "int8"])
+def test_refined_files_need_no_heatmaps_and_stay_one_partition(precision, tmp_path):
+    spec = TrackerSpec(input_size=128)
+    model = build_tracker(spec, variant="tiny", training_heads=True)
+    path = tmp_path / "refined.tflite"
+    options = exporting.Options(precision=precision, refine=True, crops=2, calibration_crops=2)
+    proof = exporting.export(model, Description("tiny", spec), path, options, progress=quiet)
+    assert proof.inspection.partitions.fully_delegated
+    assert {p.name for p in proof.parities} == {LANDMARKS, POSE_PRESENCE, ALIGNMENT}
+    assert not Tracker(path).refine
 
 
 def test_onnx_runs_in_the_runtime_at_any_batch(tiny, tmp_path):

@@ -1,0 +1,71 @@
+"""Refinement inside the graph: where it moves landmarks, and where it must not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from blazepose_tf.codecs import heatmaps as heatmap_codec
+from blazepose_tf.models import build_detector, build_tracker, without_training_heads
+from blazepose_tf.models.refinement import refined, with_refinement
+from blazepose_tf.specs import ALIGNMENT, LANDMARKS, POSE_PRESENCE, DetectorSpec, TrackerSpec
+
+SIZE, STRIDE = 32, 4.0
+
+
+def logits_of(points: np.ndarray, peak: float = 0.9) -> np.ndarray:
+    """(S, S, K) logits whose probability is a Gaussian around each point."""
+    targets, _, _ = heatmap_codec.encode(points, np.ones(len(points), np.float32), size=SIZE, stride=STRIDE)
+    chance = np.clip(peak * targets, 1e-4, None)
+    return np.log(chance / (1 - chance)).astype(np.float32)
+
+
+def refine(points: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    return np.array(refined(points[None].astype(np.float32), logits[None], stride=STRIDE))[0]
+
+
+def test_landmarks_move_to_their_peaks_and_the_rest_stays():
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(20, 108, (7, 2)).astype(np.float32)
+    regressed = truth + rng.uniform(-8, 8, truth.shape).astype(np.float32)
+    visibility = rng.normal(size=(7, 1)).astype(np.float32)
+    found = refine(np.concatenate([regressed, visibility], axis=1), logits_of(truth))
+    # What is left of an error of up to 8 px: the Gaussian around the regressed place pulls by a tenth.
+    assert np.abs(found[:, :2] - truth).max() < 1.0
+    np.testing.assert_array_equal(found[:, 2:], visibility)
+    ours = heatmap_codec.refine(regressed, logits_of(truth), stride=STRIDE)
+    assert np.abs(found[:, :2] - ours).max() < 1.0
+
+
+def test_of_two_peaks_the_nearer_one_is_meant():
+    near, far = np.array([[40.0, 64.0]], np.float32), np.array([[100.0, 64.0]], np.float32)
+    both = np.maximum(logits_of(near, 0.8), logits_of(far, 0.9))
+    assert np.abs(refine(near + 6.0, both) - near).max() < 1.5
+    assert np.abs(refine(far - 6.0, both) - far).max() < 1.5
+
+
+def test_an_empty_map_and_a_place_outside_leave_the_landmark():
+    empty = np.full((SIZE, SIZE, 1), -12.0, np.float32)
+    inside, outside = np.array([[37.0, 91.0]]), np.array([[-300.0, 500.0]])
+    np.testing.assert_allclose(refine(inside, empty), inside, atol=1e-2)
+    np.testing.assert_allclose(refine(outside, logits_of(np.array([[64.0, 64.0]], np.float32))), outside, rtol=1e-4)
+
+
+def test_the_model_keeps_its_other_outputs():
+    spec = TrackerSpec(input_size=128)
+    model = build_tracker(spec, variant="tiny", training_heads=True)
+    fitted = with_refinement(model, spec)
+    assert set(fitted.output) == {LANDMARKS, POSE_PRESENCE, ALIGNMENT}
+    image = np.random.default_rng(1).uniform(size=(2, 128, 128, 3)).astype(np.float32)
+    before, after = model(image), fitted(image)
+    expected = refined(before[LANDMARKS], before["heatmaps"], stride=spec.heatmap_stride)
+    np.testing.assert_allclose(after[LANDMARKS], expected, atol=1e-4)
+    np.testing.assert_allclose(after[ALIGNMENT], before[ALIGNMENT], atol=1e-4)
+
+
+def test_models_without_both_are_refused():
+    spec = TrackerSpec(input_size=128)
+    with pytest.raises(ValueError, match="refinement needs landmarks"):
+        with_refinement(without_training_heads(build_tracker(spec, variant="tiny")), spec)
+    with pytest.raises(ValueError, match="refinement needs landmarks"):
+        with_refinement(build_detector(DetectorSpec()), DetectorSpec())
