@@ -11,12 +11,15 @@ import signal
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 from absl import flags
 
 from blazepose_tf.cli import UserError
 
 INTERRUPTED = 130
+# What somebody means who names such an output is a file.
+_FILES = (".json", ".jpg", ".jpeg", ".png", ".mp4", ".avi")
 
 
 def define_flags() -> None:
@@ -70,6 +73,8 @@ def main(argv: list[str]) -> int:
     texts = [*args.input, *argv]
     if not texts:
         raise UserError("nothing to read: give --input=FILE, a folder, a pattern, a camera number or an address")
+    if Path(args.output).suffix.lower() in _FILES and not Path(args.output).is_dir():
+        raise UserError(f"--output takes a folder, for one input can give several files. Received: {args.output!r}")
     detector_file = model_file(args.detector) if args.detector else default_file(DETECTORS)
     tracker_file = model_file(args.tracker) if args.tracker else default_file(TRACKERS)
     detector = Detector(detector_file, threshold=args.detection_threshold, num_threads=args.threads)

@@ -146,8 +146,17 @@ class Inputs:
         """Training batches of the rest of a round: one pass, or several over small data (see ROUND).
 
         A batch is a function of the experiment's seed, the round `epoch` and its position.
+
+        Raises:
+            ValueError: no whole batch, or less data than the run had when it came to this position.
         """
         self.steps_per_epoch(stage)
+        examples = sum(int(source.sampling * len(source.records)) for source in self.sources)
+        if skip_batches * stage.batch_size > examples:
+            raise ValueError(
+                f"the run stands at example {skip_batches * stage.batch_size} of its round over the data, which now has "
+                f"{examples}: resume it with the data that it was started with"
+            )
         dataset = self._dataset(
             stage,
             training=True,

@@ -163,7 +163,13 @@ def _prepare(
         stored = settings.from_json((workdir / config.FILE_NAME).read_text(encoding="utf-8"), strict=False)
         if stored != experiment:
             raise ValueError(f"{workdir} was started with another configuration: {_difference(stored, experiment)}")
-        pose = json.loads((workdir / RUN).read_text(encoding="utf-8"))["mean_pose"]
+        content = json.loads((workdir / RUN).read_text(encoding="utf-8"))
+        pose, examples = content["mean_pose"], content["examples"]
+        if examples != source.num_examples:
+            log.warning(
+                "the data holds %d examples, %d when the run began: it goes on, but not as an undisturbed run would",
+                source.num_examples, examples,
+            )  # fmt: skip
         return checkpoint.read_state(workdir / LAST), None if pose is None else np.array(pose, np.float32)
     pose = source.mean_pose()
     if write:

@@ -189,6 +189,12 @@ def test_wrong_models_and_folders(models, photo, tmp_path):
     assert _files(tmp_path) == ["broken.tflite", "file"]
 
 
+def test_an_output_that_means_a_file_is_refused(tmp_path):
+    result = _run("--input=x.png", f"--output={tmp_path / 'poses.json'}")
+    assert result.returncode == 1 and "--output takes a folder" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_full_disk_leaves_no_half_file(models, clip, photo, tmp_path):
     """A limit on file sizes stands for the full disk: writes fail in the middle."""
     resource = pytest.importorskip("resource")

@@ -19,3 +19,10 @@ def test_partial_data_does_not_label_everyone(tiny_experiment, data_folder):
     assert [source.complete for source in only.sources] == [False]
     with pytest.raises(ValueError, match="no data named"):
         open_data(" , ", experiment=tiny_experiment, folder=data_folder)
+
+
+def test_a_position_beyond_the_data_says_that_the_data_has_shrunk(tiny_experiment, data_folder):
+    inputs = open_data("synthetic", experiment=tiny_experiment, folder=data_folder)
+    stage = tiny_experiment.stages[0]
+    with pytest.raises(ValueError, match="resume it with the data that it was started with"):
+        inputs.batches(stage, epoch=0, skip_batches=10**6)
