@@ -118,26 +118,39 @@ def read_weights(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], Descri
     return values, None if text is None else Description.from_json(str(text))
 
 
-def transfer(source: keras.Model | str | os.PathLike, model: keras.Model) -> TransferReport:
-    """Copies the weights that have the same name and shape into `model`, e.g. to start from other keypoints.
+def values_of(source: keras.Model | str | os.PathLike) -> dict[str, np.ndarray]:
+    """Weights by name, float32, and the mean pose that a tracker's coordinates are relative to.
 
     Args:
         source: a model, or a `.npz` or `.keras` file.
+
+    Raises:
+        OSError: no such file.
+        ValueError: a damaged file.
+    """
+    if isinstance(source, keras.Model):
+        return _values(source)
+    if Path(source).suffix == ".keras":
+        return _values(load_model(source)[0])
+    return read_weights(source)[0]
+
+
+def transfer(source: keras.Model | str | os.PathLike | dict[str, np.ndarray], model: keras.Model) -> TransferReport:
+    """Copies the weights that have the same name and shape into `model`, e.g. to start from other keypoints.
+
+    Args:
+        source: a model, a `.npz` or `.keras` file, or what `values_of` made of one.
         model: changed in place.
 
     Raises:
         OSError: no such file.
         ValueError: a damaged file, or not a single weight in common.
     """
-    if isinstance(source, keras.Model):
-        values = _values(source)
-    elif Path(source).suffix == ".keras":
-        values = _values(load_model(source)[0])
-    else:
-        values, _ = read_weights(source)
+    values = source if isinstance(source, dict) else values_of(source)
     report = _assign(values, model)
     if not report.loaded:
-        raise ValueError(f"the source has no weight in common with {model.name!r}. Received: source={source!r}")
+        name = f"{len(values)} arrays" if isinstance(source, dict) else repr(source)
+        raise ValueError(f"the source has no weight in common with {model.name!r}. Received: source={name}")
     return report
 
 

@@ -1,6 +1,7 @@
 """Checkpoints: one .npz file with everything that a run needs to go on, written whole or not at all.
 
-Arrays are keyed `weights/PATH`, `average/PATH` and `optimizer/INDEX`, the rest of the state is JSON under `state`.
+Arrays are keyed `weights/PATH`, `average/PATH`, `optimizer/INDEX` and `carried/PATH` (weights for later stages), the rest
+of the state is JSON under `state`.
 Plain numpy, so that a run can go on under another Keras backend.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -47,8 +49,15 @@ class State:
     finished: bool = False
 
 
-def save(path: str | os.PathLike, *, state: State, average: WeightAverage, optimizer) -> None:
-    """Writes a checkpoint.
+def save(
+    path: str | os.PathLike,
+    *,
+    state: State,
+    average: WeightAverage,
+    optimizer,
+    carried: Mapping[str, np.ndarray] | None = None,
+) -> None:
+    """Writes a checkpoint; of the `carried` weights, those that the model of this stage has no place for.
 
     Raises:
         NonFiniteLoss: a weight is not finite; an earlier checkpoint stays.
@@ -57,6 +66,8 @@ def save(path: str | os.PathLike, *, state: State, average: WeightAverage, optim
     arrays = {f"weights/{v.path}": np.asarray(ops.convert_to_numpy(v)) for v in average.variables}
     arrays |= {f"average/{v.path}": a for v, a in zip(average.variables, average.values, strict=True)}
     arrays |= {f"optimizer/{i}": np.asarray(ops.convert_to_numpy(v)) for i, v in enumerate(optimizer.variables)}
+    own = {v.path for v in average.variables}
+    arrays |= {f"carried/{path}": value for path, value in (carried or {}).items() if path not in own}
     arrays["state"] = np.frombuffer(json.dumps(asdict(state)).encode(), np.uint8)
     wrong = [key for key, value in arrays.items() if not np.isfinite(value).all()]
     if wrong:
@@ -102,7 +113,15 @@ def read_state(path: str | os.PathLike) -> State:
 
 def read_weights(path: str | os.PathLike, *, averaged: bool = True) -> dict[str, np.ndarray]:
     """Weights by variable path: the averaged ones, or those of the last step."""
-    prefix = "average/" if averaged else "weights/"
+    return _under("average/" if averaged else "weights/", path)
+
+
+def read_carried(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Weights by variable path that wait for a later stage."""
+    return _under("carried/", path)
+
+
+def _under(prefix: str, path: str | os.PathLike) -> dict[str, np.ndarray]:
     return {k.removeprefix(prefix): v for k, v in _load(Path(path)).items() if k.startswith(prefix)}
 
 

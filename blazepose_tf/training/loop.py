@@ -74,6 +74,8 @@ class _Run:
     state: State
     quiet: bool
     group: Group
+    # Weights that the stage under way has no place for: a heatmap stage builds no regression.
+    carried: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     scores: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
@@ -202,10 +204,11 @@ def _train(run: _Run, pose: np.ndarray | None, init_from) -> Result:
         if resumed:
             optimizer = training.compiled.optimizer
             run.state = checkpoint.restore(run.workdir / LAST, average=training.average, optimizer=optimizer)
+            run.carried = checkpoint.read_carried(run.workdir / LAST)
             resumed = False
             log.info("resumed at step %d of stage %r", run.state.step, stage.name)
         else:
-            _start_weights(training, before, init_from)
+            _start_weights(run, training, before, init_from)
             run.state = dataclasses.replace(run.state, stage=index, step=0)
         if not _run_stage(run, training):
             return Result(STOPPED, run.stop.signal_number, run.state, run.scores)
@@ -239,18 +242,19 @@ def _start_stage(run: _Run, stage: Stage, pose: np.ndarray | None) -> _Training:
     return _Training(stage, model, compiled, losses, average, steps, local)
 
 
-def _start_weights(training: _Training, before: _Training | None, init_from) -> None:
-    """A stage begins with the averaged weights of the stage before; the first one with `init_from`, if given."""
+def _start_weights(run: _Run, training: _Training, before: _Training | None, init_from) -> None:
+    """A stage begins with the latest weights of the stages before, averaged, and of `init_from`, if given."""
     if before is not None:
         with before.average.applied():
-            report = weights_lib.transfer(before.compiled, training.compiled)
-        log.info("%d weights carried over, %d new", len(report.loaded), len(report.missing) + len(report.mismatched))
+            run.carried |= weights_lib.values_of(before.compiled)
     elif init_from is not None:
-        report = weights_lib.transfer(init_from, training.compiled)
-        log.info("initial weights: %d loaded, %d unused in the source", len(report.loaded), len(report.unused))
-        for title, names in (("not in the source", report.missing), ("of another shape", report.mismatched)):
+        run.carried = weights_lib.values_of(init_from)
+    if run.carried:
+        report = weights_lib.transfer(run.carried, training.compiled)
+        log.info("weights: %d carried over, %d kept for later stages", len(report.loaded), len(report.unused))
+        for title, names in (("new", report.missing), ("of another shape", report.mismatched)):
             if names:
-                log.info("initial weights: %d %s: %s", len(names), title, ", ".join(names))
+                log.info("weights: %d %s: %s", len(names), title, ", ".join(names))
     training.average.reset()
 
 
@@ -382,5 +386,9 @@ def _save(run: _Run, training: _Training, name: str) -> None:
     if not run.group.is_primary:
         return
     checkpoint.save(
-        run.workdir / name, state=run.state, average=training.average, optimizer=training.compiled.optimizer
+        run.workdir / name,
+        state=run.state,
+        average=training.average,
+        optimizer=training.compiled.optimizer,
+        carried=run.carried,
     )

@@ -100,6 +100,29 @@ class StopAfter:
             yield batch
 
 
+def test_weights_without_a_place_in_a_stage_wait_for_the_next(finished, tiny_experiment, inputs, tmp_path):
+    """A heatmap stage has no regression: that of `init_from` must not be lost in it, stopped and resumed or not."""
+    first, second = tiny_experiment.stages
+    still = dataclasses.replace(second, trains="regression", steps=1, learning_rate=1e-12)
+    experiment = dataclasses.replace(tiny_experiment, stages=(first, still))
+    start = finished[0] / "model.keras"
+    train(experiment, workdir=tmp_path / "straight", source=inputs, init_from=start, quiet=True)
+    before, after = (load_model(p)[0] for p in (start, tmp_path / "straight" / "model.keras"))
+    for layer in ("coordinates_0_conv", "presence_0_conv"):
+        kernel = np.array(before.get_layer(layer).kernel)
+        assert np.abs(kernel).max() > 1e-4
+        np.testing.assert_allclose(np.array(after.get_layer(layer).kernel), kernel, atol=1e-6)
+    stem = [np.array(model.get_layer("f2_0_conv").kernel) for model in (before, after)]
+    assert np.abs(stem[0] - stem[1]).max() > 1e-4  # the heatmap stage did train
+    stopped = tmp_path / "stopped"
+    train(experiment, workdir=stopped, source=StopAfter(inputs, 2), init_from=start, quiet=True)
+    result = train(experiment, workdir=stopped, source=inputs, resume=True, quiet=True)
+    assert result.status == FINISHED
+    with np.load(tmp_path / "straight" / "last.npz") as straight, np.load(stopped / "last.npz") as resumed:
+        for key in straight.files:
+            np.testing.assert_array_equal(straight[key], resumed[key], err_msg=key)
+
+
 def test_a_started_folder_is_not_overwritten(finished, tiny_experiment, inputs):
     workdir, _ = finished
     with pytest.raises(ValueError, match="give --resume to go on"):
