@@ -1,8 +1,7 @@
 """Checkpoints: one .npz file with everything that a run needs to go on, written whole or not at all.
 
-Arrays are keyed `weights/PATH`, `average/PATH`, `optimizer/INDEX` and `carried/PATH` (weights for later stages), the rest
-of the state is JSON under `state`.
-Plain numpy, so that a run can go on under another Keras backend.
+Arrays are keyed `weights/PATH`, `average/PATH`, `optimizer/INDEX` and `carried/PATH` (weights for later stages), the
+rest of the state is JSON under `state`. Plain numpy, so that a run can go on under another Keras backend.
 """
 
 from __future__ import annotations

@@ -10,9 +10,11 @@ from blazepose_tf.training.config import Data, Experiment, Stage
 
 # The paper's Lite, as shipped: heatmaps at 128 px (five times cheaper per image), everything at 256 px, then the
 # regression alone on frozen features, which is twice as fast and is what still improves (the regression lags the
-# heatmaps). 268,000 crops of 17,500 people (docs/results/lite has the log and the weaker shift that it was run with).
-# Cost: 1 h 41 min on two shared cores. Result: validation PCK@0.2 of the torso 66.0 (heatmaps 71.1); refined, on human
-# labels, 71.1. Data: tracker/train.json and 1,600 rendered pictures.
+# heatmaps); then both once more, longer. LITE_CROPS crops of 17,500 people (docs/results/lite has the log). Run as two
+# parts, the second (`long`, `last`) from the weights of the first with --init_from. Cost: 1 h 41 min on two shared
+# cores and LITE_COST. Result: LITE_RESULT. Data: tracker/train.json and 1,600 rendered pictures; in the second part
+# detector/train.json as shards, too (one person of each picture), its 662 pictures without people twice more
+# (convert-dataset --only_negatives), and the wider shifts of today's defaults.
 TRACKER_LITE = Experiment(
     name="tracker_lite",
     variant="lite",
@@ -20,24 +22,32 @@ TRACKER_LITE = Experiment(
         Stage("heatmaps", trains="heatmaps", epochs=7, input_size=128, learning_rate=6e-3, warmup_steps=100),
         Stage("joint", steps=2500, input_size=256, learning_rate=5e-3, warmup_steps=200),
         Stage("tail", trains="regression", steps=2000, input_size=256, learning_rate=3e-3, warmup_steps=100),
+        Stage("long", steps=3600, input_size=256, learning_rate=5e-3, warmup_steps=150),
+        Stage("last", trains="regression", steps=900, input_size=256, learning_rate=3e-3, warmup_steps=100),
     ),
 )
 
-# The paper's Full: heatmaps first at 128 and then at 256 px, then the regression on frozen features. 308,000 crops
-# (docs/results/full has the log). Cost: 2 h of one shared core. Result: validation heatmaps 72.7, regression 61.8;
-# refined, on human labels, 71.6. Data: tracker/train.json, 1,600 rendered pictures, detector/train.json as shards (one
-# person of each picture), and for the regression its 662 pictures without people six times (convert-dataset
-# --only_negatives). The weight of the presence's loss was 0.5 in the stage `regression`: too much.
+# The paper's Full: heatmaps first at 128 and then at 256 px, the regression on frozen features, then everything at
+# once. FULL_CROPS crops (docs/results/full has the log). Run as three parts, each from the weights of the one before;
+# `finer`, planned longer, was ended when its rate was at 0.37 of the peak. Cost: 3 h 45 min of one shared core. Result:
+# FULL_RESULT. Data: tracker/train.json, 1,600 rendered pictures, detector/train.json as shards (one person of each
+# picture), and its 662 pictures without people: six times for the regression, twice for the last part. The weight of
+# the presence's loss was 0.5 in the stage `regression`: too much.
 TRACKER_FULL = Experiment(
     name="tracker_full",
     variant="full",
     stages=(
         Stage("heatmaps", trains="heatmaps", steps=7000, input_size=128, learning_rate=5e-3, warmup_steps=200),
         Stage("fine", trains="heatmaps", steps=1200, input_size=256, learning_rate=4e-3, warmup_steps=100),
-        Stage("regression", trains="regression", steps=1100, input_size=256, learning_rate=4e-3, warmup_steps=200),
-        Stage("last", trains="regression", steps=340, input_size=256, learning_rate=2.5e-3, warmup_steps=40),
+        Stage("regression", trains="regression", steps=1440, input_size=256, learning_rate=4e-3, warmup_steps=200),
+        Stage(
+            "finer", trains="heatmaps", steps=1642, input_size=256, learning_rate=4e-3, warmup_steps=100,
+            final_rate=0.37,
+        ),
+        Stage("long", steps=1800, input_size=256, learning_rate=4e-3, warmup_steps=150),
+        Stage("last", trains="regression", steps=800, input_size=256, learning_rate=3e-3, warmup_steps=100),
     ),
-)
+)  # fmt: skip
 
 # The face proxy with alignment points on whole pictures, as shipped: at 128 px and then at 192 px, three times. It was
 # still improving at the end. 425,000 pictures; the whole pictures of the data four to six times as often as crops.

@@ -151,18 +151,19 @@ class Inputs:
             ValueError: no whole batch, or less data than the run had when it came to this position.
         """
         self.steps_per_epoch(stage)
+        skipped = skip_batches * stage.batch_size
         examples = sum(int(source.sampling * len(source.records)) for source in self.sources)
-        if skip_batches * stage.batch_size > examples:
+        if skipped > examples:
             raise ValueError(
-                f"the run stands at example {skip_batches * stage.batch_size} of its round over the data, which now has "
-                f"{examples}: resume it with the data that it was started with"
+                f"the run stands at example {skipped} of its round over the data, which now has {examples}: "
+                "resume it with the data that it was started with"
             )
         dataset = self._dataset(
             stage,
             training=True,
             batch_size=stage.batch_size,
             epoch=epoch,
-            skip_examples=skip_batches * stage.batch_size,
+            skip_examples=skipped,
         )
         if self.group.count > 1:
             rows = self.group.rows(stage.batch_size)
