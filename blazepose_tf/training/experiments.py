@@ -23,7 +23,7 @@ TRACKER_LITE = Experiment(
         Stage("joint", steps=2500, input_size=256, learning_rate=5e-3, warmup_steps=200),
         Stage("tail", trains="regression", steps=2000, input_size=256, learning_rate=3e-3, warmup_steps=100),
         Stage("long", steps=3600, input_size=256, learning_rate=5e-3, warmup_steps=150),
-        Stage("last", trains="regression", steps=900, input_size=256, learning_rate=3e-3, warmup_steps=100),
+        Stage("last", trains="regression", steps=600, input_size=256, learning_rate=3e-3, warmup_steps=100),
     ),
 )
 
