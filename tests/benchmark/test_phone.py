@@ -238,7 +238,11 @@ def test_interrupted_command_leaves_the_phone_clean(adb, make_device, program, t
     device = make_device()
     command = [sys.executable, "-m", "blazepose_tf", "benchmark", f"--model={tiny_file}", f"--adb={adb}"]
     command += [f"--device=adb:{device.serial}", f"--benchmark_model={endless}", "--lease_s=1"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A test run started in the background of a script has Ctrl-C ignored, and would hand that on.
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     deadline = time.monotonic() + 30
     while not list(device.storage.glob("*/run.pid")) and time.monotonic() < deadline:
         time.sleep(0.05)
