@@ -20,7 +20,10 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "geometry": ({"array_api"}, PURE),
     "codecs": ({"geometry", "topology", "specs", "array_api"}, PURE),
     "layers": ({"specs", "topology"}, {"keras", "numpy"}),
-    "models": ({"layers", "specs", "topology", "files", "runtime.weights", "runtime.packing"}, {"keras", "numpy"}),
+    "models": (
+        {"layers", "codecs", "specs", "topology", "files", "runtime.weights", "runtime.packing"},
+        {"keras", "numpy"},
+    ),
     "losses": (set(), {"keras"}),
     "metrics": ({"geometry", "topology", "array_api"}, PURE | {"keras"}),
     "data": ({"geometry", "codecs", "topology", "specs"}, PURE | {"tensorflow", "cv2", "scipy"}),

@@ -1,8 +1,6 @@
 """Refinement inside the graph: landmarks that the heatmaps have moved already, for consumers without our runtime.
 
-The smooth form of `codecs.heatmaps.refine`, out of operations that every LiteRT delegate has: a landmark becomes the
-mean position of all cells, weighted by the eighth power of (probability x Gaussian around the regressed place). The
-power stands for the choice of one peak; a landmark whose map is empty stays where the regression put it.
+`codecs.heatmaps.refine` over the whole map, out of operations that every LiteRT delegate has.
 """
 
 from __future__ import annotations
@@ -11,13 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from blazepose_tf.codecs.heatmaps import PRIOR_SIGMA, REGRESSION_WEIGHT, SQUARINGS
 from blazepose_tf.specs import HEATMAPS, LANDMARKS, OFFSETS, TrackerSpec
-
-# Three squarings. Less blurs two peaks into one place between them, more loses the position between cells.
-_SQUARINGS = 3
-PRIOR_SIGMA = 8.0  # cells, before the power
-# Weight of the regressed place: that of a cell with a probability of 0.18. Half precision still has it.
-_REGRESSION = 1e-6
 
 
 def with_refinement(model: keras.Model, spec: TrackerSpec) -> keras.Model:
@@ -54,16 +47,16 @@ def refined(landmarks, heatmaps, *, stride: float):
     column = ops.convert_to_tensor(np.arange(columns, dtype=np.float32).reshape(1, 1, -1, 1) + 0.5)
     row = ops.convert_to_tensor(np.arange(rows, dtype=np.float32).reshape(1, -1, 1, 1) + 0.5)
     power = ops.sigmoid(heatmaps)
-    for _ in range(_SQUARINGS):
+    for _ in range(SQUARINGS):
         power = power * power
-    scale = -0.5 * 2**_SQUARINGS / PRIOR_SIGMA**2
+    scale = -0.5 * 2**SQUARINGS / PRIOR_SIGMA**2
     along_x = power * ops.exp(ops.square(column - x) * scale)
     near_y = ops.exp(ops.square(row - y) * scale)
     # Sums over columns first: what is left is small.
     weight = ops.sum(along_x, axis=2, keepdims=True) * near_y
     weight_x = ops.sum(along_x * column, axis=2, keepdims=True) * near_y
-    total = ops.sum(weight, axis=1, keepdims=True) + _REGRESSION
-    new_x = (ops.sum(weight_x, axis=1, keepdims=True) + x * _REGRESSION) / total
-    new_y = (ops.sum(weight * row, axis=1, keepdims=True) + y * _REGRESSION) / total
+    total = ops.sum(weight, axis=1, keepdims=True) + REGRESSION_WEIGHT
+    new_x = (ops.sum(weight_x, axis=1, keepdims=True) + x * REGRESSION_WEIGHT) / total
+    new_y = (ops.sum(weight * row, axis=1, keepdims=True) + y * REGRESSION_WEIGHT) / total
     moved = [ops.reshape(v, (-1, count, 1)) * stride for v in (new_x, new_y)]
     return ops.concatenate([*moved, landmarks[:, :, 2:]] if landmarks.shape[-1] > 2 else moved, axis=-1)
