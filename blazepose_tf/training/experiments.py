@@ -12,7 +12,7 @@ from blazepose_tf.training.config import Data, Experiment, Stage
 # regression alone on frozen features, which is twice as fast and is what still improves (the regression lags the
 # heatmaps); then both once more, longer. 402,000 crops of 17,500 people (docs/results/lite has the log). Run as two
 # parts, the second (`long`, `last`) from the weights of the first with --init_from. Cost: 1 h 41 min on two shared
-# cores and 90 min of one. Result: validation PCK@0.2 of the torso 67.0, heatmaps 73.4; refined, on human labels, 72.7.
+# cores and 90 min of one. Result: validation PCK@0.2 of the torso 67.0, heatmaps 73.4; refined, on human labels, 72.2.
 # Data: tracker/train.json and 1,600 rendered pictures; in the second part detector/train.json as shards, too (one
 # person of each picture), its 662 pictures without people twice more (convert-dataset --only_negatives), and the wider
 # shifts of today's defaults.
@@ -31,7 +31,7 @@ TRACKER_LITE = Experiment(
 # The paper's Full: heatmaps first at 128 and then at 256 px, the regression on frozen features, then everything at
 # once. 444,000 crops (docs/results/full has the log). Run as three parts, each from the weights of the one before;
 # `finer`, planned longer, was ended when its rate was at 0.37 of the peak. Cost: 3 h 45 min of one shared core. Result:
-# validation heatmaps 77.5, regression 67.4; refined, on human labels, 75.9. Data: tracker/train.json, 1,600 rendered
+# validation heatmaps 77.5, regression 67.4; refined, on human labels, 75.8. Data: tracker/train.json, 1,600 rendered
 # pictures, detector/train.json as shards (one person of each picture), and its 662 pictures without people: six times
 # for the regression, twice for the last part. The weight of the presence's loss was 0.5 in the stage `regression`: too
 # much.
