@@ -117,6 +117,7 @@ class TrackerDataConfig:
         outside_heatmap_weight: weight of the heatmap of a labelled point outside the crop, against 1 inside.
         dataset_weights: weight by dataset name, multiplied with the weights of picture and person; 1 where absent.
         heatmap_targets: False leaves heatmaps and offsets out of targets and weights.
+        offset_targets: False leaves the offsets alone out.
         coordinate_targets: False leaves all but heatmaps and offsets out (first stage of training).
         parallel_calls: examples prepared at a time; 0 lets tf.data decide.
     """
@@ -130,6 +131,7 @@ class TrackerDataConfig:
     outside_heatmap_weight: float = 0.2
     dataset_weights: Mapping[str, float] = field(default_factory=dict)
     heatmap_targets: bool = True
+    offset_targets: bool = True
     coordinate_targets: bool = True
     parallel_calls: int = 0
 

@@ -57,6 +57,7 @@ def tracker_targets(sample: dict, *, spec: specs.TrackerSpec, config: TrackerDat
         share = within + (1.0 - within) * config.outside_heatmap_weight
         empty = (sample["heatmap_weight"] * (1.0 - presence))[:, None]
         weights[specs.HEATMAPS] = (mask * share + empty) * sample["weight"][:, None]
-        targets[specs.OFFSETS] = tf.concat([offsets, offset_weights], axis=-1)
-        weights[specs.OFFSETS] = mask * sample["weight"][:, None]
+        if config.offset_targets:  # else the graph leaves their computation out
+            targets[specs.OFFSETS] = tf.concat([offsets, offset_weights], axis=-1)
+            weights[specs.OFFSETS] = mask * sample["weight"][:, None]
     return targets, weights

@@ -22,7 +22,8 @@ from blazepose_tf.models import shared_kernels
 from blazepose_tf.models.detector import build_detector
 from blazepose_tf.models.heads import COORDINATE_SCALE, mean_pose_of
 from blazepose_tf.models.saving import DETECTOR, TRACKER, Description, load_model
-from blazepose_tf.models.tracker import build_tracker
+from blazepose_tf.models.tracker import build_tracker, without_training_heads
+from blazepose_tf.specs import OFFSETS
 
 LITERT = ".tflite"
 _DESCRIPTION = "blazepose_tf"
@@ -194,6 +195,8 @@ def load_described(path: str | os.PathLike) -> tuple[keras.Model, Description]:
             world="world" in heads,
             segmentation="segmentation" in heads,
         )
+        if OFFSETS in model.output and OFFSETS not in heads:
+            model = without_training_heads(model, (OFFSETS,))
     _assign_all(values, model, path)
     return model, description
 

@@ -8,7 +8,7 @@ import numpy as np
 from blazepose_tf.losses.detection import ClassificationLoss, RegressionLoss
 from blazepose_tf.losses.heatmaps import HeatmapLoss, OffsetLoss
 from blazepose_tf.losses.landmarks import RLE, AlignmentLoss, LandmarkLoss, PresenceLoss
-from blazepose_tf.models import build_detector, build_tracker
+from blazepose_tf.models import build_detector, build_tracker, without_training_heads
 from blazepose_tf.specs import ALIGNMENT, HEATMAPS, LANDMARKS, LOGITS, OFFSETS, POSE_PRESENCE, REGRESSORS
 from blazepose_tf.training.config import Experiment, Losses, Stage
 from blazepose_tf.training.optimizers import REGRESSION_LAYERS, build_optimizer
@@ -30,7 +30,7 @@ def build_model(experiment: Experiment, stage: Stage, *, mean_pose: np.ndarray |
         spec = experiment.spec(stage.input_size)
         if experiment.model == "detector":
             return build_detector(spec, variant=experiment.variant)
-        return build_tracker(
+        model = build_tracker(
             spec,
             variant=experiment.variant,
             training_heads=experiment.heatmaps,
@@ -38,6 +38,8 @@ def build_model(experiment: Experiment, stage: Stage, *, mean_pose: np.ndarray |
             stop_gradient=experiment.stop_gradient,
             mean_pose=mean_pose,
         )
+        # The head alone is cheap; its loss over 2K maps is a sixth of a training step of `lite`.
+        return model if experiment.losses.offsets else without_training_heads(model, (OFFSETS,))
     finally:
         keras.config.set_dtype_policy(before)
 
@@ -88,14 +90,13 @@ def freeze(model: keras.Model, stage: Stage, losses) -> None:
     Args:
         model: changed in place.
         stage: `regression` freezes everything but the regression network.
-        losses: names of the outputs with a loss; a training head without one (an ablation) is frozen.
+        losses: names of the outputs with a loss; a heatmap head without one (an ablation) is frozen.
     """
     for layer in model.layers:
         if stage.trains == "regression":
             layer.trainable = layer.name.startswith(REGRESSION_LAYERS)
-        for head in (HEATMAPS, OFFSETS):
-            if layer.name.startswith(f"{head}_") and head not in losses:
-                layer.trainable = False
+        if layer.name.startswith(f"{HEATMAPS}_") and HEATMAPS not in losses:
+            layer.trainable = False
 
 
 def compile_for(

@@ -68,7 +68,7 @@ class Losses:
         heatmap: `bce` or `mse`.
         heatmap_positive_weight: cells count 1 + this x target.
         heatmaps: weight of the heatmap loss.
-        offsets: weight of the offset loss. The ablation "without offsets" sets it to 0.
+        offsets: weight of the offset loss; at 0 the model has no offsets at all.
         coordinates: `l1`, `huber`, `wing` or `rle`.
         knee: of the Huber penalty, in input sizes.
         coordinate_weight: weight of x and y.

@@ -195,6 +195,7 @@ class Inputs:
             config = dataclasses.replace(
                 config,
                 heatmap_targets=self.experiment.heatmaps and stage.trains != "regression",
+                offset_targets=self.experiment.losses.offsets > 0,
                 coordinate_targets=stage.trains != "heatmaps",
             )
         else:

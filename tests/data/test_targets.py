@@ -101,5 +101,7 @@ def test_visibility_can_mean_inside_the_frame():
 def test_stages_can_leave_outputs_out():
     first = tracker_targets(sample(), spec=SPEC, config=TrackerDataConfig(coordinate_targets=False))
     assert [set(part) for part in first] == [{"heatmaps", "offsets"}] * 2
+    plain = tracker_targets(sample(), spec=SPEC, config=TrackerDataConfig(offset_targets=False))
+    assert [set(part) for part in plain] == [{"landmarks", "pose_presence", "alignment", "heatmaps"}] * 2
     last = tracker_targets(sample(), spec=SPEC, config=TrackerDataConfig(heatmap_targets=False))
     assert [set(part) for part in last] == [{"landmarks", "pose_presence", "alignment"}] * 2

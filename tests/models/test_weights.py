@@ -21,11 +21,12 @@ from blazepose_tf.models import (
     save_model,
     save_weights,
     transfer,
+    without_training_heads,
 )
 from blazepose_tf.models.saving import infer_description
 from blazepose_tf.models.weights import load_described
 from blazepose_tf.runtime import weights as shipped
-from blazepose_tf.specs import INSIDE_FRAME, DetectorSpec, TrackerSpec
+from blazepose_tf.specs import INSIDE_FRAME, OFFSETS, DetectorSpec, TrackerSpec
 
 SPEC = TrackerSpec(128, topology.COCO_17, visibility=INSIDE_FRAME, roi_scale=1.5)
 
@@ -114,6 +115,7 @@ def test_described_weights_rebuild_every_kind_of_model(tmp_path):
     cases = [
         (build(training_heads=False, segmentation=True), Description("tiny", SPEC)),
         (build(regression=False), Description("tiny", SPEC)),
+        (without_training_heads(build(), (OFFSETS,)), Description("tiny", SPEC)),
         (build_detector(DetectorSpec(128)), Description("blazeface", DetectorSpec(128))),
     ]
     for saved, description in cases:

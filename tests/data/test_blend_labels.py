@@ -1,0 +1,87 @@
+"""tools/blend_labels.py: what moves, how far, and what stays, on numbers worked out by hand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from blazepose_tf import topology
+
+TOOL = Path(__file__).resolve().parents[2] / "tools" / "blend_labels.py"
+SHOULDER, ELBOW, WRIST, HIP, KNEE, NOSE = (
+    topology.KEYPOINTS.index(name)
+    for name in ("left_shoulder", "left_elbow", "left_wrist", "left_hip", "left_knee", "nose")
+)
+TORSO = 100.0
+
+
+def person(dataset: str, number: int) -> dict:
+    """Shoulders at y = 100, hips at y = 200, all by a human but the nose; the right knee is not labelled."""
+    points = np.zeros((33, 3))
+    points[:, 0], points[:, 1], points[:, 2] = 150.0, 150.0, 2
+    points[[SHOULDER, SHOULDER + 1], 1] = 100.0
+    points[[HIP, HIP + 1], 1] = 200.0
+    points[KNEE + 1] = 0.0
+    sources = ["h"] * 33
+    sources[NOSE], sources[KNEE + 1] = "t", "-"
+    return {
+        "id": number, "image_id": number, "keypoints": points.ravel().tolist(), "keypoint_source": "".join(sources),
+        "dataset": dataset,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two people and a prediction for each: elbow 20 px off, wrist 30 px off (beyond a quarter of the torso)."""
+    (tmp_path / "images").mkdir()
+    people = [person("lsp", 1), person("lspet", 2)]
+    document = {"images": [{"id": i, "file_name": f"{i}.jpg"} for i in (1, 2)], "annotations": people}
+    (tmp_path / "data.json").write_text(json.dumps(document))
+    lines = [json.dumps({"run": {}})]
+    for p in people:
+        points = np.array(p["keypoints"]).reshape(33, 3)
+        points[ELBOW, 0] += 20.0
+        points[WRIST, 0] += 30.0
+        points[NOSE, 0] += 10.0
+        points[KNEE + 1] = 150.0, 150.0, 1.0
+        lines.append(json.dumps({"annotation_id": p["id"], "keypoints": points.ravel().tolist()}))
+    (tmp_path / "predictions.jsonl").write_text("\n".join(lines))
+    return tmp_path
+
+
+def run(folder: Path, *flags: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, TOOL, "--data=data.json", "--predictions=predictions.jsonl", "--output=out/o.json"]
+    return subprocess.run([*command, *flags], cwd=folder, capture_output=True, text=True)
+
+
+def test_points_of_humans_move_where_both_agree(files):
+    (files / "out").mkdir()
+    result = run(files, "--share=0.5", "--share=lspet=0.85")
+    assert result.returncode == 0, result.stderr
+    before = json.loads((files / "data.json").read_text())["annotations"]
+    written = json.loads((files / "out" / "o.json").read_text())
+    for old, new, step in zip(before, written["annotations"], (10.0, 17.0), strict=True):
+        expected = np.array(old["keypoints"]).reshape(33, 3)
+        expected[ELBOW, 0] += step
+        np.testing.assert_allclose(np.array(new["keypoints"]).reshape(33, 3), expected, atol=1e-6)
+    assert written["images"][0]["file_name"] == "../images/1.jpg"
+    # 31 of each person are a human's; all but the wrist are near their prediction.
+    assert "60 of 62 points" in result.stdout
+
+
+def test_nothing_is_written_when_nothing_can_move(files):
+    (files / "out").mkdir()
+    (files / "predictions.jsonl").write_text(json.dumps({"annotation_id": 9, "keypoints": [0.0] * 99}))
+    result = run(files)
+    assert result.returncode != 0
+    assert "no point of data.json has a prediction near it" in result.stderr
+    assert not list((files / "out").iterdir())
+
+
+def test_a_share_beyond_one_is_refused(files):
+    assert "must be in [0, 1]" in run(files, "--share=1.5").stderr
