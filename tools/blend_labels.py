@@ -91,7 +91,9 @@ def write(options: argparse.Namespace) -> str:
     moved = points = 0
     for annotation in content["annotations"]:
         if len(annotation.get("keypoint_source", "")) != len(topology.KEYPOINTS):
-            raise ValueError(f"{options.data}: annotation {annotation['id']} does not say where its 33 keypoints are from")
+            raise ValueError(
+                f"{options.data}: annotation {annotation['id']} does not say where its 33 keypoints are from"
+            )
         points += annotation["keypoint_source"].count(HUMAN)
         if annotation["id"] in predictions:
             share = by_name.get(annotation["dataset"], default)
