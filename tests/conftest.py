@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -23,3 +26,19 @@ def shared_dir() -> Path:
 @pytest.fixture(scope="session")
 def testdata_dir() -> Path:
     return ROOT / "testdata"
+
+
+@pytest.fixture(scope="session")
+def tiny() -> ModuleType:
+    """Writer of .tflite files with three operations, whose counts are known."""
+    name = "tiny_model"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / f"{name}.py")
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def tiny_file(tiny, tmp_path_factory) -> Path:
+    return tiny.write_tiny_model(tmp_path_factory.mktemp("models") / "tiny.tflite")

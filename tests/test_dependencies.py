@@ -21,15 +21,16 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "codecs": ({"geometry", "topology", "specs", "array_api"}, PURE),
     "layers": ({"specs", "topology"}, {"keras", "numpy"}),
     "models": (
-        {"layers", "codecs", "specs", "topology", "files", "runtime.weights", "runtime.packing"},
+        {"layers", "codecs", "specs", "topology", "files", "runtime.weights", "tflite.packing"},
         {"keras", "numpy"},
     ),
     "losses": (set(), {"keras"}),
     "metrics": ({"geometry", "topology", "array_api"}, PURE | {"keras"}),
     "data": ({"geometry", "codecs", "topology", "specs"}, PURE | {"tensorflow", "cv2", "scipy"}),
+    "tflite": (set(), PURE | {"ai_edge_litert", "flatbuffers"}),
     "runtime": (
-        {"geometry", "codecs", "topology", "specs"},
-        PURE | {"cv2", "ai_edge_litert", "flatbuffers", "onnxruntime"},
+        {"geometry", "codecs", "topology", "specs", "tflite"},
+        PURE | {"cv2", "ai_edge_litert", "onnxruntime"},
     ),
     "training": (
         {"data", "models", "losses", "metrics", "specs", "topology", "geometry", "codecs"},
@@ -39,9 +40,9 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"metrics", "topology", "geometry", "specs", "runtime"},
         PURE | {"cv2", "keras", "tensorflow", "pycocotools"},
     ),
-    "benchmark": (set(), PURE | {"ai_edge_litert", "flatbuffers", "matplotlib"}),
+    "benchmark": ({"tflite"}, PURE | {"ai_edge_litert", "flatbuffers", "matplotlib"}),
     "export": (
-        {"benchmark", "codecs", "data", "evaluation", "geometry", "layers", "models", "runtime", "specs", "topology"},
+        {"codecs", "data", "evaluation", "geometry", "layers", "models", "runtime", "specs", "tflite", "topology"},
         PURE
         | {
             "ai_edge_litert",

@@ -20,7 +20,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from blazepose_tf.benchmark import graph
+from blazepose_tf.tflite import graph
 
 TARGET = "Pixel 2, one core, XNNPACK"
 METHOD = "cost model: multiply-adds and bytes, scaled on the paper's 31 and 10 frames/s"

@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from blazepose_tf.benchmark import adb, compare, cost_model, duty_cycle, graph, machine, phone, phone_session, schema
+from blazepose_tf.benchmark import adb, compare, cost_model, duty_cycle, machine, phone, phone_session, schema
 from blazepose_tf.benchmark.host import Configuration, Plan, run_host
+from blazepose_tf.tflite import graph
 
 
 @dataclasses.dataclass(frozen=True)

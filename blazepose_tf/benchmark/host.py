@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert import interpreter as litert
 
-from blazepose_tf.benchmark import graph, machine, timing
-from blazepose_tf.benchmark.delegates import delegate_partitions
+from blazepose_tf.benchmark import machine, timing
 from blazepose_tf.benchmark.energy import EnergyMeter
 from blazepose_tf.benchmark.profile import profile_operations, resolver_type
+from blazepose_tf.tflite import graph
+from blazepose_tf.tflite.delegates import delegate_partitions
 
 _MEMORY_PROBE = """
 import resource, sys

@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from blazepose_tf.benchmark import graph
 from blazepose_tf.benchmark.adb import AdbError, ConnectionLostError, Device, StorageFullError, quote
+from blazepose_tf.tflite import graph
 
 BASE = "/data/local/tmp"
 PREFIX = "blazepose-benchmark-"

@@ -16,7 +16,7 @@ import numpy as np
 from ai_edge_litert import interpreter as litert
 from ai_edge_litert import schema_py_generated as schema
 
-from blazepose_tf.benchmark import graph
+from blazepose_tf.tflite import graph
 
 _RUNS = 15
 _WARMUP = 3

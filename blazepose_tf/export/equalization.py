@@ -15,8 +15,7 @@ import numpy as np
 from ai_edge_litert import interpreter as litert
 from ai_edge_litert import schema_py_generated as schema
 
-from blazepose_tf.benchmark import graph
-from blazepose_tf.runtime import packing
+from blazepose_tf.tflite import graph, packing
 
 # Positively homogeneous: f(a x) = a f(x) for a > 0. ReLU6 is not.
 _HOMOGENEOUS = (schema.ActivationFunctionType.NONE, schema.ActivationFunctionType.RELU)

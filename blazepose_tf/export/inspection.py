@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from blazepose_tf.benchmark import graph
-from blazepose_tf.benchmark.delegates import Partitions, delegate_partitions
 from blazepose_tf.runtime.metadata import read_metadata
+from blazepose_tf.tflite import graph
+from blazepose_tf.tflite.delegates import Partitions, delegate_partitions
 
 # What XNNPACK takes in float32 and int8 without a detour, and what the graphs of this project consist of. Pooling by
 # averages, softmax, PReLU and nearest-neighbour upsampling are missing on purpose: they split int8 graphs or slow them.

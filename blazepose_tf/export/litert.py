@@ -14,11 +14,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from blazepose_tf.benchmark.delegates import Partitions
 from blazepose_tf.models import without_training_heads
 from blazepose_tf.runtime.interpreter import load_model
 from blazepose_tf.runtime.metadata import metadata_of, write_metadata
 from blazepose_tf.specs import IMAGE, OFFSETS, DetectorSpec, TrackerSpec
+from blazepose_tf.tflite.delegates import Partitions
 
 FLOAT32 = "float32"
 FLOAT16 = "float16"

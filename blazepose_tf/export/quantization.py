@@ -17,8 +17,7 @@ from collections.abc import Iterable
 import numpy as np
 from ai_edge_litert import interpreter as litert
 
-from blazepose_tf.benchmark import graph
-from blazepose_tf.runtime import packing
+from blazepose_tf.tflite import graph, packing
 
 DYNAMIC = "dynamic"
 INT8 = "int8"

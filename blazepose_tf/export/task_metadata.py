@@ -8,8 +8,8 @@ from __future__ import annotations
 import flatbuffers
 import numpy as np
 
-from blazepose_tf.runtime import packing
 from blazepose_tf.specs import IMAGE
+from blazepose_tf.tflite import packing
 
 NAME = "TFLITE_METADATA"
 _IDENTIFIER = b"M001"

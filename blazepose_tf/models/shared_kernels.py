@@ -79,7 +79,7 @@ def join(arrays: dict[str, np.ndarray], litert: Path) -> dict[str, np.ndarray]:
 def _kernels(content: bytes) -> dict[int, np.ndarray]:
     """Half-precision constants of four dimensions, by tensor number."""
     # Here, not above: training on another machine may lack LiteRT.
-    import blazepose_tf.runtime.packing as packing
+    import blazepose_tf.tflite.packing as packing
 
     model = packing.unpack(content)
     found = {}

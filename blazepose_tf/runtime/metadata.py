@@ -122,7 +122,7 @@ def write_metadata(model: bytes, document: dict[str, Any]) -> bytes:
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    from blazepose_tf.runtime import packing
+    from blazepose_tf.tflite import packing
 
     if not is_litert(model):
         raise ValueError("not a LiteRT model (the content does not carry the TFL3 mark)")

@@ -37,16 +37,6 @@ def loopback() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def tiny() -> ModuleType:
-    return _load("tiny_model")
-
-
-@pytest.fixture(scope="session")
-def tiny_file(tiny, tmp_path_factory) -> Path:
-    return tiny.write_tiny_model(tmp_path_factory.mktemp("models") / "tiny.tflite")
-
-
-@pytest.fixture(scope="session")
 def program(tmp_path_factory) -> Path:
     """The stand-in for benchmark_model as one executable file, run by this interpreter."""
     path = tmp_path_factory.mktemp("program") / "benchmark_model"

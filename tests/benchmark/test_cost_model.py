@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
-from blazepose_tf.benchmark import cost_model, graph
+from blazepose_tf.benchmark import cost_model
 from blazepose_tf.benchmark.cost_model import FULL, LITE, Cost
+from blazepose_tf.tflite import graph
 
 
 def test_published_networks_lie_in_their_intervals():

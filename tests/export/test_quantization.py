@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from blazepose_tf.benchmark import graph
 from blazepose_tf.export import equalization, quantization
 from blazepose_tf.export.inspection import inspect
-from blazepose_tf.runtime import packing
 from blazepose_tf.runtime.interpreter import load_model
+from blazepose_tf.tflite import graph, packing
 
 pytest.importorskip("ai_edge_quantizer")
 

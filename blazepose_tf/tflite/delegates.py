@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ai_edge_litert import interpreter as litert
 
-from blazepose_tf.benchmark import graph
+from blazepose_tf.tflite import graph
 
 _DELEGATE = "DELEGATE"
 

@@ -1,12 +1,11 @@
-"""Operations, multiply-adds and bytes of files; partitions; the profile by parts."""
+"""Operations, multiply-adds and bytes of files; partitions."""
 
 from __future__ import annotations
 
 import pytest
 
-from blazepose_tf.benchmark import graph
-from blazepose_tf.benchmark.delegates import _walk, delegate_partitions
-from blazepose_tf.benchmark.profile import by_kind, profile_operations
+from blazepose_tf.tflite import graph
+from blazepose_tf.tflite.delegates import _walk, delegate_partitions
 
 
 def test_counts_of_a_known_graph(tiny, tiny_file):
@@ -71,28 +70,3 @@ def test_walk_finds_partitions_and_what_is_left_over():
     operations = [{"index": i, "op_name": n, "inputs": a, "outputs": b} for i, (n, a, b) in enumerate(names)]
     found = _walk(operations, [3], set())
     assert found.count == 2 and found.left_over == {"B": 1} and not found.fully_delegated
-
-
-def test_every_operation_is_timed_alone(tiny_file):
-    result = profile_operations(tiny_file, runs=3)
-    assert result["method"] == "isolated"
-    assert [op["kind"] for op in result["operations"]] == ["CONV_2D", "DEPTHWISE_CONV_2D", "ADD"]
-    assert all(op["ms"] > 0 for op in result["operations"])
-    assert sum(op["percent"] for op in result["operations"]) == pytest.approx(100)
-
-
-def test_stored_weights_follow_their_operation(tiny, tmp_path):
-    path = tiny.write_tiny_model(tmp_path / "half.tflite", half=True)
-    for xnnpack in (True, False):
-        assert all(op["ms"] > 0 for op in profile_operations(path, xnnpack=xnnpack, runs=2)["operations"])
-
-
-def test_sums_by_kind():
-    rows = [
-        {"kind": k, "name": "", "ms": ms, "percent": ms, "calls": 1} for k, ms in (("A", 1.0), ("B", 5.0), ("A", 2.0))
-    ]
-    rows.append({"kind": "A", "name": "", "ms": None, "percent": None, "calls": 1})
-    assert by_kind(rows) == [
-        {"kind": "B", "ms": 5.0, "percent": 5.0, "calls": 1},
-        {"kind": "A", "ms": 3.0, "percent": 3.0, "calls": 3},
-    ]
