@@ -33,8 +33,8 @@ class ViewConfig:
     shift_std: float = 0.06
     shift_limit: float = 0.18
     mirror_probability: float = 0.5
-    any_rotation_probability: float = 0.03
-    partial_probability: float = 0.08
+    any_rotation_probability: float = 0.01
+    partial_probability: float = 0.05
 
     def __post_init__(self):
         _probabilities(self, "mirror_probability", "any_rotation_probability", "partial_probability")
@@ -64,12 +64,12 @@ class PhotometricConfig:
     white_balance_std: float = 0.06
     hue_std: float = 8.0
     tone_limit: float = 0.5
-    grey_probability: float = 0.1
-    blur_probability: float = 0.1
-    low_resolution_probability: float = 0.1
-    noise_probability: float = 0.1
+    grey_probability: float = 0.05
+    blur_probability: float = 0.04
+    low_resolution_probability: float = 0.04
+    noise_probability: float = 0.04
     noise_limit: float = 16.0
-    jpeg_probability: float = 0.1
+    jpeg_probability: float = 0.04
     jpeg_quality: int = 25
 
     def __post_init__(self):
@@ -94,7 +94,7 @@ class OcclusionConfig:
         max_size: largest side as a fraction of the crop.
     """
 
-    probability: float = 0.3
+    probability: float = 0.15
     max_rectangles: int = 2
     min_size: float = 0.08
     max_size: float = 0.4
@@ -125,7 +125,7 @@ class TrackerDataConfig:
     view: ViewConfig = field(default_factory=ViewConfig)
     photometric: PhotometricConfig = field(default_factory=PhotometricConfig)
     occlusion: OcclusionConfig = field(default_factory=OcclusionConfig)
-    negative_probability: float = 0.06
+    negative_probability: float = 0.03
     negative_weight: float = 1.0
     negative_heatmap_weight: float = 0.1
     outside_heatmap_weight: float = 0.2
