@@ -7,7 +7,7 @@
 Two independent guesses at a point have a smaller error together than either alone, and a small model that trains for
 hours, not weeks, pays for noisy labels. A point is moved only if the prediction lies within `--agree` torsos of the
 label: where the two disagree, the human is right or nobody is. Points of other sources stay as they are. Pictures are
-named by their path relative to the output.
+named by their path relative to the output. `info.labels` says what was done; model cards repeat it.
 """
 
 from __future__ import annotations
@@ -104,8 +104,14 @@ def write(options: argparse.Namespace) -> str:
     pictures = pictures if pictures.is_dir() else options.data.parent
     for image in content["images"]:
         image["file_name"] = os.path.relpath(pictures / image["file_name"], options.output.parent)
+    shares_text = ", ".join([f"{default:.0%}", *(f"{share:.0%} in {name}" for name, share in by_name.items())])
+    note = (
+        f"Of {points} points that humans placed, the {moved} with a prediction of another model within "
+        f"{options.agree} torsos were moved towards it, by these shares of the way: {shares_text}."
+    )
+    content["info"] = {**content.get("info", {}), "labels": note}
     files.write_text(options.output, json.dumps(content))
-    return f"{options.output}: {moved} of {points} points of humans moved"
+    return f"{options.output}: {note}"
 
 
 if __name__ == "__main__":

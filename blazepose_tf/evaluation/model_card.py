@@ -70,7 +70,7 @@ def _json(path: str | os.PathLike) -> dict:
 
 
 def count_labels(path: str | os.PathLike) -> dict:
-    """People, pictures and the sources of labels of an annotation file, by data set."""
+    """People, pictures and the sources of labels of an annotation file, by data set, and what it says of them."""
     document = _json(path)
     people = [a for a in document.get("annotations", []) if not a.get("ignore") and not a.get("iscrowd")]
     by_dataset = Counter(str(a.get("dataset", "unknown")) for a in people)
@@ -86,6 +86,7 @@ def count_labels(path: str | os.PathLike) -> dict:
         "file": Path(path).name,
         "pictures": len(document.get("images", [])),
         "people": len(people),
+        "labels": str((document.get("info") or {}).get("labels", "")),
         "datasets": [
             {
                 "dataset": name,
@@ -211,6 +212,8 @@ def _training(facts: Facts) -> str:
         parts.append(
             f"`{data['file']}`: {data['people']} people in {data['pictures']} pictures.\n\n" + _markdown(header, rows)
         )
+        if data["labels"]:
+            parts.append(data["labels"])
     if not facts.training:
         parts.append("No training annotations were given.")
     return "\n\n".join(parts)

@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 
 from blazepose_tf.data.config import PhotometricConfig, ViewConfig
-from blazepose_tf.training.config import Data, Experiment, Stage
+from blazepose_tf.training.config import Data, Experiment, Losses, Stage
 
 # The paper's Lite, as shipped: heatmaps at 128 px (five times cheaper per image), everything at 256 px, then the
 # regression alone on frozen features, which is twice as fast and is what still improves (the regression lags the
@@ -25,7 +25,9 @@ TRACKER_LITE = Experiment(
         Stage("tail", trains="regression", steps=2000, input_size=256, learning_rate=3e-3, warmup_steps=100),
         Stage("long", steps=3600, input_size=256, learning_rate=5e-3, warmup_steps=150),
         Stage("last", trains="regression", steps=600, input_size=256, learning_rate=3e-3, warmup_steps=100),
+        Stage("lighter", steps=4200, input_size=256, learning_rate=4e-3, warmup_steps=150),
     ),
+    losses=Losses(offsets=0.0),
 )
 
 # The paper's Full: heatmaps first at 128 and then at 256 px, the regression on frozen features, then everything at
@@ -48,7 +50,9 @@ TRACKER_FULL = Experiment(
         ),
         Stage("long", steps=1800, input_size=256, learning_rate=4e-3, warmup_steps=150),
         Stage("last", trains="regression", steps=800, input_size=256, learning_rate=3e-3, warmup_steps=100),
+        Stage("lighter", steps=3900, input_size=256, learning_rate=4e-3, warmup_steps=150),
     ),
+    losses=Losses(offsets=0.0),
 )  # fmt: skip
 
 # The face proxy with alignment points on whole pictures, as shipped: at 128 px and then at 192 px, three times. It was
@@ -67,6 +71,7 @@ DETECTOR = Experiment(
         Stage("joint_again", steps=1300, input_size=192, learning_rate=1.5e-3, warmup_steps=100),
         Stage("low_long", steps=3500, input_size=128, learning_rate=4e-3, warmup_steps=200),
         Stage("joint_long", steps=3100, input_size=192, learning_rate=3e-3, warmup_steps=100),
+        Stage("plainer", steps=3600, input_size=192, learning_rate=3e-3, warmup_steps=100),
     ),
 )
 

@@ -71,7 +71,9 @@ def test_points_of_humans_move_where_both_agree(files):
         np.testing.assert_allclose(np.array(new["keypoints"]).reshape(33, 3), expected, atol=1e-6)
     assert written["images"][0]["file_name"] == "../images/1.jpg"
     # 31 of each person are a human's; all but the wrist are near their prediction.
-    assert "60 of 62 points" in result.stdout
+    note = written["info"]["labels"]
+    assert "Of 62 points" in note and "the 60 with" in note and "shares of the way: 50%, 85% in lspet" in note
+    assert note in result.stdout
 
 
 def test_nothing_is_written_when_nothing_can_move(files):

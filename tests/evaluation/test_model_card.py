@@ -42,10 +42,14 @@ def evaluation(tmp_path, three_people, model):
 def test_figures_come_from_the_files(tmp_path, model, evaluation, three_people):
     provenance = tmp_path / "provenance.json"
     provenance.write_text(json.dumps({"a": {"title": "Set A", "licence": "CC BY 4.0"}}), encoding="utf-8")
+    document = json.loads(three_people.read_text(encoding="utf-8"))
+    document["info"] = {"labels": "Of 12 points, 3 were moved."}
+    (tmp_path / "moved.json").write_text(json.dumps(document), encoding="utf-8")
     sources = model_card.Sources(
-        str(model), (str(evaluation),), training_data=(str(three_people),), provenance=str(provenance)
+        str(model), (str(evaluation),), training_data=(str(tmp_path / "moved.json"),), provenance=str(provenance)
     )
     card = model_card.render(model_card.collect(sources))
+    assert "Of 12 points, 3 were moved." in card
     assert "| mine | aligned | 3 | 33.3 | 66.7 |" in card  # two of three people, all their points
     assert "| Set A | 1 | 100.0 | 0.0 | CC BY 4.0 |" in card
     assert "| b | 2 | 100.0 | 0.0 | not stated |" in card
