@@ -159,12 +159,12 @@ class DetectorDataConfig:
     """
 
     photometric: PhotometricConfig = field(default_factory=PhotometricConfig)
-    plain_probability: float = 0.3
-    scale_min: float = 0.4
-    scale_max: float = 1.8
+    plain_probability: float = 0.45
+    scale_min: float = 0.5
+    scale_max: float = 1.7
     shift: float = 0.2
     rotation_std: float = 10.0
-    any_rotation_probability: float = 0.05
+    any_rotation_probability: float = 0.03
     mirror_probability: float = 0.5
     unlabelled_weight: float = 0.3
     min_face: float = 0.02

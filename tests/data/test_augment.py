@@ -82,7 +82,7 @@ def test_pictures_of_a_detector_are_shown_at_many_sizes():
     config = DetectorDataConfig(plain_probability=0.0)
     rows = drawn(lambda key: view_rows(augment.sample_picture_view(key, config)), 1000)
     size = np.exp(-rows[:, 2])
-    assert (size.min(), size.max()) == pytest.approx((0.4, 1.8), rel=0.02)
+    assert (size.min(), size.max()) == pytest.approx((config.scale_min, config.scale_max), rel=0.02)
 
 
 def test_no_view_is_the_plain_roi():
