@@ -10,12 +10,14 @@ from blazepose_tf.training.config import Data, Experiment, Losses, Stage
 
 # The paper's Lite, as shipped: heatmaps at 128 px (five times cheaper per image), everything at 256 px, then the
 # regression alone on frozen features, which is twice as fast and is what still improves (the regression lags the
-# heatmaps); then both once more, longer. 402,000 crops of 17,500 people (docs/results/lite has the log). Run as two
-# parts, the second (`long`, `last`) from the weights of the first with --init_from. Cost: 1 h 41 min on two shared
-# cores and 90 min of one. Result: validation PCK@0.2 of the torso 67.0, heatmaps 73.4; refined, on human labels, 72.2.
-# Data: tracker/train.json and 1,600 rendered pictures; in the second part detector/train.json as shards, too (one
-# person of each picture), its 662 pictures without people twice more (convert-dataset --only_negatives), and the wider
-# shifts of today's defaults.
+# heatmaps); then both once more, longer, and everything once more. 537,000 crops of 17,500 people (docs/results/lite
+# has the log). Run as three parts, each from the weights of the one before (--init_from): up to `tail`, `long` and
+# `last`, `lighter`. Cost: 1 h 41 min on two shared cores and 2 h 40 min of one. Result: validation PCK@0.2 of the torso
+# 70.6, heatmaps 75.8; refined, on human labels, 74.6. Data: tracker/train.json and 1,600 rendered pictures; in the
+# second part detector/train.json as shards, too (one person of each picture), its 662 pictures without people twice
+# more (convert-dataset --only_negatives); in the third only tracker/train.json, its labels blended
+# (tools/blend_labels.py), and those 662. Offsets and stronger augmentation (occlusion 0.3, negatives 0.06, degraded
+# pictures 0.1 each) were part of the first two.
 TRACKER_LITE = Experiment(
     name="tracker_lite",
     variant="lite",
@@ -31,12 +33,12 @@ TRACKER_LITE = Experiment(
 )
 
 # The paper's Full: heatmaps first at 128 and then at 256 px, the regression on frozen features, then everything at
-# once. 444,000 crops (docs/results/full has the log). Run as three parts, each from the weights of the one before;
-# `finer`, planned longer, was ended when its rate was at 0.37 of the peak. Cost: 3 h 45 min of one shared core. Result:
-# validation heatmaps 77.5, regression 67.4; refined, on human labels, 75.8. Data: tracker/train.json, 1,600 rendered
+# once. 569,000 crops (docs/results/full has the log). Run as four parts, each from the weights of the one before;
+# `finer`, planned longer, was ended when its rate was at 0.37 of the peak. Cost: 5 h 45 min of one shared core. Result:
+# validation heatmaps 80.0, regression 71.9; refined, on human labels, 78.0. Data: tracker/train.json, 1,600 rendered
 # pictures, detector/train.json as shards (one person of each picture), and its 662 pictures without people: six times
-# for the regression, twice for the last part. The weight of the presence's loss was 0.5 in the stage `regression`: too
-# much.
+# for the regression, twice for `long` and `last`; `lighter` as for `lite`, also in its settings. The weight of the
+# presence's loss was 0.5 in the stage `regression`: too much.
 TRACKER_FULL = Experiment(
     name="tracker_full",
     variant="full",
@@ -55,11 +57,12 @@ TRACKER_FULL = Experiment(
     losses=Losses(offsets=0.0),
 )  # fmt: skip
 
-# The face proxy with alignment points on whole pictures, as shipped: at 128 px and then at 192 px, three times. It was
-# still improving at the end. 425,000 pictures; the whole pictures of the data four to six times as often as crops.
-# Cost: 2 h 30 min of a shared core. Result: recall 68.6 at 5 % false alarms. Run as three parts, each from the weights
-# of the one before (--init_from). Data: detector/train.json (named three, six and four times), 1,600 rendered pictures,
-# tracker/train.json (in the last part as --partial_data).
+# The face proxy with alignment points on whole pictures, as shipped: at 128 px and then at 192 px, three times, and at
+# 192 px once more. 541,000 pictures. Cost: 3 h 10 min of a shared core. Result: recall 73.9 at 5 % false alarms. Run as
+# four parts, each from the weights of the one before (--init_from). Data: detector/train.json (named three, six, four
+# and ten times), 1,600 rendered pictures (not in the last part), tracker/train.json (in the last two parts as
+# --partial_data), pictures without people (convert-dataset --only_negatives; four times in the last part). The first
+# three parts saw pictures at 0.4 to 1.8 of their plain size, 30 % of them plainly, and more of them degraded.
 DETECTOR = Experiment(
     name="detector",
     model="detector",
