@@ -62,7 +62,7 @@ TRACKER_TEXT = _COMMON | {
         "This model is an independent implementation."
     ),
     "architecture": (
-        "Convolutional: an encoder-decoder that is trained with heatmaps and offsets, and a second encoder that "
+        "Convolutional: an encoder-decoder that is trained with heatmaps, and a second encoder that "
         "regresses coordinates from its features. The runtime refines the coordinates with the heatmaps of the file."
     ),
     "application": "Body pose of one person in photographs and video: fitness, gestures, augmented reality.",
