@@ -12,10 +12,13 @@ import pytest
 from blazepose_tf.export import mediapipe
 from blazepose_tf.models import load_model, save_model, without_training_heads
 from blazepose_tf.models.cost import layer_costs
+from blazepose_tf.models.heads import MEDIAPIPE_VALUES
 from blazepose_tf.specs import HEATMAPS, INSIDE_FRAME, LANDMARKS, LOGITS, POSE_PRESENCE, REGRESSORS, SEGMENTATION
 
 # Crop pixels, or logits; segmentation logits reach 1,300 and are compared relative to that.
 TOLERANCE = {LANDMARKS: 0.005, REGRESSORS: 0.005, LOGITS: 0.01, HEATMAPS: 0.01, POSE_PRESENCE: 1e-4}
+# Depths reach 340 crop pixels; float32 sums in another order, as another processor's kernels add, move them by 2e-5.
+DEPTH_TOLERANCE = 0.01
 PEERS = {
     "pose_detection_2020": "det_2020",
     "pose_detection_2021": "det_2021",
@@ -75,7 +78,11 @@ def test_imported_models_compute_what_the_files_compute(name, shared_dir):
             value = sigmoid(value)
         reference = next(e for e in expected if e.shape == value.shape)
         scale = max(1.0, np.abs(reference).max()) if output == SEGMENTATION else 1.0
-        np.testing.assert_allclose(value, reference, atol=TOLERANCE.get(output, 1e-3) * scale, rtol=0, err_msg=output)
+        allowed = np.full(value.shape, TOLERANCE.get(output, 1e-3) * scale)
+        if output == LANDMARKS:
+            allowed.reshape(-1, MEDIAPIPE_VALUES)[:, 2] = DEPTH_TOLERANCE
+        off = np.abs(value - reference)
+        assert (off <= allowed).all(), f"{output}: {off.max()}"
 
 
 def test_an_imported_model_is_saved_with_its_contract(lite, shared_dir, tmp_path):
