@@ -21,18 +21,22 @@ from pathlib import Path
 import numpy as np
 
 from blazepose_tf import files, topology
+from blazepose_tf.data.coco_reader import image_folder
+from blazepose_tf.evaluation import predictions as prediction_files
+from blazepose_tf.metrics.keypoints import torso_size
 
 HUMAN = "h"
-_TORSO = [topology.KEYPOINTS.index(f"{side}_{part}") for part in ("shoulder", "hip") for side in ("left", "right")]
 
 
 def read_predictions(path: Path) -> dict[int, np.ndarray]:
-    """(33, 2) points by annotation id; people for whom nothing was found are left out."""
+    """(33, 2) points by annotation id; people for whom nothing was found, and the line about the run, are left out."""
     found = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         record = json.loads(line)
-        if record.get("keypoints") is not None:
-            found[record["annotation_id"]] = np.array(record["keypoints"], np.float64).reshape(-1, 3)[:, :2]
+        if "run" not in record:
+            prediction = prediction_files.from_json(record, None, f"{path}: line {number}")
+            if prediction.points is not None:
+                found[prediction.annotation_id] = prediction.points
     if not found:
         raise ValueError(f"{path} holds no predictions")
     return found
@@ -41,10 +45,8 @@ def read_predictions(path: Path) -> dict[int, np.ndarray]:
 def blend(annotation: dict, predicted: np.ndarray, *, share: float, agree: float) -> int:
     """Moves the points of one person by `share` of the way, in place; returns how many."""
     labels = np.array(annotation["keypoints"], np.float64).reshape(-1, 3)
-    if not (labels[_TORSO, 2] > 0).all():
-        return 0
-    shoulders, hips = labels[_TORSO[:2], :2].mean(axis=0), labels[_TORSO[2:], :2].mean(axis=0)
-    limit = agree * np.linalg.norm(shoulders - hips)
+    # nan without a torso: nothing is near then.
+    limit = agree * torso_size(labels[None, :, :2], labels[None, :, 2])[0]
     human = np.array([source == HUMAN for source in annotation["keypoint_source"]])
     near = np.linalg.norm(predicted - labels[:, :2], axis=1) <= limit
     moved = human & near & (labels[:, 2] > 0)
@@ -100,8 +102,7 @@ def write(options: argparse.Namespace) -> str:
             moved += blend(annotation, predictions[annotation["id"]], share=share, agree=options.agree)
     if not moved:
         raise ValueError(f"no point of {options.data} has a prediction near it")
-    pictures = options.data.parent / "images"
-    pictures = pictures if pictures.is_dir() else options.data.parent
+    pictures = image_folder(options.data)
     for image in content["images"]:
         image["file_name"] = os.path.relpath(pictures / image["file_name"], options.output.parent)
     shares_text = ", ".join([f"{default:.0%}", *(f"{share:.0%} in {name}" for name, share in by_name.items())])

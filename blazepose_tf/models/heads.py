@@ -117,7 +117,7 @@ def mediapipe_bias(names: Sequence[str], size: int) -> np.ndarray:
     return bias.ravel()
 
 
-def heatmap_heads(x, spec: TrackerSpec, *, kernel: int = 1) -> dict:
+def heatmap_heads(x, spec: TrackerSpec, *, kernel: int = 1, offsets: bool = True) -> dict:
     """Training heads on the decoder's output (B, S, S, C).
 
     Returns:
@@ -138,7 +138,7 @@ def heatmap_heads(x, spec: TrackerSpec, *, kernel: int = 1) -> dict:
 
     if spec.mediapipe_head:
         return {HEATMAPS: head(MEDIAPIPE_POINTS, HEATMAPS, "conv", HEATMAP_BIAS)}
-    return {
-        HEATMAPS: head(spec.num_keypoints, HEATMAPS, "conv", HEATMAP_BIAS),
-        OFFSETS: head(2 * spec.num_keypoints, OFFSETS, "conv", 0.0),
-    }
+    outputs = {HEATMAPS: head(spec.num_keypoints, HEATMAPS, "conv", HEATMAP_BIAS)}
+    if offsets:
+        outputs[OFFSETS] = head(2 * spec.num_keypoints, OFFSETS, "conv", 0.0)
+    return outputs

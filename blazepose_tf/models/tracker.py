@@ -25,6 +25,7 @@ def build_tracker(
     *,
     variant: str = "full",
     training_heads: bool = True,
+    offsets: bool = True,
     regression: bool = True,
     stop_gradient: bool = True,
     mean_pose: np.ndarray | None = None,
@@ -47,6 +48,7 @@ def build_tracker(
         spec: contract of the model; TrackerSpec() by default.
         variant: one of `presets.TRACKERS`.
         training_heads: heatmaps and offsets.
+        offsets: False leaves heatmaps as the only training head.
         regression: False leaves backbone, decoder and training heads, e.g. for a first training stage at 128 px;
             layers keep their names, so weights move over by name.
         stop_gradient: the paper's barrier between the features trained by heatmaps and the regression encoder. It is
@@ -83,7 +85,7 @@ def build_tracker(
         x = _regress(decoded if table.stacked else features["f32"], features, table, barrier)
         outputs |= regression_heads(x, spec, pose=mean_pose, world=world)
     if training_heads:
-        outputs |= heatmap_heads(decoded, spec, kernel=heatmap_kernel)
+        outputs |= heatmap_heads(decoded, spec, kernel=heatmap_kernel, offsets=offsets)
     if segmentation:
         outputs[SEGMENTATION] = _segment(decoded, features, table)
     model = keras.Model(image, outputs, name=f"tracker_{variant}")

@@ -22,8 +22,7 @@ from blazepose_tf.models import shared_kernels
 from blazepose_tf.models.detector import build_detector
 from blazepose_tf.models.heads import COORDINATE_SCALE, mean_pose_of
 from blazepose_tf.models.saving import DETECTOR, TRACKER, Description, load_model
-from blazepose_tf.models.tracker import build_tracker, without_training_heads
-from blazepose_tf.specs import OFFSETS
+from blazepose_tf.models.tracker import build_tracker
 
 LITERT = ".tflite"
 _DESCRIPTION = "blazepose_tf"
@@ -190,13 +189,12 @@ def load_described(path: str | os.PathLike) -> tuple[keras.Model, Description]:
             description.spec,
             variant=description.variant,
             training_heads="heatmaps" in heads,
+            offsets="offsets" in heads,
             regression="regression" in heads,
             mean_pose=values.get(_MEAN_POSE),
             world="world" in heads,
             segmentation="segmentation" in heads,
         )
-        if OFFSETS in model.output and OFFSETS not in heads:
-            model = without_training_heads(model, (OFFSETS,))
     _assign_all(values, model, path)
     return model, description
 

@@ -8,7 +8,7 @@ import numpy as np
 from blazepose_tf.losses.detection import ClassificationLoss, RegressionLoss
 from blazepose_tf.losses.heatmaps import HeatmapLoss, OffsetLoss
 from blazepose_tf.losses.landmarks import RLE, AlignmentLoss, LandmarkLoss, PresenceLoss
-from blazepose_tf.models import build_detector, build_tracker, without_training_heads
+from blazepose_tf.models import build_detector, build_tracker
 from blazepose_tf.specs import ALIGNMENT, HEATMAPS, LANDMARKS, LOGITS, OFFSETS, POSE_PRESENCE, REGRESSORS
 from blazepose_tf.training.config import Experiment, Losses, Stage
 from blazepose_tf.training.optimizers import REGRESSION_LAYERS, build_optimizer
@@ -30,16 +30,16 @@ def build_model(experiment: Experiment, stage: Stage, *, mean_pose: np.ndarray |
         spec = experiment.spec(stage.input_size)
         if experiment.model == "detector":
             return build_detector(spec, variant=experiment.variant)
-        model = build_tracker(
+        return build_tracker(
             spec,
             variant=experiment.variant,
             training_heads=experiment.heatmaps,
+            # The head alone is cheap; its loss over 2K maps is a sixth of a training step of `lite`.
+            offsets=experiment.losses.offsets > 0,
             regression=stage.trains != "heatmaps",
             stop_gradient=experiment.stop_gradient,
             mean_pose=mean_pose,
         )
-        # The head alone is cheap; its loss over 2K maps is a sixth of a training step of `lite`.
-        return model if experiment.losses.offsets else without_training_heads(model, (OFFSETS,))
     finally:
         keras.config.set_dtype_policy(before)
 

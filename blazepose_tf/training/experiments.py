@@ -61,7 +61,7 @@ TRACKER_FULL = Experiment(
 # 192 px once more. 541,000 pictures. Cost: 3 h 10 min of a shared core. Result: recall 73.9 at 5 % false alarms. Run as
 # four parts, each from the weights of the one before (--init_from). Data: detector/train.json (named three, six, four
 # and ten times), 1,600 rendered pictures (not in the last part), tracker/train.json (in the last two parts as
-# --partial_data), pictures without people (convert-dataset --only_negatives; four times in the last part). The first
+# --partial_data), its 662 pictures without people (--only_negatives) four times more in the last part. The first
 # three parts saw pictures at 0.4 to 1.8 of their plain size, 30 % of them plainly, and more of them degraded.
 DETECTOR = Experiment(
     name="detector",

@@ -49,7 +49,9 @@ def files(tmp_path):
         points[WRIST, 0] += 30.0
         points[NOSE, 0] += 10.0
         points[KNEE + 1] = 150.0, 150.0, 1.0
-        lines.append(json.dumps({"annotation_id": p["id"], "keypoints": points.ravel().tolist()}))
+        lines.append(
+            json.dumps({"image_id": p["image_id"], "annotation_id": p["id"], "keypoints": points.ravel().tolist()})
+        )
     (tmp_path / "predictions.jsonl").write_text("\n".join(lines))
     return tmp_path
 
@@ -78,7 +80,7 @@ def test_points_of_humans_move_where_both_agree(files):
 
 def test_nothing_is_written_when_nothing_can_move(files):
     (files / "out").mkdir()
-    (files / "predictions.jsonl").write_text(json.dumps({"annotation_id": 9, "keypoints": [0.0] * 99}))
+    (files / "predictions.jsonl").write_text(json.dumps({"image_id": 9, "annotation_id": 9, "keypoints": [0.0] * 99}))
     result = run(files)
     assert result.returncode != 0
     assert "no point of data.json has a prediction near it" in result.stderr
