@@ -1,6 +1,6 @@
 """What training costs, and whether a network can learn a handful of pictures by heart.
 
-    python benchmarks/training.py speed --experiment=tracker_lite [--threads=2]
+    python benchmarks/training.py speed --experiment=tracker_lite [--threads=2] [--compiled_kernels]
     python benchmarks/training.py memorize --experiment=tracker_lite --data=train.json [--pictures=32] [--steps=300]
 
 `speed` prints images per second of every stage's training step on random pictures (the input pipeline has a benchmark
@@ -44,10 +44,10 @@ def random_batch(model: keras.Model, names: list[str], stage: Stage) -> tuple:
     return tf.constant(rng.uniform(0, 1, (stage.batch_size, size, size, 3)), tf.float32), targets, weights
 
 
-def speed(config: Experiment, *, seconds: float) -> None:
+def speed(config: Experiment, *, seconds: float, compiled_kernels: bool) -> None:
     for stage in config.stages:
         model = build_model(config, stage)
-        compiled, names = compile_for(model, config, stage, steps=10_000)
+        compiled, names = compile_for(model, config, stage, steps=10_000, compiled_kernels=compiled_kernels)
         image, targets, weights = random_batch(model, names, stage)
         for _ in range(2):
             compiled.train_on_batch(image, targets, sample_weight=weights)
@@ -103,6 +103,8 @@ def main() -> None:
     parser.add_argument("mode", choices=("speed", "memorize"))
     parser.add_argument("--experiment", default="tracker_lite")
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--compiled_kernels", action="store_true")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--pictures", type=int, default=32)
@@ -112,9 +114,9 @@ def main() -> None:
     if options.threads:
         tf.config.threading.set_intra_op_parallelism_threads(options.threads)
         tf.config.threading.set_inter_op_parallelism_threads(options.threads)
-    config = experiment(options.experiment)
+    config = dataclasses.replace(experiment(options.experiment), precision=options.precision)
     if options.mode == "speed":
-        speed(config, seconds=options.seconds)
+        speed(config, seconds=options.seconds, compiled_kernels=options.compiled_kernels)
         return
     if options.data is None:
         parser.error("memorize needs --data")

@@ -24,6 +24,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"layers", "codecs", "specs", "topology", "files", "runtime.weights", "tflite.packing"},
         {"keras", "numpy"},
     ),
+    "kernels": (set(), {"keras", "tensorflow"}),
     "losses": (set(), {"keras"}),
     "metrics": ({"geometry", "topology", "array_api"}, PURE | {"keras"}),
     "data": ({"geometry", "codecs", "topology", "specs"}, PURE | {"tensorflow", "cv2", "scipy"}),
@@ -33,7 +34,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         PURE | {"cv2", "ai_edge_litert", "onnxruntime"},
     ),
     "training": (
-        {"data", "models", "losses", "metrics", "specs", "topology", "geometry", "codecs"},
+        {"data", "models", "losses", "metrics", "specs", "topology", "geometry", "codecs", "kernels"},
         PURE | {"keras", "tensorflow", "tqdm"},
     ),
     "evaluation": (

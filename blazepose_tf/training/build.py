@@ -100,7 +100,7 @@ def freeze(model: keras.Model, stage: Stage, losses) -> None:
 
 
 def compile_for(
-    model: keras.Model, experiment: Experiment, stage: Stage, *, steps: int
+    model: keras.Model, experiment: Experiment, stage: Stage, *, steps: int, compiled_kernels: bool = False
 ) -> tuple[keras.Model, list[str]]:
     """Makes a model trainable for one stage.
 
@@ -109,12 +109,17 @@ def compile_for(
         experiment: losses and optimizer settings.
         stage: what trains.
         steps: length of the stage.
+        compiled_kernels: compute the blocks with `blazepose_tf.kernels`, see there.
 
     Returns:
         The compiled training model (it shares all layers with `model`), and the names of its outputs with a loss.
     """
     losses, weights = build_losses(experiment.losses, stage=stage, outputs=model.output)
     freeze(model, stage, losses)
+    if compiled_kernels:
+        from blazepose_tf.kernels.blocks import use_compiled_kernels  # it needs TensorFlow
+
+        use_compiled_kernels(model)
     training = model
     if experiment.losses.coordinates == RLE and LANDMARKS in losses:
         training = with_residual_scale(model)

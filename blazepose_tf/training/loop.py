@@ -74,6 +74,7 @@ class _Run:
     state: State
     quiet: bool
     group: Group
+    kernels: bool = False
     # Weights that the stage under way has no place for: a heatmap stage builds no regression.
     carried: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     scores: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -117,6 +118,7 @@ def train(
     init_from: str | os.PathLike | keras.Model | None = None,
     quiet: bool = False,
     group: Group | None = None,
+    compiled_kernels: bool = False,
 ) -> Result:
     """Trains an experiment from its first stage to `model.keras`.
 
@@ -133,11 +135,14 @@ def train(
         quiet: no progress line.
         group: this process among several (`distributed.join`). They share the working folder; a signal ends them
             without a checkpoint of its own, as they cannot agree on a step in time.
+        compiled_kernels: compute the blocks with `blazepose_tf.kernels` (TensorFlow on a CPU): faster in
+            `mixed_bfloat16`, the same up to rounding.
 
     Raises:
         ValueError: the folder holds another run and `resume` is not set, or a different configuration.
         NonFiniteLoss: training diverged; the last checkpoint is from before that.
         OSError: a file could not be written; the last checkpoint is intact.
+        RuntimeError: compiled kernels cannot be had (another backend, no C++ compiler).
     """
     workdir, group = Path(workdir), group or Group()
     state, pose = _prepare(experiment, workdir, source, resume=resume, write=group.is_primary)
@@ -146,7 +151,8 @@ def train(
         folder = workdir if group.is_primary else Path(rest.enter_context(tempfile.TemporaryDirectory()))
         journal = Journal(folder, step=state.total_step)
         validation = validation if group.is_primary else None
-        run = _Run(experiment, workdir, source, validation, journal, stop, state, quiet or not group.is_primary, group)
+        quiet = quiet or not group.is_primary
+        run = _Run(experiment, workdir, source, validation, journal, stop, state, quiet, group, compiled_kernels)
         try:
             return _train(run, pose, init_from)
         finally:
@@ -229,7 +235,7 @@ def _start_stage(run: _Run, stage: Stage, pose: np.ndarray | None) -> _Training:
     """Builds and compiles the network of a stage, with a fresh optimizer."""
     model = build_model(run.experiment, stage, mean_pose=pose)
     steps = stage.steps or max(1, round(stage.epochs * run.source.steps_per_epoch(stage)))
-    compiled, losses = compile_for(model, run.experiment, stage, steps=steps)
+    compiled, losses = compile_for(model, run.experiment, stage, steps=steps, compiled_kernels=run.kernels)
     compiled.optimizer.build(compiled.trainable_variables)
     settings = run.experiment.optimizer
     average = WeightAverage(compiled, decay=settings.ema_decay, every=settings.ema_every)
