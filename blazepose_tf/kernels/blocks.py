@@ -15,6 +15,8 @@ import tensorflow as tf
 
 from blazepose_tf.kernels.library import operations
 
+DTYPES = ("float32", "bfloat16")
+
 
 @dataclass
 class _Depthwise:
@@ -53,7 +55,7 @@ def use_compiled_kernels(model: keras.Model) -> int:
 
     Args:
         model: a functional model on the TensorFlow backend; changed in place. What does not fit (ReLU6, other kernel
-            sizes, explicit padding) keeps TensorFlow's kernels.
+            sizes, explicit padding, float16) keeps TensorFlow's kernels.
 
     Returns:
         The number of kernels put in.
@@ -91,12 +93,15 @@ def _fits(layer) -> bool:
         and layer.data_format == "channels_last"
         and not layer.use_bias
         and layer.activation is keras.activations.linear
+        and layer.compute_dtype in DTYPES
     )
 
 
 def _tail_of(norm, depthwise: dict[int, _Depthwise]) -> _Tail | None:
     stock = type(norm) is keras.layers.BatchNormalization
     if not stock or norm.axis not in (-1, 3) or not (norm.scale and norm.center) or norm.synchronized:
+        return None
+    if norm.compute_dtype not in DTYPES:
         return None
     after, add = _only_consumer(norm), None
     if type(after) is keras.layers.Add and len(after.input) == 2:
@@ -140,7 +145,8 @@ def _call_depthwise(layer, state: _Depthwise, inputs):
     y, shared = operations().blaze_depthwise(
         x=inputs, w=_value(layer.kernel)[..., 0], stride=layer.strides[0], share=state.share
     )
-    state.input, state.shared = inputs, shared
+    if state.share:
+        state.input, state.shared = inputs, shared
     return y
 
 
@@ -164,12 +170,13 @@ def _call_add(layer, tail: _Tail, inputs):
 def _call_relu(layer, tail: _Tail, inputs):
     if tail.x is None:
         return type(layer).call(layer, inputs)
-    norm, x = tail.norm, tail.x
+    norm, x, skip = tail.norm, tail.x, tail.skip
+    tail.x = tail.skip = None
     y, mean, variance = operations().blaze_normalize(
         x=x,
         gamma=_value(norm.gamma),
         beta=_value(norm.beta),
-        skip=tf.zeros([0], x.dtype) if tail.skip is None else tail.skip,
+        skip=tf.zeros([0], x.dtype) if skip is None else skip,
         epsilon=norm.epsilon,
     )
     for running, new in ((norm.moving_mean, mean), (norm.moving_variance, variance)):

@@ -61,7 +61,7 @@ class Description:
 
 
 def save_model(model: keras.Model, path: str | os.PathLike, description: Description) -> None:
-    """Writes a `.keras` file with the description in it.
+    """Writes a `.keras` file with the description in it. It computes in float32, whatever it was trained in.
 
     Raises:
         ValueError: the name does not end in .keras.
@@ -71,9 +71,24 @@ def save_model(model: keras.Model, path: str | os.PathLike, description: Descrip
         raise ValueError(f"a Keras model's file name must end in .keras. Received: path={str(path)!r}")
 
     with atomic_path(path) as temporary:
-        model.save(temporary)
+        in_float32(model).save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(MEMBER, description.to_json())
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """The model itself, or, if it computes in another precision (mixed training), a copy that does not."""
+    if all(getattr(layer, "compute_dtype", "float32") == "float32" for layer in model.layers):
+        return model
+
+    def plain(layer):
+        config = layer.get_config()
+        # Operations of keras.ops stand among the layers and have no precision of their own.
+        return type(layer).from_config(config | {"dtype": "float32"} if "dtype" in config else config)
+
+    copy = keras.models.clone_model(model, clone_function=plain)
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def load_model(path: str | os.PathLike) -> tuple[keras.Model, Description]:
