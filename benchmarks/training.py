@@ -103,6 +103,7 @@ def main() -> None:
     parser.add_argument("mode", choices=("speed", "memorize"))
     parser.add_argument("--experiment", default="tracker_lite")
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--stage", help="only this stage")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--compiled_kernels", action="store_true")
     parser.add_argument("--seconds", type=float, default=10.0)
@@ -115,6 +116,8 @@ def main() -> None:
         tf.config.threading.set_intra_op_parallelism_threads(options.threads)
         tf.config.threading.set_inter_op_parallelism_threads(options.threads)
     config = dataclasses.replace(experiment(options.experiment), precision=options.precision)
+    if options.stage:
+        config = dataclasses.replace(config, stages=tuple(s for s in config.stages if s.name == options.stage))
     if options.mode == "speed":
         speed(config, seconds=options.seconds, compiled_kernels=options.compiled_kernels)
         return

@@ -159,9 +159,9 @@ class DetectorDataConfig:
     """
 
     photometric: PhotometricConfig = field(default_factory=PhotometricConfig)
-    plain_probability: float = 0.45
+    plain_probability: float = 0.35
     scale_min: float = 0.5
-    scale_max: float = 1.7
+    scale_max: float = 2.2
     shift: float = 0.2
     rotation_std: float = 10.0
     any_rotation_probability: float = 0.03

@@ -171,7 +171,7 @@ class Experiment:
         optimizer: its settings.
         data: input pipeline.
         seed: of weights and data order.
-        precision: `float32`, or `mixed_bfloat16` / `mixed_float16` for GPUs and TPUs.
+        precision: `float32`, or `mixed_bfloat16` / `mixed_float16` for GPUs and TPUs (bfloat16: CPUs with AMX, too).
         log_every: steps between lines of the log.
         validate_every: steps between validations.
         validate_examples: at most this many validation examples; 0 = all.

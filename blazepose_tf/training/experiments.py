@@ -10,14 +10,14 @@ from blazepose_tf.training.config import Data, Experiment, Losses, Stage
 
 # The paper's Lite, as shipped: heatmaps at 128 px (five times cheaper per image), everything at 256 px, then the
 # regression alone on frozen features, which is twice as fast and is what still improves (the regression lags the
-# heatmaps); then both once more, longer, and everything once more. 537,000 crops of 17,500 people (docs/results/lite
-# has the log). Run as three parts, each from the weights of the one before (--init_from): up to `tail`, `long` and
-# `last`, `lighter`. Cost: 1 h 41 min on two shared cores and 2 h 40 min of one. Result: validation PCK@0.2 of the torso
-# 70.6, heatmaps 75.8; refined, on human labels, 74.6. Data: tracker/train.json and 1,600 rendered pictures; in the
-# second part detector/train.json as shards, too (one person of each picture), its 662 pictures without people twice
-# more (convert-dataset --only_negatives); in the third only tracker/train.json, its labels blended
-# (tools/blend_labels.py), and those 662. Offsets and stronger augmentation (occlusion 0.3, negatives 0.06, degraded
-# pictures 0.1 each) were part of the first two.
+# heatmaps); then both once more, longer, and everything twice more. 655,000 crops of 17,500 people (docs/results/lite
+# has the log). Run as four parts, each from the weights of the one before (--init_from): up to `tail`, `long` and
+# `last`, `lighter`, `mixed`. Cost: 1 h 41 min on two shared cores and 3 h 20 min of one, `mixed` in mixed_bfloat16 with
+# compiled kernels. Result: validation PCK@0.2 of the torso 71.1, heatmaps 76.8; refined, on human labels, 75.1.
+# Data: tracker/train.json and 1,600 rendered pictures; in the second part detector/train.json as shards, too (one
+# person of each picture), its 662 pictures without people twice more (convert-dataset --only_negatives); in the last
+# two only tracker/train.json, its labels blended (tools/blend_labels.py), and those 662. Offsets and stronger
+# augmentation (occlusion 0.3, negatives 0.06, degraded pictures 0.1 each) were part of the first two.
 TRACKER_LITE = Experiment(
     name="tracker_lite",
     variant="lite",
@@ -28,17 +28,18 @@ TRACKER_LITE = Experiment(
         Stage("long", steps=3600, input_size=256, learning_rate=5e-3, warmup_steps=150),
         Stage("last", trains="regression", steps=600, input_size=256, learning_rate=3e-3, warmup_steps=100),
         Stage("lighter", steps=4200, input_size=256, learning_rate=4e-3, warmup_steps=150),
+        Stage("mixed", steps=3700, input_size=256, learning_rate=4e-3, warmup_steps=150),
     ),
     losses=Losses(offsets=0.0),
 )
 
 # The paper's Full: heatmaps first at 128 and then at 256 px, the regression on frozen features, then everything at
-# once. 569,000 crops (docs/results/full has the log). Run as four parts, each from the weights of the one before;
-# `finer`, planned longer, was ended when its rate was at 0.37 of the peak. Cost: 5 h 45 min of one shared core. Result:
-# validation heatmaps 80.0, regression 71.9; refined, on human labels, 78.0. Data: tracker/train.json, 1,600 rendered
-# pictures, detector/train.json as shards (one person of each picture), and its 662 pictures without people: six times
-# for the regression, twice for `long` and `last`; `lighter` as for `lite`, also in its settings. The weight of the
-# presence's loss was 0.5 in the stage `regression`: too much.
+# once. 743,000 crops (docs/results/full has the log). Run as five parts, each from the weights of the one before;
+# `finer`, planned longer, was ended when its rate was at 0.37 of the peak. Cost: 7 h 35 min of one shared core, `mixed`
+# in mixed_bfloat16 with compiled kernels. Result: validation heatmaps 81.3, regression 74.7; refined, on human labels,
+# 79.5. Data: tracker/train.json, 1,600 rendered pictures, detector/train.json as shards (one person of each picture),
+# and its 662 pictures without people: six times for the regression, twice for `long` and `last`; `lighter` and `mixed`
+# as for `lite`, also in their settings. The weight of the presence's loss was 0.5 in the stage `regression`: too much.
 TRACKER_FULL = Experiment(
     name="tracker_full",
     variant="full",
@@ -53,16 +54,19 @@ TRACKER_FULL = Experiment(
         Stage("long", steps=1800, input_size=256, learning_rate=4e-3, warmup_steps=150),
         Stage("last", trains="regression", steps=800, input_size=256, learning_rate=3e-3, warmup_steps=100),
         Stage("lighter", steps=3900, input_size=256, learning_rate=4e-3, warmup_steps=150),
+        Stage("mixed", steps=5450, input_size=256, learning_rate=4e-3, warmup_steps=150),
     ),
     losses=Losses(offsets=0.0),
 )  # fmt: skip
 
 # The face proxy with alignment points on whole pictures, as shipped: at 128 px and then at 192 px, three times, and at
-# 192 px once more. 541,000 pictures. Cost: 3 h 10 min of a shared core. Result: recall 73.9 at 5 % false alarms. Run as
-# four parts, each from the weights of the one before (--init_from). Data: detector/train.json (named three, six, four
-# and ten times), 1,600 rendered pictures (not in the last part), tracker/train.json (in the last two parts as
-# --partial_data), its 662 pictures without people (--only_negatives) four times more in the last part. The first
-# three parts saw pictures at 0.4 to 1.8 of their plain size, 30 % of them plainly, and more of them degraded.
+# 192 px three times more. 896,000 pictures. Cost: 4 h 20 min of a shared core, the last 8,600 steps in mixed_bfloat16
+# with compiled kernels. Result: recall 75.5 at 5 % false alarms. Run as six parts, each from the weights of the one
+# before (--init_from). Data: detector/train.json (named three, six, four, ten, ten and six times), 1,600 rendered
+# pictures (not in the last three parts), tracker/train.json (in the last four as --partial_data, in `closer` twice),
+# the 662 pictures without people (--only_negatives) four, four and eight times more in the last three. The first three
+# parts saw pictures at 0.4 to 1.8 of their plain size, 30 % of them plainly, and more of them degraded, `plainer` and
+# `longer` at 0.5 to 1.7, 45 % plainly.
 DETECTOR = Experiment(
     name="detector",
     model="detector",
@@ -75,6 +79,8 @@ DETECTOR = Experiment(
         Stage("low_long", steps=3500, input_size=128, learning_rate=4e-3, warmup_steps=200),
         Stage("joint_long", steps=3100, input_size=192, learning_rate=3e-3, warmup_steps=100),
         Stage("plainer", steps=3600, input_size=192, learning_rate=3e-3, warmup_steps=100),
+        Stage("longer", steps=7500, input_size=192, learning_rate=3e-3, warmup_steps=100),
+        Stage("closer", steps=3600, input_size=192, learning_rate=2.5e-3, warmup_steps=100),
     ),
 )
 
