@@ -203,6 +203,11 @@ class Inputs:
         return pipeline.tracker_dataset(self.sources, config=config, **options)
 
     def _iterate(self, dataset) -> Iterator:
+        # tf.data's tuner looks at a long run once a minute, and closing an iterator waits for its next look. Without
+        # it, AUTOTUNE stands for as many calls at a time as there are threads.
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        dataset = dataset.with_options(options)
         # TensorFlow takes its own tensors without a copy; the other backends want numpy.
         return iter(dataset) if keras.config.backend() == "tensorflow" else dataset.as_numpy_iterator()
 
