@@ -24,7 +24,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"layers", "codecs", "specs", "topology", "files", "runtime.weights", "tflite.packing"},
         {"keras", "numpy"},
     ),
-    "kernels": (set(), {"keras", "tensorflow"}),
+    "kernels": ({"layers"}, {"keras", "tensorflow"}),
     "losses": (set(), {"keras"}),
     "metrics": ({"geometry", "topology", "array_api"}, PURE | {"keras"}),
     "data": ({"geometry", "codecs", "topology", "specs"}, PURE | {"tensorflow", "cv2", "scipy"}),

@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from blazepose_tf.kernels.library import operations
+from blazepose_tf.layers.normalization import is_plain, update_statistics
 
 DTYPES = ("float32", "bfloat16")
 
@@ -98,10 +99,7 @@ def _fits(layer) -> bool:
 
 
 def _tail_of(norm, depthwise: dict[int, _Depthwise]) -> _Tail | None:
-    stock = type(norm) is keras.layers.BatchNormalization
-    if not stock or norm.axis not in (-1, 3) or not (norm.scale and norm.center) or norm.synchronized:
-        return None
-    if norm.compute_dtype not in DTYPES:
+    if not is_plain(norm) or norm.compute_dtype not in DTYPES:
         return None
     after, add = _only_consumer(norm), None
     if type(after) is keras.layers.Add and len(after.input) == 2:
@@ -179,6 +177,5 @@ def _call_relu(layer, tail: _Tail, inputs):
         skip=tf.zeros([0], x.dtype) if skip is None else skip,
         epsilon=norm.epsilon,
     )
-    for running, new in ((norm.moving_mean, mean), (norm.moving_variance, variance)):
-        running.assign(_value(running) * norm.momentum + new * (1.0 - norm.momentum))
+    update_statistics(norm, mean, variance)
     return y

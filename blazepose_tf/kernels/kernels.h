@@ -16,7 +16,6 @@ struct Depthwise {
     int total = (out(size) - 1) * stride + kernel - size;
     return total > 0 ? total / 2 : 0;
   }
-  static bool supports(int kernel, int stride) { return (kernel == 3 || kernel == 5) && (stride == 1 || stride == 2); }
 };
 
 // x (H, W, C), w (K, K, C) -> y (H/S, W/S, C).

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from blazepose_tf.files import atomic_path
+
 SOURCES = ("depthwise.cc", "normalization.cc", "operations.cc")
 HEADERS = ("kernels.h", "vectors.h")
 # Fused multiply-add is what these loops are made of; strict C++ modes of some compilers leave it out.
@@ -72,7 +74,7 @@ def build(folder: Path | None = None) -> Path:
     if library.exists():
         return library
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as work:
+    with atomic_path(library) as made, tempfile.TemporaryDirectory() as work:
         objects = []
         for name in SOURCES:
             # Only the arithmetic is compiled for this processor: TensorFlow's headers change with its vector width.
@@ -80,9 +82,7 @@ def build(folder: Path | None = None) -> Path:
             flags = tf.sysconfig.get_compile_flags() if of_tensorflow else ["-march=native"]
             objects.append(str(Path(work) / f"{name}.o"))
             _run([*compiler, *FLAGS, *flags, "-c", str(here / name), "-o", objects[-1]])
-        made = Path(work) / library.name
         _run([*compiler, "-shared", *objects, "-o", str(made), *tf.sysconfig.get_link_flags()])
-        made.replace(library)
     return library
 
 

@@ -1,5 +1,6 @@
 // The kernels as operations of TensorFlow. Pictures of a batch are shared among its threads; sums over a batch are
 // added in the order of the pictures, so that the result does not depend on how many threads there are.
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -37,6 +38,21 @@ void for_pictures(OpKernelContext* context, const Tensor& batch, F f) {
   });
 }
 
+int64_t picture_size(const Tensor& batch) {
+  return batch.dim_size(0) ? batch.NumElements() / batch.dim_size(0) : 0;
+}
+
+// `size` sums over all pictures, added in their order; f(picture, sums) fills those of one.
+template <class V, class F>
+std::vector<V> batch_sums(OpKernelContext* context, const Tensor& batch, int64_t size, F f) {
+  const int64_t pictures = batch.dim_size(0);
+  std::vector<V> parts(pictures * size), total(size);
+  for_pictures(context, batch, [&](int64_t i) { f(i, &parts[i * size]); });
+  for (int64_t i = 0; i < pictures; i++)
+    for (int64_t j = 0; j < size; j++) total[j] += parts[i * size + j];
+  return total;
+}
+
 blaze::Depthwise shape_of(const Tensor& x, const Tensor& w, int stride) {
   return {static_cast<int>(x.dim_size(1)), static_cast<int>(x.dim_size(2)), static_cast<int>(x.dim_size(3)),
           static_cast<int>(w.dim_size(0)), stride};
@@ -61,8 +77,7 @@ class DepthwiseOp : public OpKernel {
       context->set_output(1, x);
     else
       OP_REQUIRES_OK(context, context->allocate_output(1, TensorShape({0}), &none));
-    const int64_t in = x.NumElements() / std::max<int64_t>(x.dim_size(0), 1);
-    const int64_t out = size.num_elements() / std::max<int64_t>(x.dim_size(0), 1);
+    const int64_t in = picture_size(x), out = picture_size(*y);
     for_pictures(context, x, [&](int64_t i) {
       blaze::depthwise(shape, data<T>(x) + i * in, data<float>(w), data<T>(y) + i * out);
     });
@@ -85,34 +100,18 @@ class DepthwiseGradientOp : public OpKernel {
     Tensor *dx, *dw;
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &dx));
     OP_REQUIRES_OK(context, context->allocate_output(1, w.shape(), &dw));
-    const int64_t pictures = std::max<int64_t>(x.dim_size(0), 1), weights = w.NumElements();
-    const int64_t in = x.NumElements() / pictures, out = dy.NumElements() / pictures;
+    const int64_t in = picture_size(x), out = picture_size(dy);
     const bool add = same_pictures(more, x);
-    std::vector<float> parts(pictures * weights);
-    for_pictures(context, x, [&](int64_t i) {
+    const std::vector<float> sums = batch_sums<float>(context, x, w.NumElements(), [&](int64_t i, float* part) {
       blaze::depthwise_gradient(shape, data<T>(x) + i * in, data<float>(w), data<T>(dy) + i * out,
-                                add ? data<T>(more) + i * in : nullptr, data<T>(dx) + i * in, &parts[i * weights]);
+                                add ? data<T>(more) + i * in : nullptr, data<T>(dx) + i * in, part);
     });
-    float* total = data<float>(dw);
-    std::fill(total, total + weights, 0.0f);
-    for (int64_t i = 0; i < pictures; i++)
-      for (int64_t j = 0; j < weights; j++) total[j] += parts[i * weights + j];
+    std::copy(sums.begin(), sums.end(), data<float>(dw));
   }
 
  private:
   int stride_;
 };
-
-// Two sums per channel over all pictures; f(picture, sum, other) adds those of one.
-template <class F>
-std::vector<double> batch_sums(OpKernelContext* context, const Tensor& batch, F f) {
-  const int64_t pictures = batch.dim_size(0), channels = batch.dim_size(3);
-  std::vector<double> parts(pictures * 2 * channels), total(2 * channels);
-  for_pictures(context, batch, [&](int64_t i) { f(i, &parts[i * 2 * channels], &parts[(i * 2 + 1) * channels]); });
-  for (int64_t i = 0; i < pictures; i++)
-    for (int64_t j = 0; j < 2 * channels; j++) total[j] += parts[i * 2 * channels + j];
-  return total;
-}
 
 template <class T>
 class NormalizeOp : public OpKernel {
@@ -127,8 +126,8 @@ class NormalizeOp : public OpKernel {
     OP_REQUIRES_OK(context, context->allocate_output(1, TensorShape({channels}), &mean));
     OP_REQUIRES_OK(context, context->allocate_output(2, TensorShape({channels}), &variance));
     const int64_t pixels = x.dim_size(1) * x.dim_size(2), picture = pixels * channels;
-    const std::vector<double> sums = batch_sums(context, x, [&](int64_t i, double* sum, double* square) {
-      blaze::moments(data<T>(x) + i * picture, pixels, channels, sum, square);
+    const std::vector<double> sums = batch_sums<double>(context, x, 2 * channels, [&](int64_t i, double* part) {
+      blaze::moments(data<T>(x) + i * picture, pixels, channels, part, part + channels);
     });
     std::vector<float> scale(channels), shift(channels);
     const double count = x.dim_size(0) * pixels;
@@ -170,10 +169,10 @@ class NormalizeGradientOp : public OpKernel {
     OP_REQUIRES_OK(context, context->allocate_output(3, skip_ ? x.shape() : TensorShape({0}), &dskip));
     const int64_t pixels = x.dim_size(1) * x.dim_size(2), picture = pixels * channels;
     T* masked = skip_ ? data<T>(dskip) : nullptr;
-    const std::vector<double> sums = batch_sums(context, x, [&](int64_t i, double* sum, double* product) {
+    const std::vector<double> sums = batch_sums<double>(context, x, 2 * channels, [&](int64_t i, double* part) {
       const int64_t at = i * picture;
       blaze::gradient_sums(data<T>(dy) + at, data<T>(y) + at, data<T>(x) + at, mean, pixels, channels,
-                           masked ? masked + at : nullptr, sum, product);
+                           masked ? masked + at : nullptr, part, part + channels);
     });
     // dx = k (g - mean of g - (x - mean) r^2 (mean of g (x - mean))) with r = 1 / sqrt(variance + eps), k = gamma r.
     std::vector<float> by_g(channels), by_x(channels), constant(channels);

@@ -36,11 +36,23 @@ def use_fused_kernels(model: keras.Model) -> int:
         return 0
     count = 0
     for layer in model._flatten_layers(include_self=False):
-        stock = type(layer) is keras.layers.BatchNormalization
-        if stock and layer.axis in (-1, 3) and layer.scale and layer.center and not layer.synchronized:
+        if is_plain(layer):
             layer.call = types.MethodType(_fused_call, layer)
             count += 1
     return count
+
+
+def is_plain(layer) -> bool:
+    """Whether a layer is a stock normalisation of channels-last features, with scale and centre, of one process."""
+    stock = type(layer) is keras.layers.BatchNormalization
+    return stock and layer.axis in (-1, 3) and layer.scale and layer.center and not layer.synchronized
+
+
+def update_statistics(layer, mean, variance) -> None:
+    """Moves the running statistics towards the mean and the biased variance (C,) of a batch, as Keras does."""
+    keep = layer.momentum
+    layer.moving_mean.assign(layer.moving_mean * keep + mean * (1.0 - keep))
+    layer.moving_variance.assign(layer.moving_variance * keep + variance * (1.0 - keep))
 
 
 def _fused_call(layer, inputs, training=None, mask=None):
@@ -61,8 +73,5 @@ def _fused_call(layer, inputs, training=None, mask=None):
     # The kernel returns the unbiased variance; Keras keeps the biased one.
     shape = tf.shape(inputs)
     count = tf.cast(shape[0] * shape[1] * shape[2], tf.float32)
-    variance = variance * ((count - 1.0) / count)
-    keep = layer.momentum
-    layer.moving_mean.assign(layer.moving_mean * keep + mean * (1.0 - keep))
-    layer.moving_variance.assign(layer.moving_variance * keep + variance * (1.0 - keep))
+    update_statistics(layer, mean, variance * ((count - 1.0) / count))
     return outputs

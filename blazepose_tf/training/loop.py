@@ -74,7 +74,7 @@ class _Run:
     state: State
     quiet: bool
     group: Group
-    kernels: bool = False
+    compiled_kernels: bool = False
     # Weights that the stage under way has no place for: a heatmap stage builds no regression.
     carried: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     scores: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -235,7 +235,7 @@ def _start_stage(run: _Run, stage: Stage, pose: np.ndarray | None) -> _Training:
     """Builds and compiles the network of a stage, with a fresh optimizer."""
     model = build_model(run.experiment, stage, mean_pose=pose)
     steps = stage.steps or max(1, round(stage.epochs * run.source.steps_per_epoch(stage)))
-    compiled, losses = compile_for(model, run.experiment, stage, steps=steps, compiled_kernels=run.kernels)
+    compiled, losses = compile_for(model, run.experiment, stage, steps=steps, compiled_kernels=run.compiled_kernels)
     compiled.optimizer.build(compiled.trainable_variables)
     settings = run.experiment.optimizer
     average = WeightAverage(compiled, decay=settings.ema_decay, every=settings.ema_every)

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+
 import pytest
+
+
+@pytest.fixture(scope="session")
+def compiler():
+    if shutil.which(shlex.split(os.environ.get("CXX", "c++"))[0]) is None:
+        pytest.skip("no C++ compiler")
 
 
 @pytest.fixture(scope="session", autouse=True)

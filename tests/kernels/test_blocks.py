@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 
@@ -20,9 +19,7 @@ from blazepose_tf.kernels.blocks import use_compiled_kernels
 from blazepose_tf.models import build_detector, build_tracker
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
-needs_compiler = pytest.mark.skipif(
-    shutil.which(os.environ.get("CXX", "c++").split()[0]) is None, reason="no C++ compiler"
-)
+needs_compiler = pytest.mark.usefixtures("compiler")
 # Of the largest value of a tensor: float32 sums in another order, through some forty layers.
 TOLERANCE = 2e-3
 

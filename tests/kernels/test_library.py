@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import shutil
 import subprocess
 import sys
 
@@ -19,9 +17,7 @@ import tensorflow as tf
 
 from blazepose_tf.kernels import library
 
-needs_compiler = pytest.mark.skipif(
-    shutil.which(os.environ.get("CXX", "c++").split()[0]) is None, reason="no C++ compiler"
-)
+needs_compiler = pytest.mark.usefixtures("compiler")
 # Relative to the largest value: sums in another order; bfloat16 keeps eight bits of what goes in and comes out.
 TOLERANCE = {"float32": 2e-6, "bfloat16": 8e-3}
 EPSILON = 1e-3
