@@ -22,24 +22,10 @@ import numpy as np
 
 from blazepose_tf import files, topology
 from blazepose_tf.data.coco_reader import image_folder
-from blazepose_tf.evaluation import predictions as prediction_files
+from blazepose_tf.evaluation.predictions import kept_points
 from blazepose_tf.metrics.keypoints import torso_size
 
 HUMAN = "h"
-
-
-def read_predictions(path: Path) -> dict[int, np.ndarray]:
-    """(33, 2) points by annotation id; people for whom nothing was found, and the line about the run, are left out."""
-    found = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        record = json.loads(line)
-        if "run" not in record:
-            prediction = prediction_files.from_json(record, None, f"{path}: line {number}")
-            if prediction.points is not None:
-                found[prediction.annotation_id] = prediction.points
-    if not found:
-        raise ValueError(f"{path} holds no predictions")
-    return found
 
 
 def blend(annotation: dict, predicted: np.ndarray, *, share: float, agree: float) -> int:
@@ -89,7 +75,7 @@ def write(options: argparse.Namespace) -> str:
     """Reads, moves and writes; returns what was done."""
     default, by_name = shares(options.share)
     content = json.loads(options.data.read_text(encoding="utf-8"))
-    predictions = read_predictions(options.predictions)
+    predictions = kept_points(options.predictions)
     moved = points = 0
     for annotation in content["annotations"]:
         if len(annotation.get("keypoint_source", "")) != len(topology.KEYPOINTS):

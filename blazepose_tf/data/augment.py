@@ -79,16 +79,24 @@ def sample_view(seed, config: ViewConfig) -> View:
     return View(tf.ensure_shape(shift, [2]), log_scale, rotation, mirror)
 
 
-def sample_picture_view(seed, config: DetectorDataConfig) -> View:
-    """How a detector sees a picture: larger or smaller, off centre, a little rotated, at times at any angle."""
+def sample_picture_view(seed, config: DetectorDataConfig, *, empty) -> View:
+    """How a detector sees a picture: larger or smaller, off centre, a little rotated, at times at any angle.
+
+    Args:
+        seed: example seed.
+        config: ranges.
+        empty: () bool: nobody is in the picture. It may then be shown in more ways without becoming wrong.
+    """
     u = uniform(seed, VIEW, 9)
     degree = math.pi / 180.0
     # Size of the picture, and with it of the people: the region shown is its inverse.
     plain = between(u[2], math.log(0.85), math.log(1.15))
-    other = between(u[2], math.log(config.scale_min), math.log(config.scale_max))
+    largest = tf.where(empty, math.log(config.empty_scale_max), math.log(config.scale_max))
+    other = between(u[2], math.log(config.scale_min), largest)
     log_scale = -tf.where(u[8] < config.plain_probability, plain, other)
     rotation = normal(u[3], config.rotation_std, 3.0 * config.rotation_std) * degree
-    rotation = tf.where(u[4] < config.any_rotation_probability, between(u[5], -math.pi, math.pi), rotation)
+    any_rotation = tf.where(empty, config.empty_any_rotation_probability, config.any_rotation_probability)
+    rotation = tf.where(u[4] < any_rotation, between(u[5], -math.pi, math.pi), rotation)
     mirror = tf.cast(u[6] < config.mirror_probability, tf.float32)
     return View(between(u[0:2], -config.shift, config.shift), log_scale, rotation, mirror)
 

@@ -151,6 +151,8 @@ class DetectorDataConfig:
         shift: of the picture's centre, as a fraction of the region shown.
         rotation_std: degrees.
         any_rotation_probability: of a rotation by any angle instead.
+        empty_scale_max: `scale_max` of pictures with nobody in them, which are few and which no view makes wrong.
+        empty_any_rotation_probability: of a rotation by any angle in them.
         mirror_probability: of a left/right exchange.
         unlabelled_weight: weight of negatives in sources that do not label everyone (`order.Source.complete`).
         min_face: smallest face, as a fraction of the input, that is taught; smaller ones are ignored.
@@ -165,6 +167,8 @@ class DetectorDataConfig:
     shift: float = 0.2
     rotation_std: float = 10.0
     any_rotation_probability: float = 0.03
+    empty_scale_max: float = 4.0
+    empty_any_rotation_probability: float = 0.5
     mirror_probability: float = 0.5
     unlabelled_weight: float = 0.3
     min_face: float = 0.02
@@ -173,5 +177,9 @@ class DetectorDataConfig:
 
     def __post_init__(self):
         _probabilities(self, "plain_probability", "any_rotation_probability", "mirror_probability")
-        if not 0 < self.scale_min <= self.scale_max:
-            raise ValueError(f"need 0 < scale_min <= scale_max. Received: {self.scale_min}, {self.scale_max}")
+        _probabilities(self, "empty_any_rotation_probability")
+        if not 0 < self.scale_min <= min(self.scale_max, self.empty_scale_max):
+            raise ValueError(
+                "need 0 < scale_min <= scale_max and empty_scale_max. "
+                f"Received: {self.scale_min}, {self.scale_max}, {self.empty_scale_max}"
+            )

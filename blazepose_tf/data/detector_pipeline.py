@@ -41,7 +41,8 @@ def _sample(
     size = spec.input_size
     indices = align.BodyIndices.of(names)
     roi = roi_lib.whole_image(example["width"], example["height"], like=tf.zeros([]))
-    view = augment.sample_picture_view(seed, config) if training else augment.no_view()
+    empty = tf.shape(example["keypoints"])[0] + tf.shape(example["ignore_boxes"])[0] == 0
+    view = augment.sample_picture_view(seed, config, empty=empty) if training else augment.no_view()
     matrix = tf.ensure_shape(augment.apply_view(roi, view, size), [2, 3])
     image = warp.decode_and_warp(example["image"], matrix, size, border="zero")
     to_input = affine.invert(matrix)

@@ -177,6 +177,27 @@ def read(path: str | os.PathLike, annotations: Annotations) -> list[Prediction]:
     return found
 
 
+def kept_points(path: Path) -> dict[int, np.ndarray]:
+    """(33, 2) points by annotation id from a file of REPORT/predictions (one line about the run, then one a person).
+
+    People for whom nothing was found are left out.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: a line that is no prediction, or no prediction at all.
+    """
+    found = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        record = json.loads(line)
+        if "run" not in record:
+            prediction = from_json(record, None, f"{path}: line {number}")
+            if prediction.points is not None:
+                found[prediction.annotation_id] = prediction.points
+    if not found:
+        raise ValueError(f"{path} holds no predictions")
+    return found
+
+
 def _fingerprint(prediction: Prediction) -> bytes | None:
     return None if prediction.points is None else np.round(prediction.points, 1).tobytes()
 

@@ -122,7 +122,7 @@ def memorizing(experiment: Experiment) -> Experiment:
     detector = dataclasses.replace(
         experiment.data.detector,
         photometric=plain, plain_probability=1.0, mirror_probability=0.0,
-        rotation_std=0.0, any_rotation_probability=0.0,
+        rotation_std=0.0, any_rotation_probability=0.0, empty_any_rotation_probability=0.0,
     )  # fmt: skip
     return dataclasses.replace(
         experiment,

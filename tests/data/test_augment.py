@@ -80,9 +80,18 @@ def test_switching_one_policy_off_leaves_the_other_draws(views):
 
 def test_pictures_of_a_detector_are_shown_at_many_sizes():
     config = DetectorDataConfig(plain_probability=0.0)
-    rows = drawn(lambda key: view_rows(augment.sample_picture_view(key, config)), 1000)
+    rows = drawn(lambda key: view_rows(augment.sample_picture_view(key, config, empty=tf.constant(False))), 1000)
     size = np.exp(-rows[:, 2])
     assert (size.min(), size.max()) == pytest.approx((config.scale_min, config.scale_max), rel=0.02)
+    assert (np.abs(rows[:, 3]) < math.pi / 2).mean() > 0.95
+
+
+def test_pictures_with_nobody_in_them_are_shown_nearer_and_at_any_angle():
+    config = DetectorDataConfig(plain_probability=0.0)
+    rows = drawn(lambda key: view_rows(augment.sample_picture_view(key, config, empty=tf.constant(True))), 1000)
+    assert np.exp(-rows[:, 2]).max() == pytest.approx(config.empty_scale_max, rel=0.02)
+    # Half of half of them are upside down.
+    assert (np.abs(rows[:, 3]) > math.pi / 2).mean() == pytest.approx(0.25, abs=0.06)
 
 
 def test_no_view_is_the_plain_roi():

@@ -1,4 +1,4 @@
-"""tools/blend_labels.py: what moves, how far, and what stays, on numbers worked out by hand."""
+"""tools/blend_labels.py and hard_people.py: what moves, how far, and who is chosen, on numbers worked out by hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from blazepose_tf import topology
 
-TOOL = Path(__file__).resolve().parents[2] / "tools" / "blend_labels.py"
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
 SHOULDER, ELBOW, WRIST, HIP, KNEE, NOSE = (
     topology.KEYPOINTS.index(name)
     for name in ("left_shoulder", "left_elbow", "left_wrist", "left_hip", "left_knee", "nose")
@@ -56,9 +56,9 @@ def files(tmp_path):
     return tmp_path
 
 
-def run(folder: Path, *flags: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, TOOL, "--data=data.json", "--predictions=predictions.jsonl", "--output=out/o.json"]
-    return subprocess.run([*command, *flags], cwd=folder, capture_output=True, text=True)
+def run(folder: Path, *flags: str, tool: str = "blend_labels") -> subprocess.CompletedProcess:
+    command = [sys.executable, TOOLS / f"{tool}.py", "--data=data.json", "--predictions=predictions.jsonl"]
+    return subprocess.run([*command, "--output=out/o.json", *flags], cwd=folder, capture_output=True, text=True)
 
 
 def test_points_of_humans_move_where_both_agree(files):
@@ -89,3 +89,44 @@ def test_nothing_is_written_when_nothing_can_move(files):
 
 def test_a_share_beyond_one_is_refused(files):
     assert "must be in [0, 1]" in run(files, "--share=1.5").stderr
+
+
+@pytest.fixture
+def teacher(files):
+    """Predictions that are right about both people, but one ankle of the second."""
+    lines = []
+    for number in (1, 2):
+        points = np.array(person("lsp", number)["keypoints"]).reshape(33, 3)
+        points[topology.KEYPOINTS.index("left_ankle"), 0] += 30.0 * (number == 2)
+        lines.append(json.dumps({"image_id": number, "annotation_id": number, "keypoints": points.ravel().tolist()}))
+    (files / "teacher.jsonl").write_text("\n".join(lines))
+    return "--teacher=teacher.jsonl"
+
+
+def test_hard_people_are_those_that_only_the_teacher_gets_right(files, teacher):
+    # Of 16 labelled points that count one is wrong, the wrist (the elbow is within 0.2 torsos, just); the teacher has
+    # one wrong of the second person, too.
+    (files / "out").mkdir()
+    result = run(files, teacher, "--gap=0.05", tool="hard_people")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == "out/o.json: 1 of 2 people"
+    written = json.loads((files / "out" / "o.json").read_text())
+    assert [a["id"] for a in written["annotations"]] == [1]
+    assert written["images"] == [{"id": 1, "file_name": "../images/1.jpg"}]
+
+
+def test_people_whom_a_model_did_not_find_are_hard(files, teacher):
+    (files / "out").mkdir()
+    lines = (files / "predictions.jsonl").read_text().splitlines()
+    missed = {"image_id": 2, "annotation_id": 2, "keypoints": None}
+    (files / "predictions.jsonl").write_text("\n".join([*lines[:2], json.dumps(missed)]))
+    result = run(files, teacher, "--gap=0.5", tool="hard_people")
+    assert [a["id"] for a in json.loads((files / "out" / "o.json").read_text())["annotations"]] == [2], result.stderr
+
+
+def test_without_a_hard_person_nothing_is_written(files, teacher):
+    (files / "out").mkdir()
+    result = run(files, teacher, "--gap=0.5", tool="hard_people")
+    assert result.returncode != 0
+    assert "nobody in data.json is right by 0.5 more" in result.stderr
+    assert not list((files / "out").iterdir())
