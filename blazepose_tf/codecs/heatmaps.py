@@ -107,7 +107,7 @@ def decode(heatmaps, offsets=None, *, stride: float):
     return points.reshape(*batch, count, 2).astype(np.float32), scores.reshape(*batch, count)
 
 
-def refine(points, heatmaps, *, stride: float, reach: int = 10):
+def refine(points, heatmaps, *, stride: float, reach: int = 10, previous=None):
     """Moves regressed points to the most plausible peaks of their heatmaps (numpy).
 
     A point becomes the mean position of the cells around it, weighted by a power of (the heatmap's probability x a
@@ -120,6 +120,8 @@ def refine(points, heatmaps, *, stride: float, reach: int = 10):
         heatmaps: (S, S, K) logits.
         stride: crop pixels per cell.
         reach: cells looked at on either side of the regressed one; beyond, the weights are next to nothing.
+        previous: (K, 2) in crop pixels, where the points were in the frame before: of two peaks that are as good, a
+            point stays at the one where it was. None on a picture of its own.
 
     Returns:
         (K, 2) float32 points; those without a peak, or regressed to a place outside of the map, are left alone.
@@ -138,6 +140,11 @@ def refine(points, heatmaps, *, stride: float, reach: int = 10):
     scale = np.float32(-0.5 * 2**SQUARINGS / PRIOR_SIGMA**2)
     weight *= np.exp(scale * (column - place[:, :1]) ** 2)[:, None, :]
     weight *= np.exp(scale * (row - place[:, 1:]) ** 2)[:, :, None]
+    if previous is not None:
+        # As wide, but bounded: beyond `reach` cells, all places are equally unlike the last one.
+        before = np.asarray(previous, np.float32) / np.float32(stride)
+        weight *= np.exp(scale * np.minimum((column - before[:, :1]) ** 2, reach**2))[:, None, :]
+        weight *= np.exp(scale * np.minimum((row - before[:, 1:]) ** 2, reach**2))[:, :, None]
     along_x, along_y = weight.sum(axis=1), weight.sum(axis=2)
     sums = np.stack([(along_x * column).sum(axis=1), (along_y * row).sum(axis=1)], axis=-1)
     refined = (sums + REGRESSION_WEIGHT * place) / (along_x.sum(axis=1)[:, None] + REGRESSION_WEIGHT)

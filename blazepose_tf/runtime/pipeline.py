@@ -154,6 +154,7 @@ class PosePipeline:
         self._clock = FrameClock()
         self._smoother = PoseSmoother()
         self._region: np.ndarray | None = None
+        self._points: np.ndarray | None = None
 
     def reset(self) -> None:
         """Forgets the person and the time, as before the first frame."""
@@ -162,7 +163,7 @@ class PosePipeline:
 
     def _lose(self) -> None:
         self._smoother.reset()
-        self._region = None
+        self._region = self._points = None
 
     def __call__(
         self, image: np.ndarray, timestamp_ms: float | None = None, roi: np.ndarray | None = None
@@ -186,7 +187,8 @@ class PosePipeline:
         region, source = (self._region, TRACKED) if roi is None else (np.asarray(roi, np.float32), GIVEN)
         detection, detector_ran, track = None, False, None
         if region is not None:
-            track = self._track(image, region, watch)
+            # A region of the caller's may show somebody else.
+            track = self._track(image, region, watch, self._points if source == TRACKED else None)
         if track is None and roi is None:
             self._lose()
             found, detector_ran, source = self._detect(image, watch), True, DETECTED
@@ -216,12 +218,12 @@ class PosePipeline:
         watch.lap("decode")
         return found
 
-    def _track(self, image: np.ndarray, region: np.ndarray, watch: _Stopwatch) -> Track | None:
+    def _track(self, image: np.ndarray, region: np.ndarray, watch: _Stopwatch, previous=None) -> Track | None:
         crop, matrix = self.tracker.crop(image, region)
         watch.lap("warp")
         outputs = self.tracker.infer(crop)
         watch.lap("tracker", self.tracker.model.invoke_ms)
-        track = self.tracker.decode(outputs, matrix)
+        track = self.tracker.decode(outputs, matrix, previous)
         watch.lap("decode")
         certain = track.pose_presence >= self.presence_threshold and np.isfinite(track.points).all()
         return track if certain else None
@@ -230,7 +232,7 @@ class PosePipeline:
         points, z, visibility, world = track.points, track.z, track.visibility, track.world
         if self.mode == VIDEO:
             size = float(region[2]) / self.tracker.spec.roi_scale
-            self._region = None
+            self._region, self._points = None, track.points
             if track.alignment is not None and np.isfinite(track.alignment).all():
                 size = body_size(track.alignment)
                 steady = self._smoother.alignment(track.alignment, seconds)

@@ -108,8 +108,14 @@ class Tracker:
         """The network's outputs that decoding needs, for an (S, S, 3) uint8 crop."""
         return self.model(crop, self.spec.value_range, self._outputs)
 
-    def decode(self, outputs: dict[str, np.ndarray], matrix: np.ndarray) -> Track:
-        """Landmarks in image pixels of one crop's outputs."""
+    def decode(self, outputs: dict[str, np.ndarray], matrix: np.ndarray, previous: np.ndarray | None = None) -> Track:
+        """Landmarks in image pixels of one crop's outputs.
+
+        Args:
+            outputs: of `infer`.
+            matrix: (2, 3), of `crop`.
+            previous: (K, 2) image pixels, the points of the frame before, for their refinement.
+        """
         matrix = np.asarray(matrix, np.float32)
         raw, stride = outputs[specs.LANDMARKS], float(self.spec.heatmap_stride)
         if self.spec.mediapipe_head:
@@ -120,7 +126,11 @@ class Tracker:
         else:
             raw = raw.reshape(self.spec.num_keypoints, -1).copy()
             if self.refine:
-                raw[:, :2] = heatmap_codec.refine(raw[:, :2], outputs[specs.HEATMAPS][0], stride=stride)
+                if previous is not None:
+                    previous = affine.apply(affine.invert(matrix), np.asarray(previous, np.float32))
+                raw[:, :2] = heatmap_codec.refine(
+                    raw[:, :2], outputs[specs.HEATMAPS][0], stride=stride, previous=previous
+                )
             refined = outputs.get(specs.ALIGNMENT)
             decoded = landmark_codec.decode(raw, None if refined is None else refined.reshape(2, 2))
         presence = outputs[specs.POSE_PRESENCE].reshape(-1)[0]

@@ -128,6 +128,20 @@ def test_refine_prefers_the_near_peak_over_a_slightly_higher_far_one():
     np.testing.assert_allclose(alone, [[125, 100]], atol=1.0)
 
 
+def test_refine_stays_at_the_peak_where_the_point_was():
+    # Two knees, equally far from the regressed place; the other one is a little more probable in this frame.
+    logits, regressed = _peaks((84, 100, 0.7), (124, 100, 0.75)), np.float32([[104, 100]])
+    for was in (84, 124):
+        moved = heatmaps.refine(regressed, logits, stride=4, previous=np.float32([[was - 3, 104]]))
+        np.testing.assert_allclose(moved, [[was, 100]], atol=1.5)
+
+
+@pytest.mark.parametrize("was", [(60, 100), (100, 10), (-400, 900)])
+def test_refine_follows_a_point_that_has_jumped(was):
+    moved = heatmaps.refine(np.float32([[104, 98]]), _peaks((100, 100, 0.9)), stride=4, previous=np.float32([was]))
+    np.testing.assert_allclose(moved, [[100, 100]], atol=1.5)
+
+
 def test_refine_leaves_points_outside_and_empty_maps():
     empty = np.full((64, 64, 3), -30, np.float32)
     points = np.float32([[-3, 100], [100, 300], [130, 90]])

@@ -90,6 +90,24 @@ def test_the_next_region_is_the_trackers_alignment(scripted):
     assert first.image_size == (SIDE, SIDE) and first.z is None and first.world is None
 
 
+def test_only_a_tracked_frame_knows_where_the_points_were(scripted):
+    pipeline, known = PosePipeline(*scripted), []
+    decode = pipeline.tracker.decode
+
+    def spy(outputs, matrix, previous=None):
+        known.append(previous)
+        return decode(outputs, matrix, previous)
+
+    pipeline.tracker.decode = spy
+    corner = np.array([30.0, 40.0, 50.0, 0.0])
+    first = pipeline(_image(BRIGHT), 0.0)
+    pipeline(_image(BRIGHT), 33.0)
+    pipeline(_image(BRIGHT), 66.0, corner)  # perhaps somebody else
+    pipeline(_image(BRIGHT), 9000.0)  # another scene
+    assert [previous is None for previous in known] == [True, False, True, True]
+    np.testing.assert_array_equal(known[1], first.landmarks)
+
+
 def test_lost_in_one_place_found_in_another_within_a_frame(scripted):
     pipeline = PosePipeline(*scripted)
     corner = np.array([20.0, 20.0, 20.0, 0.0])
