@@ -1,6 +1,4 @@
 // Depthwise convolutions row by row: the last K rows wait as floats, with zeros around, where the cache is fast.
-#include <vector>
-
 #include "kernels.h"
 
 namespace blaze {
@@ -8,11 +6,13 @@ namespace {
 
 constexpr int TILE = 8;  // pixels of a row whose sums stay in registers
 
-std::vector<float> padded_kernel(const Depthwise& s, const float* w, bool flipped) {
+enum Buffer { KERNEL, INPUT, EMPTY, OUTPUT, SUMS };  // of `zeros`
+
+const float* padded_kernel(const Depthwise& s, const float* w, bool flipped) {
   const int taps = s.kernel * s.kernel, stride = padded(s.channels);
-  std::vector<float> out((size_t)taps * stride);
+  float* out = zeros(KERNEL, (size_t)taps * stride);
   for (int i = 0; i < taps; i++)
-    memcpy(&out[(size_t)(flipped ? taps - 1 - i : i) * stride], w + (size_t)i * s.channels, s.channels * sizeof(float));
+    memcpy(out + (size_t)(flipped ? taps - 1 - i : i) * stride, w + (size_t)i * s.channels, s.channels * sizeof(float));
   return out;
 }
 
@@ -20,16 +20,18 @@ std::vector<float> padded_kernel(const Depthwise& s, const float* w, bool flippe
 template <class T>
 class Rows {
  public:
-  Rows(const T* x, int height, int width, int channels, int kernel, int top, int left, int spread, int columns)
+  // Rows of zeros are null, or memory if `readable`.
+  Rows(Buffer buffer, bool readable, const T* x, int height, int width, int channels, int kernel, int top, int left,
+       int spread, int columns)
       : x_(x), height_(height), width_(width), channels_(channels), kernel_(kernel), top_(top), left_(left),
-        spread_(spread), row_((size_t)columns * padded(channels)), buffer_(row_ * kernel), zeros_(row_) {}
+        spread_(spread), row_((size_t)columns * padded(channels)), rows_(zeros(buffer, row_ * kernel)),
+        empty_(readable ? zeros(EMPTY, row_) : nullptr) {}
 
-  // out[i] = padded row `first` + i; calls go down the picture. A row of zeros is null, or memory if `readable`.
-  void at(int first, bool readable, const float** out) {
+  // out[i] = padded row `first` + i; calls go down the picture.
+  void at(int first, const float** out) {
     for (; next_ < first + kernel_; next_++)
       if (real(next_)) fill(next_);
-    for (int i = 0; i < kernel_; i++)
-      out[i] = real(first + i) ? slot(first + i) : readable ? zeros_.data() : nullptr;
+    for (int i = 0; i < kernel_; i++) out[i] = real(first + i) ? slot(first + i) : empty_;
   }
 
  private:
@@ -37,7 +39,7 @@ class Rows {
     row -= top_;
     return row >= 0 && row < height_ * spread_ && row % spread_ == 0;
   }
-  float* slot(int row) { return buffer_.data() + (row % kernel_) * row_; }
+  float* slot(int row) { return rows_ + (row % kernel_) * row_; }
   void fill(int row) {
     const size_t step = (size_t)spread_ * padded(channels_);
     const T* from = x_ + (size_t)((row - top_) / spread_) * width_ * channels_;
@@ -51,7 +53,7 @@ class Rows {
   const T* x_;
   int height_, width_, channels_, kernel_, top_, left_, spread_, next_ = 0;
   size_t row_;
-  std::vector<float> buffer_, zeros_;
+  float *rows_, *empty_;
 };
 
 template <int K, int S, class T>
@@ -108,12 +110,13 @@ int columns(const Depthwise& s) { return (s.out_width() + TILE) * s.stride + s.k
 
 template <int K, int S, class T>
 void forward(const Depthwise& s, const T* x, const float* w, T* y) {
-  const std::vector<float> kernel = padded_kernel(s, w, false);
-  Rows<T> rows(x, s.height, s.width, s.channels, K, s.before(s.height), s.before(s.width), 1, columns(s));
+  const float* kernel = padded_kernel(s, w, false);
+  Rows<T> rows(INPUT, false, x, s.height, s.width, s.channels, K, s.before(s.height), s.before(s.width), 1,
+               columns(s));
   const float* window[K];
   for (int h = 0; h < s.out_height(); h++) {
-    rows.at(h * S, false, window);
-    convolve_row<K, S, T>(window, kernel.data(), s.out_width(), s.channels, nullptr,
+    rows.at(h * S, window);
+    convolve_row<K, S, T>(window, kernel, s.out_width(), s.channels, nullptr,
                           y + (size_t)h * s.out_width() * s.channels);
   }
 }
@@ -122,22 +125,22 @@ template <int K, int S, class T>
 void backward(const Depthwise& s, const T* x, const float* w, const T* dy, const T* more, T* dx, float* dw) {
   const int top = s.before(s.height), left = s.before(s.width), step = padded(s.channels);
   const float* window[K];
-  std::vector<float> sums((size_t)K * K * step);
-  Rows<T> input(x, s.height, s.width, s.channels, K, top, left, 1, columns(s));
+  float* sums = zeros(SUMS, (size_t)K * K * step);
+  Rows<T> input(INPUT, true, x, s.height, s.width, s.channels, K, top, left, 1, columns(s));
   for (int h = 0; h < s.out_height(); h++) {
-    input.at(h * S, true, window);
-    correlate_row<K, S, T>(window, dy + (size_t)h * s.out_width() * s.channels, s.out_width(), s.channels,
-                           sums.data());
+    input.at(h * S, window);
+    correlate_row<K, S, T>(window, dy + (size_t)h * s.out_width() * s.channels, s.out_width(), s.channels, sums);
   }
-  for (int i = 0; i < K * K; i++) memcpy(dw + (size_t)i * s.channels, &sums[(size_t)i * step], s.channels * sizeof(float));
+  for (int i = 0; i < K * K; i++)
+    memcpy(dw + (size_t)i * s.channels, sums + (size_t)i * step, s.channels * sizeof(float));
   // dx[i] = sum of dy[o] w[i - S o + top]: the flipped kernel over dy, spread by S, with K - 1 - top zeros before.
-  const std::vector<float> kernel = padded_kernel(s, w, true);
-  Rows<T> output(dy, s.out_height(), s.out_width(), s.channels, K, K - 1 - top, K - 1 - left, S,
+  const float* kernel = padded_kernel(s, w, true);
+  Rows<T> output(OUTPUT, false, dy, s.out_height(), s.out_width(), s.channels, K, K - 1 - top, K - 1 - left, S,
                  s.width + 2 * K + TILE + S);
   for (int h = 0; h < s.height; h++) {
     const size_t row = (size_t)h * s.width * s.channels;
-    output.at(h, false, window);
-    convolve_row<K, 1, T>(window, kernel.data(), s.width, s.channels, more ? more + row : nullptr, dx + row);
+    output.at(h, window);
+    convolve_row<K, 1, T>(window, kernel, s.width, s.channels, more ? more + row : nullptr, dx + row);
   }
 }
 

@@ -75,13 +75,18 @@ void gradient_sums(const T* dy, const T* y, const T* x, const float* mean, size_
       constexpr int N = decltype(n)::value;
       const Vector center = load<N>(mean + c, count);
       Vector a[2] = {}, b[2] = {};
-      size_t at = p * channels + c;
-      for (size_t i = 0; i < size; i++, at += channels) {
+      const auto pixel = [&](size_t at, int j) {
         const Vector g = load<N>(y + at, count) > 0.0f ? load<N>(dy + at, count) : Vector{};
         if (dskip) store<N>(dskip + at, count, g);
-        a[i & 1] += g;
-        b[i & 1] += g * (load<N>(x + at, count) - center);
+        a[j] += g;
+        b[j] += g * (load<N>(x + at, count) - center);
+      };
+      size_t at = p * channels + c, i = 0;
+      for (; i + 2 <= size; i += 2, at += 2 * channels) {
+        pixel(at, 0);
+        pixel(at + channels, 1);
       }
+      if (i < size) pixel(at, 0);
       add_to(sum + c, a[0] + a[1], count);
       add_to(product + c, b[0] + b[1], count);
     });

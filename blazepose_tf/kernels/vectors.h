@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <vector>
 #ifdef __AVX512BF16__
 #include <immintrin.h>
 #endif
@@ -32,30 +33,67 @@ inline Halves narrow(Vector v) {
 #endif
 }
 
-// N of the lanes, or `count` of them where N is 0; the others are zeros.
+// N of the lanes, or `count` of them where N is 0; the others are zeros. Half of the lanes never go through memory as
+// two parts: reading what was just written in pieces takes a dozen cycles.
+typedef float HalfVector __attribute__((vector_size(32)));
+typedef uint16_t HalfHalves __attribute__((vector_size(16)));
+#define WHOLE(half) __builtin_shufflevector(half, decltype(half){}, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#define HALF(whole) __builtin_shufflevector(whole, whole, 0, 1, 2, 3, 4, 5, 6, 7)
+
+template <int N, class V, class H, class T>
+inline V load_lanes(const T* p, int count) {
+  if constexpr (N == LANES / 2) {
+    H half;
+    memcpy(&half, p, sizeof(half));
+    return WHOLE(half);
+  } else {
+    V v = {};
+    memcpy(&v, p, (N ? N : count) * sizeof(T));
+    return v;
+  }
+}
+template <int N, class H, class T, class V>
+inline void store_lanes(T* p, int count, V v) {
+  if constexpr (N == LANES / 2) {
+    H half = HALF(v);
+    memcpy(p, &half, sizeof(half));
+  } else {
+    memcpy(p, &v, (N ? N : count) * sizeof(T));
+  }
+}
+#undef WHOLE
+#undef HALF
+
 template <int N>
 inline Vector load(const float* p, int count) {
-  Vector v = {};
-  memcpy(&v, p, (N ? N : count) * sizeof(float));
-  return v;
+  return load_lanes<N, Vector, HalfVector>(p, count);
 }
 template <int N>
 inline Vector load(const bfloat16* p, int count) {
-  Halves halves = {};
-  memcpy(&halves, p, (N ? N : count) * sizeof(bfloat16));
-  return widen(halves);
+  return widen(load_lanes<N, Halves, HalfHalves>(p, count));
 }
 template <int N>
 inline void store(float* p, int count, Vector v) {
-  memcpy(p, &v, (N ? N : count) * sizeof(float));
+  store_lanes<N, HalfVector>(p, count, v);
 }
 template <int N>
 inline void store(bfloat16* p, int count, Vector v) {
-  Halves halves = narrow(v);
-  memcpy(p, &halves, (N ? N : count) * sizeof(bfloat16));
+  store_lanes<N, HalfHalves>(p, count, narrow(v));
 }
 inline Vector load(const float* p) { return load<LANES>(p, LANES); }
 inline void store(float* p, Vector v) { store<LANES>(p, LANES, v); }
+
+struct alignas(64) Line {
+  float lanes[LANES];
+};
+
+// `size` zeros from the start of a cache line on: vectors across two lines take twice as long to read. A thread keeps
+// its buffers from call to call, as memory fresh from the system has to be made a page at a time.
+inline float* zeros(int buffer, size_t size) {
+  static thread_local std::vector<Line> buffers[5];
+  buffers[buffer].assign((size + LANES - 1) / LANES, Line{});
+  return buffers[buffer].data()->lanes;
+}
 
 inline int padded(int channels) { return (channels + LANES - 1) / LANES * LANES; }
 

@@ -23,7 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 from blazepose_tf import topology
-from blazepose_tf.files import atomic_path
+from blazepose_tf.files import write_text
 from blazepose_tf.models import weights as weights_lib
 from blazepose_tf.models.saving import Description, save_model
 from blazepose_tf.specs import IMAGE
@@ -181,15 +181,10 @@ def _prepare(
         return checkpoint.read_state(workdir / LAST), None if pose is None else np.array(pose, np.float32)
     pose = source.mean_pose()
     if write:
-        _write_text(workdir / config.FILE_NAME, settings.to_json(experiment))
+        write_text(workdir / config.FILE_NAME, settings.to_json(experiment))
         content = {"mean_pose": None if pose is None else np.round(pose, 5).tolist(), "examples": source.num_examples}
-        _write_text(workdir / RUN, json.dumps(content, indent=1) + "\n")
+        write_text(workdir / RUN, json.dumps(content, indent=1) + "\n")
     return State(), None if pose is None else np.round(pose, 5).astype(np.float32)
-
-
-def _write_text(path: Path, text: str) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def _difference(stored: Experiment, wanted: Experiment) -> str:
