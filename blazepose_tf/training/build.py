@@ -89,13 +89,15 @@ def freeze(model: keras.Model, stage: Stage, losses) -> None:
 
     Args:
         model: changed in place.
-        stage: `regression` freezes everything but the regression network.
+        stage: `regression` freezes everything but the regression network, `running_statistics` every normalisation.
         losses: names of the outputs with a loss; a heatmap head without one (an ablation) is frozen.
     """
     for layer in model.layers:
         if stage.trains == "regression":
             layer.trainable = layer.name.startswith(REGRESSION_LAYERS)
         if layer.name.startswith(f"{HEATMAPS}_") and HEATMAPS not in losses:
+            layer.trainable = False
+        if stage.running_statistics and isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
 
 

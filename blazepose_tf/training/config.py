@@ -33,6 +33,8 @@ class Stage:
         learning_rate: peak of the curve.
         warmup_steps: linear rise from 0 (at most half of the stage).
         final_rate: end of the cosine as a share of the peak.
+        running_statistics: normalise by the running statistics, which stay as they are: the loss then sees what the
+            statistics of a batch hide, an example that grows from block to block.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Stage:
     learning_rate: float = 5e-3
     warmup_steps: int = 100
     final_rate: float = 0.02
+    running_statistics: bool = False
 
     def __post_init__(self):
         if self.trains not in TRAINS:

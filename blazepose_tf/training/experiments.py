@@ -10,14 +10,16 @@ from blazepose_tf.training.config import Data, Experiment, Losses, Stage
 
 # The paper's Lite, as shipped: heatmaps at 128 px (five times cheaper per image), everything at 256 px, then the
 # regression alone on frozen features, which is twice as fast and is what still improves (the regression lags the
-# heatmaps); then both once more, longer, and everything twice more. 655,000 crops of 17,500 people (docs/results/lite
-# has the log). Run as four parts, each from the weights of the one before (--init_from): up to `tail`, `long` and
-# `last`, `lighter`, `mixed`. Cost: 1 h 41 min on two shared cores and 3 h 20 min of one, `mixed` in mixed_bfloat16 with
-# compiled kernels. Result: validation PCK@0.2 of the torso 71.1, heatmaps 76.8; refined, on human labels, 75.1.
-# Data: tracker/train.json and 1,600 rendered pictures; in the second part detector/train.json as shards, too (one
-# person of each picture), its 662 pictures without people twice more (convert-dataset --only_negatives); in the last
-# two only tracker/train.json, its labels blended (tools/blend_labels.py), and those 662. Offsets and stronger
-# augmentation (occlusion 0.3, negatives 0.06, degraded pictures 0.1 each) were part of the first two.
+# heatmaps); then both once more, longer, and everything three times more. 856,000 crops of 17,500 people
+# (docs/results/lite has the log). Run as five parts, each from the weights of the one before (--init_from): up to
+# `tail`, `long` and `last`, `lighter`, `mixed`, `hard`. Cost: 1 h 41 min on two shared cores and 4 h 35 min of one,
+# the last two in mixed_bfloat16 with compiled kernels. Result: validation PCK@0.2 of the torso 72.8, heatmaps
+# 78.0; refined, on human labels, 76.7. Data: tracker/train.json and 1,600 rendered pictures; in the second part
+# detector/train.json as shards, too (one person of each picture), its 662 pictures without people twice more
+# (convert-dataset --only_negatives); in the last three only tracker/train.json, its labels blended
+# (tools/blend_labels.py), and those 662; in `hard` the 5,253 people that the model before had yet to learn
+# (tools/hard_people.py) three times. Offsets and stronger augmentation (occlusion 0.3, negatives 0.06, degraded
+# pictures 0.1 each) were part of the first two.
 TRACKER_LITE = Experiment(
     name="tracker_lite",
     variant="lite",
@@ -29,17 +31,19 @@ TRACKER_LITE = Experiment(
         Stage("last", trains="regression", steps=600, input_size=256, learning_rate=3e-3, warmup_steps=100),
         Stage("lighter", steps=4200, input_size=256, learning_rate=4e-3, warmup_steps=150),
         Stage("mixed", steps=3700, input_size=256, learning_rate=4e-3, warmup_steps=150),
+        Stage("hard", steps=6300, input_size=256, learning_rate=4e-3, warmup_steps=150),
     ),
     losses=Losses(offsets=0.0),
 )
 
 # The paper's Full: heatmaps first at 128 and then at 256 px, the regression on frozen features, then everything at
-# once. 743,000 crops (docs/results/full has the log). Run as five parts, each from the weights of the one before;
-# `finer`, planned longer, was ended when its rate was at 0.37 of the peak. Cost: 7 h 35 min of one shared core, `mixed`
-# in mixed_bfloat16 with compiled kernels. Result: validation heatmaps 81.3, regression 74.7; refined, on human labels,
-# 79.5. Data: tracker/train.json, 1,600 rendered pictures, detector/train.json as shards (one person of each picture),
-# and its 662 pictures without people: six times for the regression, twice for `long` and `last`; `lighter` and `mixed`
-# as for `lite`, also in their settings. The weight of the presence's loss was 0.5 in the stage `regression`: too much.
+# once. 945,000 crops (docs/results/full has the log). Run as seven parts, each from the weights of the one before;
+# `finer`, planned longer, was ended when its rate was at 0.37 of the peak. Cost: 9 h 35 min of one shared core,
+# `mixed` and `hard` in mixed_bfloat16 with compiled kernels. Result: validation heatmaps 82.4, regression 76.4;
+# refined, on human labels, FULL_PCK. Data: tracker/train.json, 1,600 rendered pictures, detector/train.json as shards
+# (one person of each picture), and its 662 pictures without people: six times for the regression, twice for `long` and
+# `last`; from `lighter` on (3,328 people three times from `hard` on) as for `lite`, also in their settings. The weight
+# of the presence's loss was 0.5 in the stage `regression`: too much.
 TRACKER_FULL = Experiment(
     name="tracker_full",
     variant="full",
@@ -55,18 +59,24 @@ TRACKER_FULL = Experiment(
         Stage("last", trains="regression", steps=800, input_size=256, learning_rate=3e-3, warmup_steps=100),
         Stage("lighter", steps=3900, input_size=256, learning_rate=4e-3, warmup_steps=150),
         Stage("mixed", steps=5450, input_size=256, learning_rate=4e-3, warmup_steps=150),
+        Stage("hard", steps=5700, input_size=256, learning_rate=4e-3, warmup_steps=150),
+        Stage(
+            "steady", trains="regression", steps=600, input_size=256, learning_rate=1.5e-3, warmup_steps=50,
+            running_statistics=True,
+        ),
     ),
     losses=Losses(offsets=0.0),
 )  # fmt: skip
 
 # The face proxy with alignment points on whole pictures, as shipped: at 128 px and then at 192 px, three times, and at
-# 192 px three times more. 896,000 pictures. Cost: 4 h 20 min of a shared core, the last 8,600 steps in mixed_bfloat16
-# with compiled kernels. Result: recall 75.5 at 5 % false alarms. Run as six parts, each from the weights of the one
-# before (--init_from). Data: detector/train.json (named three, six, four, ten, ten and six times), 1,600 rendered
-# pictures (not in the last three parts), tracker/train.json (in the last four as --partial_data, in `closer` twice),
-# the 662 pictures without people (--only_negatives) four, four and eight times more in the last three. The first three
-# parts saw pictures at 0.4 to 1.8 of their plain size, 30 % of them plainly, and more of them degraded, `plainer` and
-# `longer` at 0.5 to 1.7, 45 % plainly.
+# 192 px four times more. 1,043,000 pictures. Cost: 4 h 45 min of a shared core, the last 13,200 steps in
+# mixed_bfloat16 with compiled kernels. Result: recall 76.6 at 5 % false alarms. Run as seven parts, each from
+# the weights of the one before (--init_from). Data: detector/train.json (named three, six, four, ten, ten, six and six
+# times), 1,600 rendered pictures (not in the last four parts), tracker/train.json (in the last five as --partial_data,
+# in the last two twice), the 662 pictures without people (--only_negatives) four, four, eight and twenty times more in
+# the last four. The first three parts saw pictures at 0.4 to 1.8 of their plain size, 30 % of them plainly, and more
+# of them degraded, `plainer` and `longer` at 0.5 to 1.7, 45 % plainly; up to `closer` pictures without people were
+# shown like others.
 DETECTOR = Experiment(
     name="detector",
     model="detector",
@@ -81,6 +91,7 @@ DETECTOR = Experiment(
         Stage("plainer", steps=3600, input_size=192, learning_rate=3e-3, warmup_steps=100),
         Stage("longer", steps=7500, input_size=192, learning_rate=3e-3, warmup_steps=100),
         Stage("closer", steps=3600, input_size=192, learning_rate=2.5e-3, warmup_steps=100),
+        Stage("turned", steps=4600, input_size=192, learning_rate=2.5e-3, warmup_steps=100),
     ),
 )
 

@@ -78,6 +78,18 @@ def test_regression_stage_leaves_the_heatmap_network_alone():
     assert learned == regression
 
 
+def test_running_statistics_stay_and_normalise():
+    stage = dataclasses.replace(BASE.stages[0], trains="regression", running_statistics=True)
+    experiment = dataclasses.replace(BASE, stages=(stage,))
+    learned, model = moved(experiment)
+    _, regression = split(model)
+    assert learned == {path for path in regression if "norm" not in path}
+    # In training, too, an example is what it is alone: its neighbours in the batch do not move it.
+    image = batch()[0]
+    together = np.array(model(image, training=True)["landmarks"])
+    np.testing.assert_allclose(together[:1], np.array(model(image[:1], training=True)["landmarks"]), atol=1e-3)
+
+
 def test_joint_stage_teaches_everything():
     learned, model = moved(stage_of("joint"))
     assert learned == {v.path for v in model.weights}
