@@ -20,6 +20,7 @@ OFFSET_RADIUS = 2.0  # cells around the point in which the offsets are taught an
 # two peaks into a place between them, more loses the position between cells; and the weight of the regressed place
 # itself, that of a cell with a probability of 0.18, which half precision still has.
 PRIOR_SIGMA, SQUARINGS, REGRESSION_WEIGHT = 8.0, 3, 1e-6
+MOTION = 4.0  # cells from frame to frame, a quarter of a torso
 
 
 def _cell_centers(size: int, like, xp):
@@ -141,14 +142,18 @@ def refine(points, heatmaps, *, stride: float, reach: int = 10, previous=None):
     weight *= np.exp(scale * (column - place[:, :1]) ** 2)[:, None, :]
     weight *= np.exp(scale * (row - place[:, 1:]) ** 2)[:, :, None]
     if previous is not None:
-        # As wide, but bounded: beyond `reach` cells, all places are equally unlike the last one.
         before = np.asarray(previous, np.float32) / np.float32(stride)
-        weight *= np.exp(scale * np.minimum((column - before[:, :1]) ** 2, reach**2))[:, None, :]
-        weight *= np.exp(scale * np.minimum((row - before[:, 1:]) ** 2, reach**2))[:, :, None]
+        weight *= np.exp(scale * _jump(column - before[:, :1], reach) ** 2)[:, None, :]
+        weight *= np.exp(scale * _jump(row - before[:, 1:], reach) ** 2)[:, :, None]
     along_x, along_y = weight.sum(axis=1), weight.sum(axis=2)
     sums = np.stack([(along_x * column).sum(axis=1), (along_y * row).sum(axis=1)], axis=-1)
     refined = (sums + REGRESSION_WEIGHT * place) / (along_x.sum(axis=1)[:, None] + REGRESSION_WEIGHT)
     return np.where(inside[:, None], refined * stride, points).astype(np.float32)
+
+
+def _jump(distance: np.ndarray, reach: int) -> np.ndarray:
+    """Cells beyond what a limb moves in a frame, up to `reach`: a point within that must not be pulled back and lag."""
+    return (np.abs(distance) - MOTION).clip(0.0, reach)
 
 
 def refine_mediapipe(points, heatmaps, *, stride: float, window: int = 9, min_confidence: float = 0.5):

@@ -40,7 +40,7 @@ TRACKER_LITE = Experiment(
 # once. 945,000 crops (docs/results/full has the log). Run as seven parts, each from the weights of the one before;
 # `finer`, planned longer, was ended when its rate was at 0.37 of the peak. Cost: 9 h 35 min of one shared core,
 # `mixed` and `hard` in mixed_bfloat16 with compiled kernels. Result: validation heatmaps 82.4, regression 76.4;
-# refined, on human labels, FULL_PCK. Data: tracker/train.json, 1,600 rendered pictures, detector/train.json as shards
+# refined, on human labels, 81.1. Data: tracker/train.json, 1,600 rendered pictures, detector/train.json as shards
 # (one person of each picture), and its 662 pictures without people: six times for the regression, twice for `long` and
 # `last`; from `lighter` on (3,328 people three times from `hard` on) as for `lite`, also in their settings. The weight
 # of the presence's loss was 0.5 in the stage `regression`: too much.

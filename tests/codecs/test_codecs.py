@@ -130,10 +130,17 @@ def test_refine_prefers_the_near_peak_over_a_slightly_higher_far_one():
 
 def test_refine_stays_at_the_peak_where_the_point_was():
     # Two knees, equally far from the regressed place; the other one is a little more probable in this frame.
-    logits, regressed = _peaks((84, 100, 0.7), (124, 100, 0.75)), np.float32([[104, 100]])
-    for was in (84, 124):
+    logits, regressed = _peaks((74, 100, 0.7), (134, 100, 0.75)), np.float32([[104, 100]])
+    for was in (74, 134):
         moved = heatmaps.refine(regressed, logits, stride=4, previous=np.float32([[was - 3, 104]]))
         np.testing.assert_allclose(moved, [[was, 100]], atol=1.5)
+
+
+def test_refine_does_not_hold_back_a_point_that_moves():
+    logits, regressed = _peaks((100, 100, 0.9)), np.float32([[102, 99]])
+    alone = heatmaps.refine(regressed, logits, stride=4)
+    moving = heatmaps.refine(regressed, logits, stride=4, previous=np.float32([[93, 105]]))
+    np.testing.assert_allclose(moving, alone, atol=0.05)
 
 
 @pytest.mark.parametrize("was", [(60, 100), (100, 10), (-400, 900)])
