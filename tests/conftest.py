@@ -10,6 +10,8 @@ from types import ModuleType
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Where one trains it may be set (docs/training.md); what tests compare in float32 is computed in float32.
+os.environ.pop("ONEDNN_DEFAULT_FPMATH_MODE", None)
 ROOT = Path(__file__).resolve().parents[1]
 
 
