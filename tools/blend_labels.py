@@ -14,14 +14,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-from pathlib import Path
 
+import annotation_tool
 import numpy as np
 
-from blazepose_tf import files, topology
-from blazepose_tf.data.coco_reader import image_folder
+from blazepose_tf import topology
 from blazepose_tf.evaluation.predictions import kept_points
 from blazepose_tf.metrics.keypoints import torso_size
 
@@ -56,19 +54,10 @@ def shares(texts: list[str]) -> tuple[float, dict[str, float]]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--predictions", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--share", action="append", default=[])
-    parser.add_argument("--agree", type=float, default=0.25)
-    options = parser.parse_args()
-    try:
-        print(write(options))
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    flags = annotation_tool.parser(__doc__)
+    flags.add_argument("--share", action="append", default=[])
+    flags.add_argument("--agree", type=float, default=0.25)
+    return annotation_tool.run(flags, write)
 
 
 def write(options: argparse.Namespace) -> str:
@@ -88,16 +77,13 @@ def write(options: argparse.Namespace) -> str:
             moved += blend(annotation, predictions[annotation["id"]], share=share, agree=options.agree)
     if not moved:
         raise ValueError(f"no point of {options.data} has a prediction near it")
-    pictures = image_folder(options.data)
-    for image in content["images"]:
-        image["file_name"] = os.path.relpath(pictures / image["file_name"], options.output.parent)
     shares_text = ", ".join([f"{default:.0%}", *(f"{share:.0%} in {name}" for name, share in by_name.items())])
     note = (
         f"Of {points} points that humans placed, the {moved} with a prediction of another model within "
         f"{options.agree} torsos were moved towards it, by these shares of the way: {shares_text}."
     )
     content["info"] = {**content.get("info", {}), "labels": note}
-    files.write_text(options.output, json.dumps(content))
+    annotation_tool.write_document(content, options)
     return f"{options.output}: {note}"
 
 

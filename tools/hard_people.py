@@ -16,47 +16,34 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 
+import annotation_tool
 import numpy as np
 
-from blazepose_tf import files, topology
-from blazepose_tf.data.coco_reader import image_folder
+from blazepose_tf import topology
 from blazepose_tf.evaluation.predictions import kept_points
-from blazepose_tf.metrics.keypoints import torso_size
+from blazepose_tf.metrics.keypoints import normalized_errors, torso_size
 
 NEAR = 0.2  # torsos
-_COUNTED = [topology.KEYPOINTS.index(name) for name in topology.COCO_17]
+_COUNTED = topology.indices(topology.COCO_17)
 
 
 def share_right(labels: np.ndarray, predicted: np.ndarray | None) -> float:
     """Share of the labelled ones of 17 points that lie within 0.2 torsos of the label; nan without any, or a torso."""
-    labelled = labels[:, 2] > 0
-    counted = np.isin(np.arange(len(labels)), _COUNTED) & labelled
-    size = torso_size(labels[None, :, :2], labels[None, :, 2])[0]
-    if not counted.any() or not np.isfinite(size):
-        return float("nan")
-    if predicted is None:
-        return 0.0
-    return float((np.linalg.norm(predicted - labels[:, :2], axis=1)[counted] <= NEAR * size).mean())
+    points = np.full((len(labels), 2), np.nan) if predicted is None else predicted
+    size = torso_size(labels[None, :, :2], labels[None, :, 2])
+    errors = normalized_errors(points[None], labels[None, :, :2], labels[None, :, 2], size)[0, _COUNTED]
+    known = ~np.isnan(errors)
+    return float((errors[known] <= NEAR).mean()) if known.any() else float("nan")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--predictions", type=Path, required=True)
-    parser.add_argument("--teacher", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--gap", type=float, default=0.15)
-    options = parser.parse_args()
-    try:
-        print(write(options))
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    flags = annotation_tool.parser(__doc__)
+    flags.add_argument("--teacher", type=Path, required=True)
+    flags.add_argument("--gap", type=float, default=0.15)
+    return annotation_tool.run(flags, write)
 
 
 def write(options: argparse.Namespace) -> str:
@@ -74,15 +61,10 @@ def write(options: argparse.Namespace) -> str:
             hard.append(annotation)
     if not hard:
         raise ValueError(f"nobody in {options.data} is right by {options.gap} more in {options.teacher}")
-    pictures = image_folder(options.data)
     used = {annotation["image_id"] for annotation in hard}
     content["annotations"] = hard
-    content["images"] = [
-        {**image, "file_name": os.path.relpath(pictures / image["file_name"], options.output.parent)}
-        for image in content["images"]
-        if image["id"] in used
-    ]
-    files.write_text(options.output, json.dumps(content))
+    content["images"] = [image for image in content["images"] if image["id"] in used]
+    annotation_tool.write_document(content, options)
     return f"{options.output}: {len(hard)} of {compared} people"
 
 

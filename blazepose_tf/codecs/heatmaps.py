@@ -139,12 +139,13 @@ def refine(points, heatmaps, *, stride: float, reach: int = 10, previous=None):
     for _ in range(SQUARINGS):
         weight *= weight
     scale = np.float32(-0.5 * 2**SQUARINGS / PRIOR_SIGMA**2)
-    weight *= np.exp(scale * (column - place[:, :1]) ** 2)[:, None, :]
-    weight *= np.exp(scale * (row - place[:, 1:]) ** 2)[:, :, None]
+    squared_x, squared_y = (column - place[:, :1]) ** 2, (row - place[:, 1:]) ** 2
     if previous is not None:
         before = np.asarray(previous, np.float32) / np.float32(stride)
-        weight *= np.exp(scale * _jump(column - before[:, :1], reach) ** 2)[:, None, :]
-        weight *= np.exp(scale * _jump(row - before[:, 1:], reach) ** 2)[:, :, None]
+        squared_x += _jump(column - before[:, :1], reach) ** 2
+        squared_y += _jump(row - before[:, 1:], reach) ** 2
+    weight *= np.exp(scale * squared_x)[:, None, :]
+    weight *= np.exp(scale * squared_y)[:, :, None]
     along_x, along_y = weight.sum(axis=1), weight.sum(axis=2)
     sums = np.stack([(along_x * column).sum(axis=1), (along_y * row).sum(axis=1)], axis=-1)
     refined = (sums + REGRESSION_WEIGHT * place) / (along_x.sum(axis=1)[:, None] + REGRESSION_WEIGHT)

@@ -176,8 +176,13 @@ class DetectorDataConfig:
     parallel_calls: int = 0
 
     def __post_init__(self):
-        _probabilities(self, "plain_probability", "any_rotation_probability", "mirror_probability")
-        _probabilities(self, "empty_any_rotation_probability")
+        _probabilities(
+            self,
+            "plain_probability",
+            "any_rotation_probability",
+            "empty_any_rotation_probability",
+            "mirror_probability",
+        )
         if not 0 < self.scale_min <= min(self.scale_max, self.empty_scale_max):
             raise ValueError(
                 "need 0 < scale_min <= scale_max and empty_scale_max. "

@@ -186,13 +186,9 @@ def kept_points(path: Path) -> dict[int, np.ndarray]:
         OSError: the file cannot be read.
         ValueError: a line that is no prediction, or no prediction at all.
     """
-    found = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        record = json.loads(line)
-        if "run" not in record:
-            prediction = from_json(record, None, f"{path}: line {number}")
-            if prediction.points is not None:
-                found[prediction.annotation_id] = prediction.points
+    records, names = _records(path)
+    own = [from_json(r, names, f"{path}: line {i}") for i, r in enumerate(records, 1) if "run" not in r]
+    found = {p.annotation_id: p.points for p in own if p.points is not None}
     if not found:
         raise ValueError(f"{path} holds no predictions")
     return found

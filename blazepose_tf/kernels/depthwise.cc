@@ -1,4 +1,6 @@
 // Depthwise convolutions row by row: the last K rows wait as floats, with zeros around, where the cache is fast.
+#include <vector>
+
 #include "kernels.h"
 
 namespace blaze {
@@ -6,7 +8,19 @@ namespace {
 
 constexpr int TILE = 8;  // pixels of a row whose sums stay in registers
 
-enum Buffer { KERNEL, INPUT, EMPTY, OUTPUT, SUMS };  // of `zeros`
+struct alignas(64) Line {
+  float lanes[LANES];
+};
+
+enum Buffer { KERNEL, INPUT, EMPTY, OUTPUT, SUMS, BUFFERS };
+
+// `size` zeros from the start of a cache line on: vectors across two lines take twice as long to read. A thread keeps
+// its buffers from call to call, as memory fresh from the system has to be made a page at a time.
+float* zeros(Buffer buffer, size_t size) {
+  static thread_local std::vector<Line> buffers[BUFFERS];
+  buffers[buffer].assign((size + LANES - 1) / LANES, Line{});
+  return buffers[buffer].data()->lanes;
+}
 
 const float* padded_kernel(const Depthwise& s, const float* w, bool flipped) {
   const int taps = s.kernel * s.kernel, stride = padded(s.channels);

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
-#include <vector>
 #ifdef __AVX512BF16__
 #include <immintrin.h>
 #endif
@@ -99,18 +98,6 @@ inline void store(bfloat16* p, int count, Vector v) {
 }
 inline Vector load(const float* p) { return load<LANES>(p, LANES); }
 inline void store(float* p, Vector v) { store<LANES>(p, LANES, v); }
-
-struct alignas(64) Line {
-  float lanes[LANES];
-};
-
-// `size` zeros from the start of a cache line on: vectors across two lines take twice as long to read. A thread keeps
-// its buffers from call to call, as memory fresh from the system has to be made a page at a time.
-inline float* zeros(int buffer, size_t size) {
-  static thread_local std::vector<Line> buffers[5];
-  buffers[buffer].assign((size + LANES - 1) / LANES, Line{});
-  return buffers[buffer].data()->lanes;
-}
 
 inline int padded(int channels) { return (channels + LANES - 1) / LANES * LANES; }
 
