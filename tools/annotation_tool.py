@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from blazepose_tf import files
@@ -22,9 +22,11 @@ def parser(description: str) -> argparse.ArgumentParser:
     return made
 
 
-def run(flags: argparse.ArgumentParser, write: Callable[[argparse.Namespace], str]) -> int:
+def run(
+    flags: argparse.ArgumentParser, write: Callable[[argparse.Namespace], str], arguments: Sequence[str] | None = None
+) -> int:
     """Does the work and says what was done, or what was wrong; returns the exit code."""
-    options = flags.parse_args()
+    options = flags.parse_args(arguments)
     try:
         print(write(options))
     except (OSError, ValueError) as error:

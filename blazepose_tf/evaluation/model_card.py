@@ -74,6 +74,7 @@ def count_labels(path: str | os.PathLike) -> dict:
     document = _json(path)
     people = [a for a in document.get("annotations", []) if not a.get("ignore") and not a.get("iscrowd")]
     by_dataset = Counter(str(a.get("dataset", "unknown")) for a in people)
+    info = document.get("info") or {}
     letters: dict[str, Counter] = {}
     for person in people:
         mine = letters.setdefault(str(person.get("dataset", "unknown")), Counter())
@@ -86,7 +87,7 @@ def count_labels(path: str | os.PathLike) -> dict:
         "file": Path(path).name,
         "pictures": len(document.get("images", [])),
         "people": len(people),
-        "labels": str((document.get("info") or {}).get("labels", "")),
+        "notes": [str(info[key]) for key in ("sources", "labels") if info.get(key)],
         "datasets": [
             {
                 "dataset": name,
@@ -209,11 +210,10 @@ def _training(facts: Facts) -> str:
             title = known.get("title", row["dataset"])
             licence = known.get("licence", "not stated")
             rows.append([title, row["people"], tables.percent(row["human"]), tables.percent(row["teacher"]), licence])
-        parts.append(
-            f"`{data['file']}`: {data['people']} people in {data['pictures']} pictures.\n\n" + _markdown(header, rows)
-        )
-        if data["labels"]:
-            parts.append(data["labels"])
+        parts.append(f"`{data['file']}`: {data['people']} people in {data['pictures']} pictures.")
+        if rows:
+            parts.append(_markdown(header, rows))
+        parts.extend(data["notes"])
     if not facts.training:
         parts.append("No training annotations were given.")
     return "\n\n".join(parts)

@@ -45,11 +45,13 @@ def test_figures_come_from_the_files(tmp_path, model, evaluation, three_people):
     document = json.loads(three_people.read_text(encoding="utf-8"))
     document["info"] = {"labels": "Of 12 points, 3 were moved."}
     (tmp_path / "moved.json").write_text(json.dumps(document), encoding="utf-8")
-    sources = model_card.Sources(
-        str(model), (str(evaluation),), training_data=(str(tmp_path / "moved.json"),), provenance=str(provenance)
-    )
+    empty = {"info": {"sources": "Clocks, CC0."}, "images": [{}, {}], "annotations": []}
+    (tmp_path / "empty.json").write_text(json.dumps(empty), encoding="utf-8")
+    training = tuple(str(tmp_path / f"{name}.json") for name in ("moved", "empty"))
+    sources = model_card.Sources(str(model), (str(evaluation),), training_data=training, provenance=str(provenance))
     card = model_card.render(model_card.collect(sources))
     assert "Of 12 points, 3 were moved." in card
+    assert "`empty.json`: 0 people in 2 pictures.\n\nClocks, CC0." in card
     assert "| mine | aligned | 3 | 33.3 | 66.7 |" in card  # two of three people, all their points
     assert "| Set A | 1 | 100.0 | 0.0 | CC BY 4.0 |" in card
     assert "| b | 2 | 100.0 | 0.0 | not stated |" in card

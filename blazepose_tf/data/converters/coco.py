@@ -151,10 +151,12 @@ def _names(
     labelled = [
         a for a in annotations if isinstance(a, dict) and isinstance(a.get("keypoints"), list) and a["keypoints"]
     ]
-    if not labelled:
+    union = tuple(dict.fromkeys(name for names in categories.values() for name in names))
+    empty = not annotations and (given or union)  # pictures without people
+    if not labelled and not empty:
         raise ValueError(f"{path}: no annotation has keypoints")
-    if given:
-        return given, {}
+    if given or empty:
+        return given or union, {}
     usual = Counter(len(a["keypoints"]) for a in labelled).most_common(1)[0][0]  # a single damaged one must not decide
     first = next(a for a in labelled if len(a["keypoints"]) == usual)
     if "lefthand_kpts" in first or "face_kpts" in first:
@@ -162,7 +164,6 @@ def _names(
     count = len(first["keypoints"]) // 3
     own = categories.get(entry_id(first, "category_id"), ())
     if len(own) == count:
-        union = tuple(dict.fromkeys(name for names in categories.values() for name in names))
         return union, (categories if len(set(categories.values())) > 1 else {})
     if count in names_lib.BY_COUNT:
         return topology.KEYPOINT_SETS[names_lib.BY_COUNT[count]], {}
