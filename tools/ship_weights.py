@@ -1,9 +1,10 @@
 """Puts trained models into the package: float16 LiteRT file, Keras weights, checksums, and the run's records.
 
-    python tools/ship_weights.py RUN [RUN ...] [--weights=DIR] [--records=DIR]
+    python tools/ship_weights.py RUN [RUN ...] [--score_threshold=0.4] [--weights=DIR] [--records=DIR]
 
 RUN is a working folder of `blazepose train` that has finished. The file names are the model's variant. The run's
-config.json, train.csv and validation.csv go to docs/results/VARIANT/.
+config.json, train.csv and validation.csv go to docs/results/VARIANT/. --score_threshold is where a detector's detections
+begin.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from blazepose_tf import files
 from blazepose_tf.export.exporting import Options, export
 from blazepose_tf.export.litert import FLOAT16
-from blazepose_tf.models.saving import load_model
+from blazepose_tf.models.saving import DETECTOR, load_model
 from blazepose_tf.models.weights import save_weights
 from blazepose_tf.runtime.weights import FOLDER, SUMS
 
@@ -24,9 +25,11 @@ ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ("config.json", "train.csv", "validation.csv")
 
 
-def ship(run: Path, weights: Path, records: Path) -> str:
+def ship(run: Path, weights: Path, records: Path, score_threshold: float | None) -> str:
     """Writes the files of one run and returns the model's variant."""
     model, description = load_model(run / "model.keras")
+    if score_threshold is not None and description.kind == DETECTOR:
+        description = description.with_score_threshold(score_threshold)
     name = description.variant
     export(model, description, weights / f"{name}.tflite", Options(precision=FLOAT16), progress=print)
     litert = weights / f"{name}.tflite"
@@ -47,12 +50,13 @@ def write_sums(weights: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    parser.add_argument("--score_threshold", type=float)
     parser.add_argument("--weights", type=Path, default=FOLDER)
     parser.add_argument("--records", type=Path, default=ROOT / "docs" / "results")
     options = parser.parse_args()
     options.weights.mkdir(parents=True, exist_ok=True)
     for run in options.runs:
-        print(f"{run}: {ship(run, options.weights, options.records)}")
+        print(f"{run}: {ship(run, options.weights, options.records, options.score_threshold)}")
     write_sums(options.weights)
     total = sum(p.stat().st_size for p in options.weights.iterdir())
     print(f"{options.weights}: {total / 1e6:.2f} MB")

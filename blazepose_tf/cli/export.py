@@ -34,6 +34,7 @@ def define_flags() -> None:
         "refine", False, "refine landmarks inside the graph, without heatmaps outside (bundles always do)"
     )
     flags.DEFINE_list("outputs", None, "only these outputs; all but the offsets without it")
+    flags.DEFINE_float("score_threshold", None, "where the file's detections begin; as in the model without it")
     flags.DEFINE_string("calibration", None, "annotations whose crops calibrate int8; rendered people without it")
     flags.DEFINE_integer("calibration_crops", 200, "crops to calibrate on", lower_bound=1)
     flags.DEFINE_float("percentile", 99.99, "share of activations within the int8 ranges; 100 is min/max", 50.1, 100.0)
@@ -67,6 +68,8 @@ def main(argv: list[str]) -> int:
         print(f"... {text}", flush=True)
 
     model, description = sources.open_source(flag.model)
+    if flag.score_threshold is not None:
+        description = description.with_score_threshold(flag.score_threshold)
     names = "precision refine outputs calibration calibration_crops percentile data crops limit max_drop"
     chosen = {name: getattr(flag, name) for name in (*names.split(), "dynamic_batch", "opset")}
     if kind == "task":

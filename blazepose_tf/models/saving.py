@@ -45,6 +45,12 @@ class Description:
         """TRACKER or DETECTOR."""
         return TRACKER if isinstance(self.spec, TrackerSpec) else DETECTOR
 
+    def with_score_threshold(self, value: float) -> Description:
+        """The same detector with other detections; ValueError for a tracker, or a value outside of (0, 1)."""
+        if self.kind != DETECTOR:
+            raise ValueError(f"only a detector has a score_threshold. Received: model={self.variant!r}")
+        return dataclasses.replace(self, spec=dataclasses.replace(self.spec, score_threshold=value))
+
     def to_json(self) -> str:
         """JSON document of the description."""
         return json.dumps({"kind": self.kind, "model": self.variant, "spec": dataclasses.asdict(self.spec)})

@@ -41,12 +41,22 @@ def test_export_and_inspect(weights, tmp_path):
     assert [t["name"] for t in found["outputs"]] == ["alignment", "heatmaps", "landmarks", "pose_presence"]
 
 
+def test_a_files_detections_begin_where_it_was_told(tmp_path):
+    from blazepose_tf.runtime.detector import Detector
+
+    output = tmp_path / "detector.tflite"
+    result = blazepose("export", "--model=blazeface", f"--output={output}", "--score_threshold=0.3", "--crops=2")
+    assert result.returncode == 0, result.stderr
+    assert Detector(output).threshold == 0.3
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--output=x.tflite"], "no folder"),
         (["--output={folder}/x.abc"], "names no format"),
         (["--output={folder}/x.task"], "--format=task needs --detector"),
+        (["--output={folder}/x.tflite", "--score_threshold=0.4"], "only a detector has a score_threshold"),
     ],
 )
 def test_mistakes_are_one_line(arguments, message, weights, tmp_path):

@@ -51,3 +51,13 @@ def test_a_mixed_model_is_saved_in_float32(pair, tmp_path):
 def test_a_float32_model_is_saved_as_it_is(pair):
     plain, _, _ = pair
     assert in_float32(plain) is plain
+
+
+def test_a_detectors_threshold_can_be_chosen():
+    description = Description("blazeface", DetectorSpec(input_size=128)).with_score_threshold(0.4)
+    assert description.spec == DetectorSpec(input_size=128, score_threshold=0.4)
+    assert Description.from_json(description.to_json()) == description
+    with pytest.raises(ValueError, match=r"score_threshold must lie in \(0, 1\)"):
+        description.with_score_threshold(1.0)
+    with pytest.raises(ValueError, match="only a detector has a score_threshold"):
+        Description("tiny", TrackerSpec()).with_score_threshold(0.4)
