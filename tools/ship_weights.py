@@ -3,8 +3,8 @@
     python tools/ship_weights.py RUN [RUN ...] [--score_threshold=0.4] [--weights=DIR] [--records=DIR]
 
 RUN is a working folder of `blazepose train` that has finished. The file names are the model's variant. The run's
-config.json, train.csv and validation.csv go to docs/results/VARIANT/. --score_threshold is where a detector's detections
-begin.
+config.json, train.csv and validation.csv go to docs/results/VARIANT/. --score_threshold is where the detections of a
+detector begin.
 """
 
 from __future__ import annotations
