@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 VISIBILITY_ALPHA = 0.1
+# Body circles' diameters per second: some 15 torsos, faster than limbs move and slower than points change sides.
+FASTEST = 4.0
 NOMINAL_SECONDS = 1.0 / 30.0
 # A gap of this length, forward or backward, is a cut or a seek and not a late frame: what was known no longer holds.
 JUMP_SECONDS = 1.0
@@ -81,6 +83,33 @@ class OneEuroFilter:
         self._raw = value
         self._value = self._value + weight * (value - self._value)
         return self._value
+
+
+class JumpFilter:
+    """Holds back a point that moves faster than a body can until a second frame has seen it move.
+
+    A network that takes one leg for the other does so for a frame or two. What moves at a possible speed passes
+    unchanged, and what really jumps comes one frame late.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets everything; the next points pass unchanged."""
+        self._points: np.ndarray | None = None
+        self._jumped: np.ndarray | None = None
+
+    def __call__(self, points: np.ndarray, seconds: float, *, scale: float) -> np.ndarray:
+        """Filters (K, D) points of one frame; `scale` is the body's size in their unit."""
+        points = np.asarray(points, np.float64)
+        if self._points is None:
+            self._points, self._jumped = points, np.zeros(len(points), bool)
+            return points
+        jumped = np.linalg.norm(points - self._points, axis=1) > FASTEST * scale * seconds
+        held = jumped & ~self._jumped  # the first of some jumps only: a run is followed
+        self._points, self._jumped = np.where(held[:, None], self._points, points), jumped
+        return self._points
 
 
 class LowPassFilter:
@@ -152,7 +181,9 @@ class PoseSmoother:
     The alignment points are always filtered, as in MediaPipe: they steer the next crop.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, hold_jumps: bool = True) -> None:
+        """`hold_jumps`: landmarks pass a `JumpFilter` first, which MediaPipe's do not."""
+        self._jumps = JumpFilter() if hold_jumps else None
         self._landmarks = OneEuroFilter(LANDMARKS)
         self._alignment = OneEuroFilter(ALIGNMENT)
         self._world = OneEuroFilter(WORLD)
@@ -160,8 +191,9 @@ class PoseSmoother:
 
     def reset(self) -> None:
         """Forgets the person."""
-        for part in (self._landmarks, self._alignment, self._world, self._visibility):
-            part.reset()
+        for part in (self._jumps, self._landmarks, self._alignment, self._world, self._visibility):
+            if part is not None:
+                part.reset()
 
     def alignment(self, points: np.ndarray, seconds: float) -> np.ndarray:
         """Smoothed (2, 2) alignment points in pixels."""
@@ -169,11 +201,12 @@ class PoseSmoother:
 
     def landmarks(self, points: np.ndarray, z: np.ndarray | None, seconds: float, *, body_size: float):
         """Smoothed (K, 2) points and (K,) z (or None), all in pixels; `body_size` is the body circle's diameter."""
-        if z is None:
-            return self._landmarks(points, seconds, scale=max(body_size, 1e-6)).astype(np.float32), None
-        values = np.concatenate([points, z[:, None]], axis=1)
-        values = self._landmarks(values, seconds, scale=max(body_size, 1e-6)).astype(np.float32)
-        return values[:, :2], values[:, 2]
+        scale = max(body_size, 1e-6)
+        values = points if z is None else np.concatenate([points, z[:, None]], axis=1)
+        if self._jumps is not None:
+            values = self._jumps(values, seconds, scale=scale)
+        values = self._landmarks(values, seconds, scale=scale).astype(np.float32)
+        return (values, None) if z is None else (values[:, :2], values[:, 2])
 
     def world(self, points: np.ndarray, seconds: float) -> np.ndarray:
         """Smoothed (K, 3) world landmarks in metres."""

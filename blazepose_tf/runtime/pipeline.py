@@ -152,7 +152,8 @@ class PosePipeline:
         self.presence_threshold = presence_threshold
         self.candidates = candidates
         self._clock = FrameClock()
-        self._smoother = PoseSmoother()
+        # MediaPipe's files get MediaPipe's filters.
+        self._smoother = PoseSmoother(hold_jumps=not tracker.spec.mediapipe_head)
         self._region: np.ndarray | None = None
         self._points: np.ndarray | None = None
 

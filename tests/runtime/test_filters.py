@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from blazepose_tf.runtime.filters import FrameClock, LowPassFilter, OneEuroFilter, OneEuroSettings, PoseSmoother
+from blazepose_tf.runtime.filters import (
+    FASTEST,
+    FrameClock,
+    JumpFilter,
+    LowPassFilter,
+    OneEuroFilter,
+    OneEuroSettings,
+    PoseSmoother,
+)
 
 FRAME = 1.0 / 30.0
 
@@ -102,3 +110,49 @@ def test_depth_is_smoothed_with_the_points():
     moved, depth = smoother.landmarks(points + 1, z + 1, FRAME, body_size=100.0)
     np.testing.assert_allclose(moved[:, 0], depth)
     assert depth.shape == (33,) and 0 < depth[0] < 1
+
+
+BODY = 300.0
+LIMIT = FASTEST * BODY * FRAME  # 40 px from frame to frame
+
+
+def held(track: list[float], seconds: float = FRAME) -> list[float]:
+    """A filter's answer to one point on the x axis, beside a second one that stays where it is."""
+    jumps = JumpFilter()
+    answers = [jumps(np.array([[x, 0.0], [7.0, 7.0]]), seconds, scale=BODY) for x in track]
+    np.testing.assert_array_equal([a[1] for a in answers], np.full((len(track), 2), 7.0))
+    return [float(a[0, 0]) for a in answers]
+
+
+def test_one_wrong_frame_is_not_seen():
+    assert held([0, 0, 3 * LIMIT, 0, 0]) == [0, 0, 0, 0, 0]
+    assert held([0, 200, 0, 200, 0]) == [0, 0, 0, 0, 0]
+    # Two of them in a row look like a movement.
+    assert held([0, 200, 200, 0, 0]) == [0, 0, 200, 0, 0]
+
+
+def test_what_a_body_can_do_passes_at_once():
+    walk = [0.99 * LIMIT * i for i in range(6)]
+    assert held(walk) == walk
+    # Twice the time, twice the way.
+    assert held([0, 1.9 * LIMIT], 2 * FRAME) == [0, 1.9 * LIMIT]
+
+
+def test_a_real_jump_comes_a_frame_late_and_is_followed():
+    run = [0, 2 * LIMIT, 4 * LIMIT, 6 * LIMIT]
+    assert held(run) == [0, 0, 4 * LIMIT, 6 * LIMIT]
+    assert held([0, 300, 301, 302]) == [0, 0, 301, 302]
+
+
+def test_a_smoother_holds_jumps_unless_told_otherwise_and_forgets():
+    base = np.full((33, 2), 100.0)
+    wrong = base.copy()
+    wrong[27] += 2 * LIMIT
+    for hold in (True, False):
+        smoother = PoseSmoother(hold_jumps=hold)
+        smoother.landmarks(base, None, FRAME, body_size=BODY)
+        points, _ = smoother.landmarks(wrong, None, FRAME, body_size=BODY)
+        assert (points[27] == 100.0).all() == hold
+        smoother.reset()
+        points, _ = smoother.landmarks(wrong, None, FRAME, body_size=BODY)
+        np.testing.assert_array_equal(points, wrong.astype(np.float32))
