@@ -35,7 +35,8 @@ _MAX_HIDDEN = 0.3  # of a person's box
 
 def read(path: Path) -> np.ndarray:
     """(H, W, 3 or 4) uint8 of a file; ValueError when it is no picture."""
-    picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    content = np.frombuffer(path.read_bytes(), np.uint8)
+    picture = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
     if picture is None or picture.dtype != np.uint8:
         raise ValueError(f"{path} is not a picture of 8 bits")
     return cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR) if picture.ndim == 2 else picture
@@ -165,8 +166,9 @@ def scenes(options: argparse.Namespace) -> Iterator[tuple[np.ndarray, list[dict]
     content = json.loads(options.data.read_text(encoding="utf-8"))
     by_picture: dict[int, list[dict]] = {}
     for annotation in content["annotations"]:
-        if "bbox" not in annotation:
-            raise ValueError(f"{options.data}: annotation {annotation['id']} has no bbox to leave free")
+        missing = {"image_id", "keypoints", "bbox"} - annotation.keys()
+        if missing:
+            raise ValueError(f"{options.data}: annotation {annotation.get('id')} has no {', '.join(sorted(missing))}")
         by_picture.setdefault(annotation["image_id"], []).append(annotation)
     for copy in range(options.copies):
         for index, image in enumerate(content["images"]):

@@ -14,8 +14,8 @@ from blazepose_tf.training.config import Data, Experiment, Losses, Stage
 # (docs/results/lite has the log). Run as six parts, each from the weights of the one before (--init_from): up to
 # `tail`, `long` and `last`, `lighter`, `mixed`, `hard`, `hard_again`. Cost: 1 h 41 min on two shared cores and 6 h 40
 # min of one, the last three in mixed_bfloat16 with compiled kernels. Result: validation PCK@0.2 of the torso 74.6,
-# heatmaps 79.4; refined, on human labels, 78.1. Data: tracker/train.json and 1,600 rendered pictures; in the second part
-# detector/train.json as shards, too (one person of each picture), its 662 pictures without people twice more
+# heatmaps 79.4; refined, on human labels, 78.1. Data: tracker/train.json and 1,600 rendered pictures; in the second
+# part detector/train.json as shards, too (one person of each picture), its 662 pictures without people twice more
 # (convert-dataset --only_negatives); in the last four only tracker/train.json, its labels blended
 # (tools/blend_labels.py), and those 662; in `hard` and `hard_again` the 5,253 and 4,274 people that the model before
 # had yet to learn (tools/hard_people.py) three times. Offsets and stronger augmentation (occlusion 0.3, negatives

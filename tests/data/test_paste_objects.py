@@ -35,6 +35,10 @@ def files(tmp_path):
     }  # fmt: skip
     image = {"id": 3, "file_name": "person.png", "width": 260, "height": 200}
     (tmp_path / "data.json").write_text(json.dumps({"images": [image], "annotations": [person]}))
+    del person["bbox"]
+    (tmp_path / "no_box.json").write_text(json.dumps({"images": [image], "annotations": [person]}))
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "empty.png").touch()
     return tmp_path
 
 
@@ -121,6 +125,8 @@ def test_a_file_without_people_is_read_as_negatives(files, run):
         (("--photographs=photographs", "--copies=0", "--output=o.json"), "--copies must be positive"),
         (("--photographs=photographs", "--objects=photographs", "--output=o.json"), "has a transparent background"),
         (("--data=none.json", "--output=o.json"), "No such file"),
+        (("--data=no_box.json", "--output=o.json"), "annotation 7 has no bbox"),
+        (("--photographs=damaged", "--output=o.json"), "empty.png is not a picture of 8 bits"),
     ],
 )
 def test_what_cannot_be_done_is_said(files, run, flags, message):
