@@ -13,10 +13,12 @@ lie in `OUTPUT_pictures` (COCO files name them relative to their own folder).
 from __future__ import annotations
 
 import argparse
+import copy
+import itertools
 import json
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import annotation_tool
@@ -154,27 +156,33 @@ def fill(scene: np.ndarray, things: list[np.ndarray], people: list[dict], rng: n
     return pasted
 
 
-def scenes(options: argparse.Namespace) -> Iterator[tuple[np.ndarray, list[dict], np.random.Generator]]:
-    """Yields (picture (H, W, 3), its people, rng) of either form; the picture may be written to."""
-    if options.photographs:
-        photographs = [_fit(read(path), 4 * options.side) for path in pictures_below(options.photographs)]
-        for copy in range(options.copies):
-            for index, photograph in enumerate(photographs):
-                rng = np.random.default_rng([options.seed, copy, index])
-                yield part(photograph, rng, options.side).copy(), [], rng
-        return
-    content = json.loads(options.data.read_text(encoding="utf-8"))
-    by_picture: dict[int, list[dict]] = {}
+# The number of scenes, and what makes one of an index and a source of randomness: a picture (H, W, 3) and its people,
+# both of which may be written to.
+Scenes = tuple[int, Callable[[int, np.random.Generator], tuple[np.ndarray, list[dict]]]]
+
+
+def parts_of(folder: Path, side: int) -> Scenes:
+    """A random part of each photograph in a folder, and nobody."""
+    photographs = [_fit(read(path), 4 * side) for path in pictures_below(folder)]
+    return len(photographs), lambda index, rng: (part(photographs[index], rng, side), [])
+
+
+def labelled_pictures(data: Path) -> Scenes:
+    """The pictures of a COCO file and their people."""
+    content = json.loads(data.read_text(encoding="utf-8"))
+    people: dict[int, list[dict]] = {}
     for annotation in content["annotations"]:
         missing = {"image_id", "keypoints", "bbox"} - annotation.keys()
         if missing:
-            raise ValueError(f"{options.data}: annotation {annotation.get('id')} has no {', '.join(sorted(missing))}")
-        by_picture.setdefault(annotation["image_id"], []).append(annotation)
-    for copy in range(options.copies):
-        for index, image in enumerate(content["images"]):
-            picture = read(image_folder(options.data) / image["file_name"])[..., :3]
-            people = json.loads(json.dumps(by_picture.get(image["id"], [])))
-            yield picture.copy(), people, np.random.default_rng([options.seed, copy, index])
+            raise ValueError(f"{data}: annotation {annotation.get('id')} has no {', '.join(sorted(missing))}")
+        people.setdefault(annotation["image_id"], []).append(annotation)
+    folder, images = image_folder(data), content["images"]
+
+    def scene(index: int, rng: np.random.Generator) -> tuple[np.ndarray, list[dict]]:
+        picture = np.ascontiguousarray(read(folder / images[index]["file_name"])[..., :3])
+        return picture, copy.deepcopy(people.get(images[index]["id"], []))
+
+    return len(images), scene
 
 
 def write(options: argparse.Namespace) -> str:
@@ -186,16 +194,21 @@ def write(options: argparse.Namespace) -> str:
             f"--copies must be positive and --side at least 32. Received: {options.copies}, {options.side}"
         )
     things = read_objects(options.objects, options.side)
+    count, scene = (
+        parts_of(options.photographs, options.side) if options.photographs else labelled_pictures(options.data)
+    )
     folder = options.output.parent / f"{options.output.stem}_pictures"
     folder.mkdir(exist_ok=True)
     images: list[dict] = []
     annotations: list[dict] = []
     pasted = 0
-    for picture, people, rng in tqdm(scenes(options), desc="pictures", unit="picture"):
+    turns = list(itertools.product(range(options.copies), range(count)))
+    for number, (turn, index) in enumerate(tqdm(turns, desc="pictures", unit="picture"), 1):
+        rng = np.random.default_rng([options.seed, turn, index])
+        picture, people = scene(index, rng)
         # Every fifth picture without people stays as it is: things are not what makes a picture empty.
         if people or rng.random() < 0.8:
             pasted += fill(picture, things, people, rng)
-        number = len(images) + 1
         name = f"{folder.name}/{number:06d}.jpg"
         coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
         files.write_bytes(options.output.parent / name, coded.tobytes())

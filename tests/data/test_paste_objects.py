@@ -18,7 +18,7 @@ NUMBER_OF_POINTS = 33
 
 @pytest.fixture
 def files(tmp_path):
-    """Two red things of which one is opaque, a grey photograph, and a grey picture with a person on its left."""
+    """A red thing, a picture that is none (opaque), a grey photograph, and a grey picture with a person on its left."""
     for name in ("things", "photographs", "images"):
         (tmp_path / name).mkdir()
     thing = np.zeros((60, 40, 4), np.uint8)

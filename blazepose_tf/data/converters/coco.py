@@ -152,11 +152,11 @@ def _names(
         a for a in annotations if isinstance(a, dict) and isinstance(a.get("keypoints"), list) and a["keypoints"]
     ]
     union = tuple(dict.fromkeys(name for names in categories.values() for name in names))
-    empty = not annotations and (given or union)  # pictures without people
-    if not labelled and not empty:
+    named = given or union
+    if not labelled and (annotations or not named):  # a file of pictures without people has no annotations at all
         raise ValueError(f"{path}: no annotation has keypoints")
-    if given or empty:
-        return given or union, {}
+    if given or not labelled:
+        return named, {}
     usual = Counter(len(a["keypoints"]) for a in labelled).most_common(1)[0][0]  # a single damaged one must not decide
     first = next(a for a in labelled if len(a["keypoints"]) == usual)
     if "lefthand_kpts" in first or "face_kpts" in first:
