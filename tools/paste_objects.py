@@ -2,9 +2,11 @@
 
     python tools/paste_objects.py --objects=cutouts/ --photographs=photos/ --copies=12 --output=empty.json
     python tools/paste_objects.py --objects=cutouts/ --data=detector/train.json --output=pasted.json
+    python tools/paste_objects.py --objects=cutouts/ --photographs=photos/ --people=people.json --output=composed.json
 
 The first form makes pictures without people from parts of photographs that show none; the second changes the pictures
-of a COCO file, whose people keep their labels, so that being pasted does not tell things from people. Things
+of a COCO file, whose people keep their labels, so that being pasted does not tell things from people; the third puts
+the people that `cut_people.py` cut out, one each, where nobody is. Things
 (.png or .webp with transparency) may hide a body in part, never a face. Parts of photographs are 0.75 to 1.33
 times as wide as high and at most `--side` pixels. The same files and `--seed` give the same pictures and labels, which
 lie in `OUTPUT_pictures` (COCO files name them relative to their own folder).
@@ -22,6 +24,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import annotation_tool
+import cut_people
 import cv2
 import numpy as np
 from tqdm import tqdm
@@ -85,29 +88,44 @@ def part(picture: np.ndarray, rng: np.random.Generator, side: int) -> np.ndarray
     return _fit(piece[:, ::-1] if rng.random() < 0.5 else piece, side)
 
 
-def paste(scene: np.ndarray, thing: np.ndarray, center: np.ndarray, size: float, rng: np.random.Generator):
-    """Paints a thing over a scene, in place: mirrored, turned, lighter or darker.
+def turned(thing: np.ndarray, center: np.ndarray, size: float, rng: np.random.Generator) -> np.ndarray:
+    """Matrix (2, 3) that puts a thing, mirrored and turned, at a place of a scene.
 
     Args:
-        scene: (H, W, 3) uint8.
         thing: (h, w, 4) uint8.
         center: (2,) pixels of the scene.
-        size: of the thing's longer side, in pixels.
+        size: of the thing's longer side there, in pixels.
         rng: source of the changes.
-
-    Returns:
-        (H, W) bool: what it covers.
     """
     mirror = -1.0 if rng.random() < 0.5 else 1.0
     angle = rng.normal(0.0, 15.0) if rng.random() < 0.85 else rng.uniform(-180.0, 180.0)
-    thing = _fit(thing, max(2, round(size)))  # without aliasing; the scale below only enlarges
     scale = size / max(thing.shape[:2])
     cos, sin = scale * math.cos(math.radians(angle)), scale * math.sin(math.radians(angle))
     matrix = np.array([[mirror * cos, -sin, 0.0], [mirror * sin, cos, 0.0]])
     matrix[:, 2] = center - matrix[:, :2] @ (np.array(thing.shape[1::-1]) / 2.0)
+    return matrix
+
+
+def paste(scene: np.ndarray, thing: np.ndarray, matrix: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Paints a thing over a scene, in place, lighter or darker.
+
+    Args:
+        scene: (H, W, 3) uint8.
+        thing: (h, w, 4) uint8.
+        matrix: (2, 3) from the thing's continuous pixels to the scene's: a similarity, mirrored or not.
+        rng: source of the brightness.
+
+    Returns:
+        (H, W) bool: what it covers.
+    """
+    scale = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    small = _fit(thing, max(2, round(scale * max(thing.shape[:2]))))  # without aliasing: what is left only enlarges
+    matrix = np.array(matrix)
+    matrix[:, :2] *= np.divide(thing.shape[1::-1], small.shape[1::-1])
+    matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5  # OpenCV counts from the first pixel's centre
     # Premultiplied: what is transparent may have any colour.
-    alpha = thing[..., 3:].astype(np.float32) / 255.0
-    layer = np.concatenate([thing[..., :3] * alpha, alpha], axis=2)
+    alpha = small[..., 3:].astype(np.float32) / 255.0
+    layer = np.concatenate([small[..., :3] * alpha, alpha], axis=2)
     layer = cv2.warpAffine(layer, matrix, scene.shape[1::-1], flags=cv2.INTER_LINEAR)
     colour, alpha = layer[..., :3] * rng.uniform(0.75, 1.2), layer[..., 3:]
     scene[:] = np.clip(scene * (1.0 - alpha) + colour, 0.0, 255.0).astype(np.uint8)
@@ -148,7 +166,7 @@ def fill(scene: np.ndarray, things: list[np.ndarray], people: list[dict], rng: n
             size = side * math.exp(rng.uniform(math.log(0.12), math.log(0.45 if people else 1.0)))
             center = rng.uniform(0.0, 1.0, 2) * scene.shape[1::-1]
             if allowed(center, size * math.hypot(*thing.shape[:2]) / max(thing.shape[:2]), people):
-                covered = paste(scene, thing, center, size, rng)
+                covered = paste(scene, thing, turned(thing, center, size, rng), rng)
                 for person in people:
                     hide(person, covered)
                 pasted += 1
@@ -165,6 +183,33 @@ def parts_of(folder: Path, side: int) -> Scenes:
     """A random part of each photograph in a folder, and nobody."""
     photographs = [_fit(read(path), 4 * side) for path in pictures_below(folder)]
     return len(photographs), lambda index, rng: (part(photographs[index], rng, side), [])
+
+
+def people_in_parts_of(folder: Path, people: Path, side: int) -> Scenes:
+    """Each person of a file of `cut_people.py`, in a random part of any photograph in a folder."""
+    _, photograph = parts_of(folder, side)
+    photographs = len(pictures_below(folder))
+    content = json.loads(people.read_text(encoding="utf-8"))
+    cutouts = {image["id"]: image_folder(people) / image["file_name"] for image in content["images"]}
+    persons = content["annotations"]
+    for person in persons:
+        if "cut_off" not in person:
+            raise ValueError(f"{people}: annotation {person.get('id')} is no cut-out of cut_people.py")
+
+    def scene(index: int, rng: np.random.Generator) -> tuple[np.ndarray, list[dict]]:
+        for _ in range(_TRIES):
+            picture, _ = photograph(int(rng.integers(photographs)), rng)
+            if max(picture.shape[:2]) >= side / 2:  # else too coarse for a person
+                break
+        picture, person = np.ascontiguousarray(picture), persons[index]
+        size = picture.shape[1::-1]
+        matrix = cut_people.place(person, size, rng)
+        if matrix is None:
+            return picture, []
+        paste(picture, read(cutouts[person["image_id"]]), matrix, rng)
+        return picture, [cut_people.moved(person, matrix, size)]
+
+    return len(persons), scene
 
 
 def labelled_pictures(data: Path) -> Scenes:
@@ -189,14 +234,19 @@ def write(options: argparse.Namespace) -> str:
     """Makes the pictures and their document; returns what was done."""
     if (options.photographs is None) == (options.data is None):
         raise ValueError("give either --photographs or --data")
+    if options.people and options.data:
+        raise ValueError("--people goes with --photographs")
     if options.copies < 1 or options.side < 32:
         raise ValueError(
             f"--copies must be positive and --side at least 32. Received: {options.copies}, {options.side}"
         )
     things = read_objects(options.objects, options.side)
-    count, scene = (
-        parts_of(options.photographs, options.side) if options.photographs else labelled_pictures(options.data)
-    )
+    if options.people:
+        count, scene = people_in_parts_of(options.photographs, options.people, options.side)
+    elif options.photographs:
+        count, scene = parts_of(options.photographs, options.side)
+    else:
+        count, scene = labelled_pictures(options.data)
     folder = options.output.parent / f"{options.output.stem}_pictures"
     folder.mkdir(exist_ok=True)
     images: list[dict] = []
@@ -227,6 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--objects", type=Path, required=True)
     flags.add_argument("--photographs", type=Path)
+    flags.add_argument("--people", type=Path)
     flags.add_argument("--data", type=Path)
     flags.add_argument("--copies", type=int, default=1)
     flags.add_argument("--side", type=int, default=272)

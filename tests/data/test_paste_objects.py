@@ -35,6 +35,14 @@ def files(tmp_path):
     }  # fmt: skip
     image = {"id": 3, "file_name": "person.png", "width": 260, "height": 200}
     (tmp_path / "data.json").write_text(json.dumps({"images": [image], "annotations": [person]}))
+    # The same person, cut out: blue, 100 x 200, whole.
+    cutout = np.zeros((200, 100, 4), np.uint8)
+    cutout[:] = 255, 0, 0, 255
+    (tmp_path / "people").mkdir()
+    cv2.imwrite(str(tmp_path / "people" / "one.png"), cutout)
+    cut = person | {"bbox": [0, 0, 100, 200], "cut_off": []}
+    document = {"images": [image | {"file_name": "one.png"}], "annotations": [cut]}
+    (tmp_path / "people" / "people.json").write_text(json.dumps(document))
     del person["bbox"]
     (tmp_path / "no_box.json").write_text(json.dumps({"images": [image], "annotations": [person]}))
     (tmp_path / "damaged").mkdir()
@@ -107,6 +115,27 @@ def test_faces_stay_free_and_hidden_points_are_occluded(files, run):
     assert sum(red(picture).any() for picture in pictures) > 20 and hidden > 5
 
 
+def test_cut_out_people_come_into_photographs_with_their_labels(files, run):
+    flags = ("--photographs=photographs", "--people=people/people.json", "--copies=20", "--side=160")
+    code, said = run(*flags, "--output=composed.json")
+    assert code == 0, said
+    document, pictures = written(files, "composed.json")
+    assert len(pictures) == 20 and len(document["annotations"]) >= 18
+    pictures = {image["id"]: p for image, p in zip(document["images"], pictures, strict=True)}
+    for person in document["annotations"]:
+        picture = pictures[person["image_id"]]
+        blue = picture[..., 0].astype(int) - picture[..., 2] > 90
+        points = np.array(person["keypoints"]).reshape(-1, 3)
+        seen = points[points[:, 2] == 2, :2].astype(int)
+        assert len(seen) >= 2 and blue[seen[:, 1], seen[:, 0]].mean() > 0.9
+        x, y, width, height = person["bbox"]
+        outside = blue.copy()
+        outside[max(0, int(y) - 3) : int(y + height) + 4, max(0, int(x) - 3) : int(x + width) + 4] = False
+        assert not outside.any()
+    assert run(*flags, "--output=again.json")[0] == 0
+    assert (files / "again_pictures/000001.jpg").read_bytes() == (files / "composed_pictures/000001.jpg").read_bytes()
+
+
 def test_a_file_without_people_is_read_as_negatives(files, run):
     assert run("--photographs=photographs", "--copies=3", "--output=empty.json")[0] == 0
     command = [sys.executable, "-m", "blazepose_tf", "convert-dataset", "--from=coco", "--input=empty.json"]
@@ -121,6 +150,8 @@ def test_a_file_without_people_is_read_as_negatives(files, run):
     [
         (("--output=o.json",), "give either --photographs or --data"),
         (("--photographs=photographs", "--data=data.json", "--output=o.json"), "give either --photographs or --data"),
+        (("--data=data.json", "--people=people/people.json", "--output=o.json"), "--people goes with --photographs"),
+        (("--photographs=photographs", "--people=data.json", "--output=o.json"), "annotation 7 is no cut-out"),
         (("--photographs=images/none", "--output=o.json"), "no pictures"),
         (("--photographs=photographs", "--copies=0", "--output=o.json"), "--copies must be positive"),
         (("--photographs=photographs", "--objects=photographs", "--output=o.json"), "has a transparent background"),
