@@ -142,8 +142,8 @@ def refine(points, heatmaps, *, stride: float, reach: int = 10, previous=None):
     squared_x, squared_y = (column - place[:, :1]) ** 2, (row - place[:, 1:]) ** 2
     if previous is not None:
         before = np.asarray(previous, np.float32) / np.float32(stride)
-        squared_x += _jump(column - before[:, :1], reach) ** 2
-        squared_y += _jump(row - before[:, 1:], reach) ** 2
+        squared_x += _beyond(column - before[:, :1], reach) ** 2
+        squared_y += _beyond(row - before[:, 1:], reach) ** 2
     weight *= np.exp(scale * squared_x)[:, None, :]
     weight *= np.exp(scale * squared_y)[:, :, None]
     along_x, along_y = weight.sum(axis=1), weight.sum(axis=2)
@@ -152,7 +152,7 @@ def refine(points, heatmaps, *, stride: float, reach: int = 10, previous=None):
     return np.where(inside[:, None], refined * stride, points).astype(np.float32)
 
 
-def _jump(distance: np.ndarray, reach: int) -> np.ndarray:
+def _beyond(distance: np.ndarray, reach: int) -> np.ndarray:
     """Cells beyond what a limb moves in a frame, up to `reach`: a point within that must not be pulled back and lag."""
     return (np.abs(distance) - MOTION).clip(0.0, reach)
 

@@ -18,7 +18,7 @@ VISIBILITY_ALPHA = 0.1
 FASTEST = 4.0
 NOMINAL_SECONDS = 1.0 / 30.0
 # A gap of this length, forward or backward, is a cut or a seek and not a late frame: what was known no longer holds.
-JUMP_SECONDS = 1.0
+GAP_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class FrameClock:
 
     A frame without a timestamp comes one nominal step after the last. Repeated or slightly reversed timestamps count
     as one usual step: dividing by a step near zero would make standing still look like speed. A gap of more than
-    JUMP_SECONDS in either direction is reported as a jump.
+    GAP_SECONDS in either direction is reported.
     """
 
     def __init__(self) -> None:
@@ -148,7 +148,7 @@ class FrameClock:
         self._usual = NOMINAL_SECONDS
 
     def step(self, timestamp_ms: float | None) -> tuple[float, bool]:
-        """Seconds since the last frame (positive), and whether time jumped.
+        """Seconds since the last frame (positive), and whether there was a gap.
 
         Raises:
             ValueError: the timestamp is not finite.
@@ -163,7 +163,7 @@ class FrameClock:
             self._last = now
             return self._usual, False
         seconds = now - self._last
-        if abs(seconds) > JUMP_SECONDS:
+        if abs(seconds) > GAP_SECONDS:
             self.reset()
             self._last = now
             return self._usual, True

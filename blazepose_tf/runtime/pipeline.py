@@ -174,7 +174,7 @@ class PosePipeline:
         Args:
             image: (H, W, 3) uint8 RGB.
             timestamp_ms: time of the frame (video mode); None is 1/30 s after the last. Late and repeated timestamps
-                are tolerated; a jump of more than a second starts anew.
+                are tolerated; a gap of more than a second starts anew.
             roi: (4,) region to read instead of the detector's or the last frame's.
 
         Raises:
@@ -182,8 +182,8 @@ class PosePipeline:
         """
         check_image(image)
         watch = _Stopwatch()
-        seconds, jumped = self._clock.step(timestamp_ms)
-        if jumped or self.mode == IMAGE:
+        seconds, gap = self._clock.step(timestamp_ms)
+        if gap or self.mode == IMAGE:
             self._lose()
         region, source = (self._region, TRACKED) if roi is None else (np.asarray(roi, np.float32), GIVEN)
         detection, detector_ran, track = None, False, None

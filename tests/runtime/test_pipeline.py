@@ -130,7 +130,7 @@ def test_a_given_region_needs_no_detector(scripted):
         pipeline(_image(GREY), roi=np.array([1.0, 2.0, -3.0, 0.0]))
 
 
-def test_time_jumps_start_anew_and_late_frames_do_not(scripted):
+def test_gaps_in_time_start_anew_and_late_frames_do_not(scripted):
     pipeline = PosePipeline(*scripted)
     sources = [pipeline(_image(BRIGHT), t).source for t in (0, 33, 33, 20, 66, 5000, 5033, 100, 133)]
     assert sources == ["detected", *["tracked"] * 4, "detected", "tracked", "detected", "tracked"]
