@@ -10,16 +10,21 @@ Reference: BlazePose paper, section 2.5; Papandreou et al. 2017 for the offsets.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from blazepose_tf import topology
 from blazepose_tf.array_api import array_namespace
 
 SIGMA = 2.0  # cells; 8 crop pixels at stride 4
 OFFSET_RADIUS = 2.0  # cells around the point in which the offsets are taught and read
-# Refinement. The Gaussian around the regressed place, in cells, before the power; the power as squarings: less blurs
-# two peaks into a place between them, more loses the position between cells; and the weight of the regressed place
-# itself, that of a cell with a probability of 0.18, which half precision still has.
-PRIOR_SIGMA, SQUARINGS, REGRESSION_WEIGHT = 8.0, 3, 1e-6
+# Refinement. The Gaussian around the regressed place, in cells, before the power (head and torso are regressed better
+# than limbs); the power as squarings: less blurs two peaks into a place between them, more loses the position between
+# cells; and the weight of the regressed place itself, that of a cell with a probability of 0.18, which half precision
+# still has.
+LIMB_SIGMA, TRUNK_SIGMA, SQUARINGS, REGRESSION_WEIGHT = 8.0, 5.0, 3, 1e-6
+_TRUNK = frozenset(topology.GROUPS["face"] + topology.GROUPS["torso"])
 MOTION = 4.0  # cells from frame to frame, a quarter of a torso
 
 
@@ -108,7 +113,12 @@ def decode(heatmaps, offsets=None, *, stride: float):
     return points.reshape(*batch, count, 2).astype(np.float32), scores.reshape(*batch, count)
 
 
-def refine(points, heatmaps, *, stride: float, reach: int = 10, previous=None):
+def prior_sigmas(names: Sequence[str]) -> np.ndarray:
+    """(K,) float32 cells: how far from its regressed place each point's peak may be, for `refine`."""
+    return np.array([TRUNK_SIGMA if name in _TRUNK else LIMB_SIGMA for name in names], np.float32)
+
+
+def refine(points, heatmaps, *, stride: float, sigmas=LIMB_SIGMA, reach: int = 10, previous=None):
     """Moves regressed points to the most plausible peaks of their heatmaps (numpy).
 
     A point becomes the mean position of the cells around it, weighted by a power of (the heatmap's probability x a
@@ -120,6 +130,7 @@ def refine(points, heatmaps, *, stride: float, reach: int = 10, previous=None):
         points: (K, 2) in crop pixels.
         heatmaps: (S, S, K) logits.
         stride: crop pixels per cell.
+        sigmas: (K,) or one for all, in cells: `prior_sigmas`.
         reach: cells looked at on either side of the regressed one; beyond, the weights are next to nothing.
         previous: (K, 2) in crop pixels, where the points were in the frame before: of two peaks that are as good, a
             point stays at the one where it was. None on a picture of its own.
@@ -138,7 +149,7 @@ def refine(points, heatmaps, *, stride: float, reach: int = 10, previous=None):
     weight = inside_map / (1.0 + np.exp(-flat.take(cells).clip(-20.0, 20.0)))
     for _ in range(SQUARINGS):
         weight *= weight
-    scale = np.float32(-0.5 * 2**SQUARINGS / PRIOR_SIGMA**2)
+    scale = np.reshape(-0.5 * 2**SQUARINGS / np.square(sigmas), (-1, 1)).astype(np.float32)
     squared_x, squared_y = (column - place[:, :1]) ** 2, (row - place[:, 1:]) ** 2
     if previous is not None:
         before = np.asarray(previous, np.float32) / np.float32(stride)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from blazepose_tf.codecs.heatmaps import PRIOR_SIGMA, REGRESSION_WEIGHT, SQUARINGS
+from blazepose_tf.codecs.heatmaps import REGRESSION_WEIGHT, SQUARINGS, prior_sigmas
 from blazepose_tf.specs import HEATMAPS, LANDMARKS, OFFSETS, TrackerSpec
 
 
@@ -29,17 +29,19 @@ def with_refinement(model: keras.Model, spec: TrackerSpec) -> keras.Model:
         shapes = {name: tuple(tensor.shape[1:]) for name, tensor in given.items()}
         raise ValueError(f"refinement needs landmarks (K, ...) and heatmaps (S, S, K). Received: outputs={shapes}")
     outputs = {name: tensor for name, tensor in given.items() if name not in (HEATMAPS, OFFSETS)}
-    outputs[LANDMARKS] = refined(given[LANDMARKS], given[HEATMAPS], stride=float(spec.heatmap_stride))
+    sigmas = prior_sigmas(spec.keypoint_names)
+    outputs[LANDMARKS] = refined(given[LANDMARKS], given[HEATMAPS], stride=float(spec.heatmap_stride), sigmas=sigmas)
     return keras.Model(model.input, outputs, name=model.name)
 
 
-def refined(landmarks, heatmaps, *, stride: float):
+def refined(landmarks, heatmaps, *, stride: float, sigmas: np.ndarray):
     """(B, K, 2 or more) landmarks in crop pixels with x and y moved; the other columns stay.
 
     Args:
         landmarks: x, y first.
         heatmaps: (B, S, S, K) logits.
         stride: crop pixels per cell.
+        sigmas: (K,) of `prior_sigmas`.
     """
     rows, columns, count = heatmaps.shape[1:]
     # Shapes of four dimensions throughout, and slices that keep their axis: XNNPACK takes no others.
@@ -49,7 +51,7 @@ def refined(landmarks, heatmaps, *, stride: float):
     power = ops.sigmoid(heatmaps)
     for _ in range(SQUARINGS):
         power = power * power
-    scale = -0.5 * 2**SQUARINGS / PRIOR_SIGMA**2
+    scale = ops.convert_to_tensor(np.reshape(-0.5 * 2**SQUARINGS / np.square(sigmas), (1, 1, 1, -1)).astype(np.float32))
     along_x = power * ops.exp(ops.square(column - x) * scale)
     near_y = ops.exp(ops.square(row - y) * scale)
     # Sums over columns first: what is left is small.

@@ -81,6 +81,7 @@ class Tracker:
                 f"{self.model.name}: has no heatmaps of {count} points to refine with. Received: refine=True"
             )
         self.refine = has_heatmaps if refine is None else refine
+        self._sigmas = heatmap_codec.prior_sigmas(self.spec.keypoint_names)
         self.half_pixel = half_pixel
         wanted = [specs.LANDMARKS, specs.POSE_PRESENCE, specs.ALIGNMENT, specs.WORLD_LANDMARKS]
         wanted += [specs.HEATMAPS] if self.refine else []
@@ -129,7 +130,7 @@ class Tracker:
                 if previous is not None:
                     previous = affine.apply(affine.invert(matrix), np.asarray(previous, np.float32))
                 raw[:, :2] = heatmap_codec.refine(
-                    raw[:, :2], outputs[specs.HEATMAPS][0], stride=stride, previous=previous
+                    raw[:, :2], outputs[specs.HEATMAPS][0], stride=stride, sigmas=self._sigmas, previous=previous
                 )
             refined = outputs.get(specs.ALIGNMENT)
             decoded = landmark_codec.decode(raw, None if refined is None else refined.reshape(2, 2))

@@ -117,7 +117,8 @@ def validate_tracker(model: keras.Model, batches, *, spec: TrackerSpec, pictures
             found.setdefault("_heatmaps", []).append(decoded)
         if LANDMARKS in output and HEATMAPS in output:
             pairs = zip(found[""][-1], maps, strict=True)
-            refined = [heatmap_codec.refine(p, m, stride=spec.heatmap_stride) for p, m in pairs]
+            sigmas = heatmap_codec.prior_sigmas(spec.keypoint_names)
+            refined = [heatmap_codec.refine(p, m, stride=spec.heatmap_stride, sigmas=sigmas) for p, m in pairs]
             found.setdefault("_refined", []).append(np.stack(refined))
         truth.append(points)
         labelled.append(np.asarray(weights[LANDMARKS]) > 0)

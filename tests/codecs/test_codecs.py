@@ -118,6 +118,17 @@ def test_refine_finds_the_peak_near_the_regressed_point(at):
     assert np.abs(moved - at).max() < (1.0 if at[0] == 101.0 else 4.0)
 
 
+def test_limbs_may_be_farther_from_where_they_were_regressed_than_trunk_and_head():
+    names = ("nose", "left_ear", "right_shoulder", "left_hip", "left_elbow", "right_heel", "paw")
+    sigmas = heatmaps.prior_sigmas(names)
+    assert sigmas.dtype == np.float32
+    np.testing.assert_array_equal(sigmas, [heatmaps.TRUNK_SIGMA] * 4 + [heatmaps.LIMB_SIGMA] * 3)
+    logits = np.repeat(_peaks((100, 100, 0.4), (134, 100, 0.95)), 2, axis=2)
+    regressed = np.float32([[98, 100]] * 2)
+    moved = heatmaps.refine(regressed, logits, stride=4, sigmas=heatmaps.prior_sigmas(("left_hip", "left_knee")))
+    np.testing.assert_allclose(moved, [[100, 100], [134, 100]], atol=5.0)
+
+
 def test_refine_prefers_the_near_peak_over_a_slightly_higher_far_one():
     logits = _peaks((100, 100, 0.7), (150, 100, 0.8))
     moved = heatmaps.refine(np.float32([[104, 98]]), logits, stride=4)

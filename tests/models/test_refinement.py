@@ -21,7 +21,8 @@ def logits_of(points: np.ndarray, peak: float = 0.9) -> np.ndarray:
 
 
 def refine(points: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    return np.array(refined(points[None].astype(np.float32), logits[None], stride=STRIDE))[0]
+    sigmas = np.full(len(points), heatmap_codec.LIMB_SIGMA, np.float32)
+    return np.array(refined(points[None].astype(np.float32), logits[None], stride=STRIDE, sigmas=sigmas))[0]
 
 
 def test_landmarks_move_to_their_peaks_and_the_rest_stays():
@@ -44,6 +45,19 @@ def test_of_two_peaks_the_nearer_one_is_meant():
     assert np.abs(refine(far - 6.0, both) - far).max() < 1.5
 
 
+def test_each_point_has_its_own_reach():
+    names = ("left_hip", "left_knee")
+    sigmas = heatmap_codec.prior_sigmas(names)
+    regressed = np.array([[64.0, 64.0]] * 2, np.float32)
+    # Two peaks per map: a weak one a cell away, a strong one nine cells away.
+    weak, strong = logits_of(regressed + (4.0, 0.0), 0.3), logits_of(regressed - (36.0, 0.0), 0.9)
+    logits = np.maximum(weak, strong)
+    inside_graph = np.array(refined(regressed[None], logits[None], stride=STRIDE, sigmas=sigmas))[0]
+    ours = heatmap_codec.refine(regressed, logits, stride=STRIDE, sigmas=sigmas)
+    np.testing.assert_allclose(inside_graph, ours, atol=0.5)
+    assert abs(ours[0, 0] - 68.0) < 4.0 and abs(ours[1, 0] - 28.0) < 4.0
+
+
 def test_an_empty_map_and_a_place_outside_leave_the_landmark():
     empty = np.full((SIZE, SIZE, 1), -12.0, np.float32)
     inside, outside = np.array([[37.0, 91.0]]), np.array([[-300.0, 500.0]])
@@ -58,7 +72,8 @@ def test_the_model_keeps_its_other_outputs():
     assert set(fitted.output) == {LANDMARKS, POSE_PRESENCE, ALIGNMENT}
     image = np.random.default_rng(1).uniform(size=(2, 128, 128, 3)).astype(np.float32)
     before, after = model(image), fitted(image)
-    expected = refined(before[LANDMARKS], before["heatmaps"], stride=spec.heatmap_stride)
+    sigmas = heatmap_codec.prior_sigmas(spec.keypoint_names)
+    expected = refined(before[LANDMARKS], before["heatmaps"], stride=spec.heatmap_stride, sigmas=sigmas)
     np.testing.assert_allclose(after[LANDMARKS], expected, atol=1e-4)
     np.testing.assert_allclose(after[ALIGNMENT], before[ALIGNMENT], atol=1e-4)
 
