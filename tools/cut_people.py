@@ -57,14 +57,18 @@ def mask(picture: np.ndarray, alignment: np.ndarray, tracker: Tracker) -> np.nda
     return np.clip((spread - 0.5) * _STEEPNESS + 0.5, 0.0, 1.0)
 
 
+def _at(values: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(N,) values of an (H, W) array at points (N, 2); those outside count as on the rim."""
+    rim = np.array(values.shape[::-1]) - 1
+    columns, rows = np.clip(points.astype(int), 0, rim).T
+    return values[rows, columns]
+
+
 def own_parts(alpha: np.ndarray, points: np.ndarray) -> np.ndarray:
     """The mask without what holds none of the person's points (N, 2)."""
     count, parts = cv2.connectedComponents((alpha > 0.5).astype(np.uint8))
-    height, width = alpha.shape
-    columns = np.clip(points[:, 0].astype(int), 0, width - 1)
-    rows = np.clip(points[:, 1].astype(int), 0, height - 1)
     kept = np.zeros(count, bool)
-    kept[np.unique(parts[rows, columns])] = True
+    kept[_at(parts, points)] = True
     kept[0] = True  # the soft border around the parts lies in the background
     foreign = cv2.dilate((~kept[parts]).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     return np.where(foreign & ~(kept[parts] & (parts > 0)), 0.0, alpha)
@@ -77,11 +81,8 @@ def cut(picture: np.ndarray, person: dict, tracker: Tracker) -> tuple[np.ndarray
     if not len(visible):
         return None
     alpha = own_parts(mask(picture, np.array([person["center"], person["scale_point"]]), tracker), visible)
-    height, width = alpha.shape
     near = cv2.dilate((alpha > 0.5).astype(np.uint8), np.ones((2 * _REACH + 1, 2 * _REACH + 1), np.uint8)) > 0
-    columns = np.clip(visible[:, 0].astype(int), 0, width - 1)
-    rows = np.clip(visible[:, 1].astype(int), 0, height - 1)
-    if near[rows, columns].mean() < _INSIDE:
+    if _at(near, visible).mean() < _INSIDE:
         return None
     radius = float(np.hypot(*np.subtract(person["scale_point"], person["center"])))
     borders = (alpha[:, 0], alpha[0], alpha[:, -1], alpha[-1])
