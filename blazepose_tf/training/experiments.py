@@ -33,6 +33,7 @@ TRACKER_LITE = Experiment(
         Stage("mixed", steps=3700, input_size=256, learning_rate=4e-3, warmup_steps=150),
         Stage("hard", steps=6300, input_size=256, learning_rate=4e-3, warmup_steps=150),
         Stage("hard_again", steps=11000, input_size=256, learning_rate=4e-3, warmup_steps=150),
+        Stage("composed", steps=10500, input_size=256, learning_rate=4e-3, warmup_steps=150),
     ),
     losses=Losses(offsets=0.0),
 )
@@ -95,6 +96,7 @@ DETECTOR = Experiment(
         Stage("closer", steps=3600, input_size=192, learning_rate=2.5e-3, warmup_steps=100),
         Stage("turned", steps=4600, input_size=192, learning_rate=2.5e-3, warmup_steps=100),
         Stage("things", steps=20000, input_size=192, learning_rate=2.5e-3, warmup_steps=100),
+        Stage("composed", steps=13500, input_size=192, learning_rate=2.5e-3, warmup_steps=100),
     ),
 )
 
