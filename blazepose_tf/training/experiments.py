@@ -10,15 +10,16 @@ from blazepose_tf.training.config import Data, Experiment, Losses, Stage
 
 # The paper's Lite, as shipped: heatmaps at 128 px (five times cheaper per image), everything at 256 px, then the
 # regression alone on frozen features, which is twice as fast and is what still improves (the regression lags the
-# heatmaps); then both once more, longer, and everything four times more. 1,208,000 crops of 17,500 people
-# (docs/results/lite has the log). Run as six parts, each from the weights of the one before (--init_from): up to
-# `tail`, `long` and `last`, `lighter`, `mixed`, `hard`, `hard_again`. Cost: 1 h 41 min on two shared cores and 6 h 40
-# min of one, the last three in mixed_bfloat16 with compiled kernels. Result: validation PCK@0.2 of the torso 74.6,
-# heatmaps 79.4; refined, on human labels, 78.1. Data: tracker/train.json and 1,600 rendered pictures; in the second
-# part detector/train.json as shards, too (one person of each picture), its 662 pictures without people twice more
-# (convert-dataset --only_negatives); in the last four only tracker/train.json, its labels blended
-# (tools/blend_labels.py), and those 662; in `hard` and `hard_again` the 5,253 and 4,274 people that the model before
-# had yet to learn (tools/hard_people.py) three times. Offsets and stronger augmentation (occlusion 0.3, negatives
+# heatmaps); then both once more, longer, and everything five times more. 1,544,000 crops of 17,500 people
+# (docs/results/lite has the log). Run as seven parts, each from the weights of the one before (--init_from): up to
+# `tail`, `long` and `last`, `lighter`, `mixed`, `hard`, `hard_again`, `composed`. Cost: 1 h 41 min on two shared cores
+# and 8 h 40 min of one, the last four in mixed_bfloat16 with compiled kernels. Result: validation PCK@0.2 of the torso
+# 76.0, heatmaps 80.1; refined, on human labels, 79.0. Data: tracker/train.json and 1,600 rendered pictures; in the
+# second part detector/train.json as shards, too (one person of each picture), its 662 pictures without people twice
+# more (convert-dataset --only_negatives); in the last five only tracker/train.json, its labels blended
+# (tools/blend_labels.py), and those 662; in `hard`, `hard_again` and `composed` the 5,253, 4,274 and 3,171 people that
+# the model before had yet to learn (tools/hard_people.py) three times; from step 2,529 of `composed` 3,851 people in
+# other places, too (tools/cut_people.py, docs/data.md). Offsets and stronger augmentation (occlusion 0.3, negatives
 # 0.06, degraded pictures 0.1 each) were part of the first two.
 TRACKER_LITE = Experiment(
     name="tracker_lite",
@@ -71,13 +72,15 @@ TRACKER_FULL = Experiment(
 )  # fmt: skip
 
 # The face proxy with alignment points on whole pictures, as shipped: at 128 px and then at 192 px, three times, and at
-# 192 px five times more. 1,683,000 pictures. Cost: 6 h 40 min of a shared core, the last 33,200 steps in
-# mixed_bfloat16 with compiled kernels. Result: recall 81.1 at 5 % false alarms. Run as eight parts, each from the
+# 192 px six times more. 2,115,000 pictures. Cost: 8 h 10 min of a shared core, the last 46,700 steps in
+# mixed_bfloat16 with compiled kernels. Result: recall 81.6 at 5 % false alarms. Run as nine parts, each from the
 # weights of the one before (--init_from). Data: detector/train.json (named three, six, four, ten, ten, six, six and
 # three times), 1,600 rendered pictures (not in the last five parts), tracker/train.json (in the last six as
 # --partial_data, in the last three twice), the 662 pictures without people (--only_negatives) four, four, eight,
 # twenty and eight times more in the last five. `things` has 16,000 more pictures without people, and the pictures of
-# detector/train.json three times more with things in them (tools/paste_objects.py, docs/data.md). The first three
+# detector/train.json three times more with things in them (tools/paste_objects.py, docs/data.md);
+# `composed` has 26,659 people in other places besides (tools/cut_people.py), detector/train.json twice and
+# tracker/train.json once. The first three
 # parts saw pictures at 0.4 to 1.8 of their plain size, 30 % of them plainly, and more of them degraded, `plainer` and
 # `longer` at 0.5 to 1.7, 45 % plainly; up to `closer` pictures without people were shown like others.
 DETECTOR = Experiment(
