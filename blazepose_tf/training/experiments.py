@@ -74,15 +74,14 @@ TRACKER_FULL = Experiment(
 # The face proxy with alignment points on whole pictures, as shipped: at 128 px and then at 192 px, three times, and at
 # 192 px six times more. 2,115,000 pictures. Cost: 8 h 10 min of a shared core, the last 46,700 steps in
 # mixed_bfloat16 with compiled kernels. Result: recall 81.6 at 5 % false alarms. Run as nine parts, each from the
-# weights of the one before (--init_from). Data: detector/train.json (named three, six, four, ten, ten, six, six and
-# three times), 1,600 rendered pictures (not in the last five parts), tracker/train.json (in the last six as
-# --partial_data, in the last three twice), the 662 pictures without people (--only_negatives) four, four, eight,
-# twenty and eight times more in the last five. `things` has 16,000 more pictures without people, and the pictures of
-# detector/train.json three times more with things in them (tools/paste_objects.py, docs/data.md);
-# `composed` has 26,659 people in other places besides (tools/cut_people.py), detector/train.json twice and
-# tracker/train.json once. The first three
-# parts saw pictures at 0.4 to 1.8 of their plain size, 30 % of them plainly, and more of them degraded, `plainer` and
-# `longer` at 0.5 to 1.7, 45 % plainly; up to `closer` pictures without people were shown like others.
+# weights of the one before (--init_from). Data: detector/train.json (named three, six, four, ten, ten, six, six, three
+# and two times), 1,600 rendered pictures (not in the last six parts), tracker/train.json (in the last seven as
+# --partial_data, in `closer`, `turned` and `things` twice), the 662 pictures without people (--only_negatives) four,
+# four, eight, twenty, eight and eight times more in the last six. `things` and `composed` have 16,000 more pictures
+# without people, and the pictures of detector/train.json three times more with things in them
+# (tools/paste_objects.py, docs/data.md), `composed` 26,659 people in other places (tools/cut_people.py). The first
+# three parts saw pictures at 0.4 to 1.8 of their plain size, 30 % of them plainly, and more of them degraded, `plainer`
+# and `longer` at 0.5 to 1.7, 45 % plainly; up to `closer` pictures without people were shown like others.
 DETECTOR = Experiment(
     name="detector",
     model="detector",

@@ -49,8 +49,9 @@ def test_each_point_has_its_own_reach():
     names = ("left_hip", "left_knee")
     sigmas = heatmap_codec.prior_sigmas(names)
     regressed = np.array([[64.0, 64.0]] * 2, np.float32)
+    near = np.array([4.0, 0.0], np.float32)
     # Two peaks per map: a weak one a cell away, a strong one nine cells away.
-    weak, strong = logits_of(regressed + (4.0, 0.0), 0.3), logits_of(regressed - (36.0, 0.0), 0.9)
+    weak, strong = logits_of(regressed + near, 0.3), logits_of(regressed - 9.0 * near, 0.9)
     logits = np.maximum(weak, strong)
     inside_graph = np.array(refined(regressed[None], logits[None], stride=STRIDE, sigmas=sigmas))[0]
     ours = heatmap_codec.refine(regressed, logits, stride=STRIDE, sigmas=sigmas)
