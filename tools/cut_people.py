@@ -25,6 +25,7 @@ from tqdm import tqdm
 from blazepose_tf import files, specs, topology
 from blazepose_tf.data.coco_reader import image_folder, load
 from blazepose_tf.geometry import affine, roi
+from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.runtime.tracker import Tracker
 
 SIDES = ("left", "top", "right", "bottom")
@@ -36,6 +37,11 @@ _TRIES = 30
 _RADIUS = (0.12, 0.9)  # of the picture's longer side
 _LARGEST = 2.5  # enlargement of a cut-out
 _FACE = topology.indices(topology.GROUPS["face"])
+
+
+def between_indices(matrix: np.ndarray) -> np.ndarray:
+    """A (2, 3) matrix between continuous pixels as one between OpenCV's, which counts from the first pixel's centre."""
+    return np.column_stack([matrix[:, :2], matrix @ (0.5, 0.5, 1.0) - 0.5])
 
 
 def mask(picture: np.ndarray, alignment: np.ndarray, tracker: Tracker) -> np.ndarray:
@@ -52,8 +58,7 @@ def mask(picture: np.ndarray, alignment: np.ndarray, tracker: Tracker) -> np.nda
     # The matrix takes pixels of a crop of the input's size; the masks of 2020 have half of it.
     matrix = np.array(matrix, np.float64)
     matrix[:, :2] *= tracker.spec.input_size / len(probability)
-    matrix[:, 2] += (matrix[:, :2] @ (0.5, 0.5)) - 0.5  # OpenCV counts from the first pixel's centre
-    spread = cv2.warpAffine(probability.astype(np.float32), matrix, picture.shape[1::-1])
+    spread = cv2.warpAffine(probability.astype(np.float32), between_indices(matrix), picture.shape[1::-1])
     return np.clip((spread - 0.5) * _STEEPNESS + 0.5, 0.0, 1.0)
 
 
@@ -80,11 +85,12 @@ def cut(picture: np.ndarray, person: dict, tracker: Tracker) -> tuple[np.ndarray
     visible = points[points[:, 2] == 2, :2]
     if not len(visible):
         return None
-    alpha = own_parts(mask(picture, np.array([person["center"], person["scale_point"]]), tracker), visible)
+    alignment = _alignment(person)
+    alpha = own_parts(mask(picture, alignment, tracker), visible)
     near = cv2.dilate((alpha > 0.5).astype(np.uint8), np.ones((2 * _REACH + 1, 2 * _REACH + 1), np.uint8)) > 0
     if _at(near, visible).mean() < _INSIDE:
         return None
-    radius = float(np.hypot(*np.subtract(person["scale_point"], person["center"])))
+    radius = alignment_lib.radius(alignment)
     borders = (alpha[:, 0], alpha[0], alpha[:, -1], alpha[-1])
     cut_off = [side for side, border in zip(SIDES, borders, strict=True) if (border > 0.5).sum() > _CUT * radius]
     if {"left", "right"} <= set(cut_off) or {"top", "bottom"} <= set(cut_off):
@@ -98,8 +104,8 @@ def cut(picture: np.ndarray, person: dict, tracker: Tracker) -> tuple[np.ndarray
     points[points[:, 2] > 0, :2] -= origin
     return cutout, {
         "keypoints": _rounded(points.reshape(-1)),
-        "center": _rounded(person["center"] - origin),
-        "scale_point": _rounded(person["scale_point"] - origin),
+        "center": _rounded(alignment[0] - origin),
+        "scale_point": _rounded(alignment[1] - origin),
         "bbox": [0, 0, int(right - left), int(bottom - top)],
         "cut_off": cut_off,
         **{key: person[key] for key in ("dataset", "weight", "keypoint_source") if key in person},
@@ -120,10 +126,8 @@ def place(person: dict, size: tuple[int, int], rng: np.random.Generator) -> np.n
     points = np.array(person["keypoints"], np.float64).reshape(-1, 3)
     face = points[_FACE]
     face = face[face[:, 2] > 0, :2]
-    center = np.array(person["center"], np.float64)
-    radius = float(np.hypot(*np.subtract(person["scale_point"], center)))
-    box = np.array(person["bbox"][2:], np.float64)
-    corners = np.array([[0.0, 0.0], [box[0], 0.0], [0.0, box[1]], box])
+    alignment = _alignment(person)
+    center, radius = alignment[0], alignment_lib.radius(alignment)
     if len(face) < 2:
         return None
     for _ in range(_TRIES):
@@ -132,15 +136,15 @@ def place(person: dict, size: tuple[int, int], rng: np.random.Generator) -> np.n
         cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
         linear = scale * (np.eye(2) if person["cut_off"] else np.array([[cos, -sin], [sin, cos]]))
         offset = rng.uniform(0.08, 0.92, 2) * frame - linear @ center
-        reach = corners @ linear.T
+        low, high = _reach(person, np.column_stack([linear, np.zeros(2)]))
         beyond = rng.uniform(0.0, 0.1) * scale * radius
         for axis, (near, far) in enumerate((("left", "right"), ("top", "bottom"))):
             if near in person["cut_off"]:
-                offset[axis] = -beyond - reach[:, axis].min()
+                offset[axis] = -beyond - low[axis]
             elif far in person["cut_off"]:
-                offset[axis] = frame[axis] + beyond - reach[:, axis].max()
+                offset[axis] = frame[axis] + beyond - high[axis]
         matrix = np.column_stack([linear, offset])
-        seen = np.concatenate([affine.apply(matrix, face), affine.apply(matrix, np.stack([center, face.mean(axis=0)]))])
+        seen = affine.apply(matrix, np.vstack([face, center]))
         if scale <= _LARGEST and (seen > 0.0).all() and (seen < frame - 1.0).all():
             return matrix
     return None
@@ -153,16 +157,27 @@ def moved(person: dict, matrix: np.ndarray, size: tuple[int, int]) -> dict:
     points[:, :2] = affine.apply(matrix, points[:, :2])
     inside = (points[:, :2] >= 0.0).all(axis=1) & (points[:, :2] < frame).all(axis=1)
     points[~inside | (points[:, 2] == 0)] = 0.0
-    width, height = person["bbox"][2:]
-    corners = affine.apply(matrix, np.array([[0.0, 0.0], [width, 0.0], [0.0, height], [width, height]]))
-    low, high = np.maximum(corners.min(axis=0), 0.0), np.minimum(corners.max(axis=0), frame)
-    center, scale_point = affine.apply(matrix, np.array([person["center"], person["scale_point"]], np.float64))
+    low, high = _reach(person, matrix)
+    low, high = np.maximum(low, 0.0), np.minimum(high, frame)
+    center, scale_point = affine.apply(matrix, _alignment(person))
     return {key: value for key, value in person.items() if key != "cut_off"} | {
         "keypoints": _rounded(points.reshape(-1)),
         "center": _rounded(center),
         "scale_point": _rounded(scale_point),
         "bbox": _rounded([*low, *(high - low)]),
     }
+
+
+def _alignment(person: dict) -> np.ndarray:
+    """(2, 2) centre of the body circle and the point on it."""
+    return np.array([person["center"], person["scale_point"]], np.float64)
+
+
+def _reach(person: dict, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least and largest x and y of a cut-out, (2,) each, where a matrix puts it."""
+    width, height = person["bbox"][2:]
+    corners = affine.apply(matrix, np.array([[0.0, 0.0], [width, 0.0], [0.0, height], [width, height]]))
+    return corners.min(axis=0), corners.max(axis=0)
 
 
 def _rounded(values: Sequence[float] | np.ndarray) -> list[float]:

@@ -6,10 +6,10 @@
 
 The first form makes pictures without people from parts of photographs that show none; the second changes the pictures
 of a COCO file, whose people keep their labels, so that being pasted does not tell things from people; the third puts
-the people that `cut_people.py` cut out, one each, where nobody is. Things
-(.png or .webp with transparency) may hide a body in part, never a face. Parts of photographs are 0.75 to 1.33
-times as wide as high and at most `--side` pixels. The same files and `--seed` give the same pictures and labels, which
-lie in `OUTPUT_pictures` (COCO files name them relative to their own folder).
+the people that `cut_people.py` cut out, one each, where nobody is. Things (.png or .webp with transparency) may hide a
+body in part, never a face. Parts of photographs are 0.75 to 1.33 times as wide as high and at most `--side` pixels. The
+same files and `--seed` give the same pictures and labels, which lie in `OUTPUT_pictures` (COCO files name them relative
+to their own folder).
 """
 
 from __future__ import annotations
@@ -122,11 +122,10 @@ def paste(scene: np.ndarray, thing: np.ndarray, matrix: np.ndarray, rng: np.rand
     small = _fit(thing, max(2, round(scale * max(thing.shape[:2]))))  # without aliasing: what is left only enlarges
     matrix = np.array(matrix)
     matrix[:, :2] *= np.divide(thing.shape[1::-1], small.shape[1::-1])
-    matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5  # OpenCV counts from the first pixel's centre
     # Premultiplied: what is transparent may have any colour.
     alpha = small[..., 3:].astype(np.float32) / 255.0
     layer = np.concatenate([small[..., :3] * alpha, alpha], axis=2)
-    layer = cv2.warpAffine(layer, matrix, scene.shape[1::-1], flags=cv2.INTER_LINEAR)
+    layer = cv2.warpAffine(layer, cut_people.between_indices(matrix), scene.shape[1::-1], flags=cv2.INTER_LINEAR)
     colour, alpha = layer[..., :3] * rng.uniform(0.75, 1.2), layer[..., 3:]
     scene[:] = np.clip(scene * (1.0 - alpha) + colour, 0.0, 255.0).astype(np.uint8)
     return alpha[..., 0] > 0.5
@@ -187,8 +186,7 @@ def parts_of(folder: Path, side: int) -> Scenes:
 
 def people_in_parts_of(folder: Path, people: Path, side: int) -> Scenes:
     """Each person of a file of `cut_people.py`, in a random part of any photograph in a folder."""
-    _, photograph = parts_of(folder, side)
-    photographs = len(pictures_below(folder))
+    photographs, photograph = parts_of(folder, side)
     content = json.loads(people.read_text(encoding="utf-8"))
     cutouts = {image["id"]: image_folder(people) / image["file_name"] for image in content["images"]}
     persons = content["annotations"]
