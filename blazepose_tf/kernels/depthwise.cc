@@ -8,8 +8,9 @@ namespace {
 
 constexpr int TILE = 8;  // pixels of a row whose sums stay in registers
 
-struct alignas(64) Line {
-  float lanes[LANES];
+constexpr int CACHE_LINE = 64;
+struct alignas(CACHE_LINE) Line {
+  float floats[CACHE_LINE / sizeof(float)] = {};
 };
 
 enum Buffer { KERNEL, INPUT, EMPTY, OUTPUT, SUMS, BUFFERS };
@@ -18,8 +19,8 @@ enum Buffer { KERNEL, INPUT, EMPTY, OUTPUT, SUMS, BUFFERS };
 // its buffers from call to call, as memory fresh from the system has to be made a page at a time.
 float* zeros(Buffer buffer, size_t size) {
   static thread_local std::vector<Line> buffers[BUFFERS];
-  buffers[buffer].assign((size + LANES - 1) / LANES, Line{});
-  return buffers[buffer].data()->lanes;
+  buffers[buffer].assign((size * sizeof(float) + CACHE_LINE - 1) / CACHE_LINE, Line{});
+  return buffers[buffer].data()->floats;
 }
 
 const float* padded_kernel(const Depthwise& s, const float* w, bool flipped) {

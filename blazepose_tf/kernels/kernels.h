@@ -45,4 +45,8 @@ template <class T>
 void normalize_gradient(const T* dy, const T* y, const T* x, const float* by_g, const float* by_x,
                         const float* constant, size_t pixels, int channels, T* dx);
 
+// Gradient of the maximum over 2x2 pixels: x and dx (H, W, C), dy (H/2, W/2, C), an odd last row or column is not read.
+template <class T>
+void pool_gradient(const T* x, const T* dy, int height, int width, int channels, T* dx);
+
 }  // namespace blaze

@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from blazepose_tf.files import atomic_path
 
-SOURCES = ("depthwise.cc", "normalization.cc", "operations.cc")
+SOURCES = ("depthwise.cc", "normalization.cc", "pooling.cc", "operations.cc")
 HEADERS = ("kernels.h", "vectors.h")
 # Fused multiply-add is what these loops are made of; strict C++ modes of some compilers leave it out.
 FLAGS = ("-std=c++17", "-O3", "-fPIC", "-ffp-contract=fast", "-Wno-psabi")
@@ -97,7 +97,7 @@ def _run(command: list[str]) -> None:
 
 @functools.cache
 def operations():
-    """The module with `blaze_depthwise` and `blaze_normalize`, with gradients.
+    """The module with `blaze_depthwise` and `blaze_normalize`, with gradients, and `blaze_pool_gradient`.
 
     Raises:
         RuntimeError, OSError: as `build`.

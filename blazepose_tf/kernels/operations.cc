@@ -198,6 +198,24 @@ class NormalizeGradientOp : public OpKernel {
   bool skip_;
 };
 
+template <class T>
+class PoolGradientOp : public OpKernel {
+ public:
+  using OpKernel::OpKernel;
+  void Compute(OpKernelContext* context) override {
+    const Tensor &x = context->input(0), &dy = context->input(1);
+    const int height = x.dim_size(1), width = x.dim_size(2), channels = x.dim_size(3);
+    OP_REQUIRES(context, dy.shape() == TensorShape({x.dim_size(0), height / 2, width / 2, channels}),
+                absl::InvalidArgumentError("dy must have half of the size of x"));
+    Tensor* dx;
+    OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &dx));
+    const int64_t in = picture_size(x), out = picture_size(dy);
+    for_pictures(context, x, [&](int64_t i) {
+      blaze::pool_gradient(data<T>(x) + i * in, data<T>(dy) + i * out, height, width, channels, data<T>(dx) + i * in);
+    });
+  }
+};
+
 absl::Status depthwise_shape(InferenceContext* c) {
   int stride;
   bool share;
@@ -237,6 +255,9 @@ REGISTER_OP("BlazeDepthwise")
 REGISTER_OP("BlazeDepthwiseGradient")
     .Input("x: T").Input("w: float").Input("dy: T").Input("more: T").Output("dx: T").Output("dw: float")
     .Attr("T: {float, bfloat16}").Attr("stride: int").SetShapeFn(shapes_of_inputs<0, 1>);
+REGISTER_OP("BlazePoolGradient")
+    .Input("x: T").Input("dy: T").Output("dx: T")
+    .Attr("T: {float, bfloat16}").SetShapeFn(shapes_of_inputs<0>);
 REGISTER_OP("BlazeNormalize")
     .Input("x: T").Input("gamma: float").Input("beta: float").Input("skip: T")
     .Output("y: T").Output("mean: float").Output("variance: float")
@@ -252,6 +273,7 @@ REGISTER_OP("BlazeNormalizeGradient")
                           CLASS<blaze::bfloat16>);
 REGISTER("BlazeDepthwise", DepthwiseOp)
 REGISTER("BlazeDepthwiseGradient", DepthwiseGradientOp)
+REGISTER("BlazePoolGradient", PoolGradientOp)
 REGISTER("BlazeNormalize", NormalizeOp)
 REGISTER("BlazeNormalizeGradient", NormalizeGradientOp)
 

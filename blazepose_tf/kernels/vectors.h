@@ -1,4 +1,5 @@
-// Sixteen floats at a time, from and to memory of either type. The compiler makes of it what the machine has.
+// As many floats at a time as a register holds, from and to memory of either type. Wider vectors than the machine's run
+// out of registers, and compilers take comparisons of them apart lane by lane.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -13,10 +14,14 @@ struct bfloat16 {
   uint16_t bits;
 };
 
+#ifdef __AVX512F__
 constexpr int LANES = 16;
-typedef float Vector __attribute__((vector_size(64)));
-typedef uint32_t Bits __attribute__((vector_size(64)));
-typedef uint16_t Halves __attribute__((vector_size(32)));
+#else
+constexpr int LANES = 8;
+#endif
+typedef float Vector __attribute__((vector_size(4 * LANES)));
+typedef uint32_t Bits __attribute__((vector_size(4 * LANES)));
+typedef uint16_t Halves __attribute__((vector_size(2 * LANES)));
 
 inline Vector widen(Halves halves) { return (Vector)(__builtin_convertvector(halves, Bits) << 16); }
 
@@ -32,14 +37,17 @@ inline Halves narrow(Vector v) {
 #endif
 }
 
-// Eight lanes as sixteen, the others zeros, and back. Compilers without the builtin (GCC before 12) go through memory,
+// Half of the lanes as all, the others zeros, and back. Compilers without the builtin (GCC before 12) go through memory,
 // where reading what was just written in part takes a dozen cycles.
-typedef float HalfVector __attribute__((vector_size(32)));
-typedef uint16_t HalfHalves __attribute__((vector_size(16)));
+typedef float HalfVector __attribute__((vector_size(2 * LANES)));
+typedef uint16_t HalfHalves __attribute__((vector_size(LANES)));
 template <class V, class H>
 inline V whole(H half) {
 #if __has_builtin(__builtin_shufflevector)
-  return __builtin_shufflevector(half, H{}, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  if constexpr (LANES == 16)
+    return __builtin_shufflevector(half, H{}, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  else
+    return __builtin_shufflevector(half, H{}, 0, 1, 2, 3, 4, 5, 6, 7);
 #else
   V v = {};
   memcpy(&v, &half, sizeof(half));
@@ -49,7 +57,10 @@ inline V whole(H half) {
 template <class H, class V>
 inline H half(V v) {
 #if __has_builtin(__builtin_shufflevector)
-  return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
+  if constexpr (LANES == 16)
+    return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
+  else
+    return __builtin_shufflevector(v, v, 0, 1, 2, 3);
 #else
   H first;
   memcpy(&first, &v, sizeof(first));
@@ -106,10 +117,10 @@ template <class F>
 inline void for_blocks(int channels, F f) {
   for (int c = 0; c < channels; c += LANES) {
     int count = channels - c < LANES ? channels - c : LANES;
-    if (count == 16)
-      f(c, count, std::integral_constant<int, 16>{});
-    else if (count == 8)
-      f(c, count, std::integral_constant<int, 8>{});
+    if (count == LANES)
+      f(c, count, std::integral_constant<int, LANES>{});
+    else if (count == LANES / 2)
+      f(c, count, std::integral_constant<int, LANES / 2>{});
     else
       f(c, count, std::integral_constant<int, 0>{});
   }

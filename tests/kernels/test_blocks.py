@@ -16,6 +16,7 @@ if keras.config.backend() != "tensorflow":
 import tensorflow as tf
 
 from blazepose_tf.kernels.blocks import use_compiled_kernels
+from blazepose_tf.kernels.library import operations
 from blazepose_tf.models import build_detector, build_tracker
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
@@ -61,7 +62,8 @@ def test_a_training_step_is_the_same(build):
     stock, own, count = copies(build)
     depthwise = sum(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in stock.layers)
     relus = sum(isinstance(layer, keras.layers.ReLU) for layer in stock.layers)
-    assert count == depthwise + relus > 20
+    pools = sum(isinstance(layer, keras.layers.MaxPooling2D) for layer in stock.layers)
+    assert count == depthwise + relus + pools > 20 and pools > 0
     images = tf.constant(np.random.default_rng(1).uniform(0, 1, (3, 128, 128, 3)), tf.float32)
     results = []
     for model in (stock, own):
@@ -76,6 +78,25 @@ def test_a_training_step_is_the_same(build):
         close(actual, expected, variable.path)
     for variable, expected, actual in zip(stock.weights, results[0][2], results[1][2], strict=True):
         close(actual, expected, variable.path)
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("channels", [3, 4, 8, 21, 32])
+def test_the_gradient_of_a_maximum_goes_to_the_first_of_the_largest(channels, dtype):
+    """Whole numbers, so that there are ties, and odd sides, of which no window reads the last row and column."""
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.integers(0, 3, (2, 7, 9, channels)), dtype)
+    dy = tf.constant(rng.integers(1, 9, (2, 3, 4, channels)), dtype)
+    expected = np.zeros(x.shape)
+    for b, r, q, c in np.ndindex(*dy.shape):
+        window = np.asarray(x[b, 2 * r : 2 * r + 2, 2 * q : 2 * q + 2, c], np.float64)
+        row, column = np.unravel_index(window.argmax(), (2, 2))
+        expected[b, 2 * r + row, 2 * q + column, c] = dy[b, r, q, c]
+    actual = operations().blaze_pool_gradient(x=x, dy=dy)
+    np.testing.assert_array_equal(np.asarray(actual, np.float64), expected)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="half of the size"):
+        operations().blaze_pool_gradient(x=x, dy=dy[:, 1:])
 
 
 @needs_compiler
