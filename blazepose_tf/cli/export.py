@@ -67,15 +67,19 @@ def main(argv: list[str]) -> int:
     def progress(text: str) -> None:
         print(f"... {text}", flush=True)
 
-    model, description = sources.open_source(flag.model)
-    if flag.score_threshold is not None:
-        description = description.with_score_threshold(flag.score_threshold)
+    def opened(source: str, *, holds_threshold: bool) -> tuple:
+        model, description = sources.open_source(source)
+        if holds_threshold and flag.score_threshold is not None:
+            description = description.with_score_threshold(flag.score_threshold)
+        return model, description
+
+    model, description = opened(flag.model, holds_threshold=kind != "task")
     names = "precision refine outputs calibration calibration_crops percentile data crops limit max_drop"
     chosen = {name: getattr(flag, name) for name in (*names.split(), "dynamic_batch", "opset")}
     if kind == "task":
         from blazepose_tf.export import task_bundle
 
-        detector = sources.open_source(flag.detector)
+        detector = opened(flag.detector, holds_threshold=True)
         members = task_bundle.write(output, (model, description), detector, precision=flag.precision)
         print(f"{output}: {output.stat().st_size / 1e6:.2f} MB, {', '.join(members)}")
         return 0

@@ -9,12 +9,14 @@ of 2021 have all of it. Our own are fitted to it by graph surgery; what they do 
 - world landmarks are the crop's coordinates about the mid-hip, with the body circle's radius as one metre and z = 0;
 - the heatmaps refine the landmarks inside the graph (`models.refinement`), and what MediaPipe gets instead of them is
   too weak to move a landmark again: its own refinement of the same maps gains half as much;
-- the mask is empty.
+- the mask is empty;
+- a detector's logits are shifted so that its detections begin at 0.5, where PoseLandmarker's do by default.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import zipfile
 
@@ -147,12 +149,16 @@ def _landmarks(points, alignment):
 
 
 def task_detector(model: keras.Model, description: Description) -> Model:
-    """A detector with the anchors of the task, and its description."""
+    """A detector with the anchors and the threshold of the task, and its description."""
     spec = description.spec
     if not isinstance(spec, DetectorSpec):
         raise ValueError(f"PoseLandmarker needs a detector. Received: {description.variant!r}, a {description.kind}")
-    if spec == DETECTOR_2021:
-        return model, description
+    threshold, task_threshold = spec.score_threshold, DETECTOR_2021.score_threshold
+    shift = _logit(task_threshold) - _logit(threshold)
+    if dataclasses.replace(spec, score_threshold=task_threshold) == DETECTOR_2021:
+        given = model.output
+        outputs = {REGRESSORS: given[REGRESSORS], LOGITS: given[LOGITS] + shift} if shift else given
+        return keras.Model(model.input, outputs, name=model.name), Description(description.variant, DETECTOR_2021)
     if spec.strides != (8,) or spec.anchors_per_cell != (1,):
         raise ValueError(
             f"PoseLandmarker has the anchors of {DETECTOR_2021}; a detector with one anchor per cell at stride 8 can "
@@ -175,9 +181,13 @@ def task_detector(model: keras.Model, description: Description) -> Model:
     given = model(keras.layers.Rescaling(gain, low - gain * task_low)(image))
     outputs = {
         REGRESSORS: _spread(_twelve(given[REGRESSORS] * scale, spec.num_keypoints), 0.0),
-        LOGITS: _spread(given[LOGITS], _NEVER),
+        LOGITS: _spread(given[LOGITS] + shift, _NEVER),
     }
     return keras.Model(image, outputs, name=model.name), Description(description.variant, DETECTOR_2021)
+
+
+def _logit(probability: float) -> float:
+    return math.log(probability / (1.0 - probability))
 
 
 def _twelve(values, keypoints: int):

@@ -100,9 +100,10 @@ def test_fitted_tracker_says_the_same(tracker):
 
 
 def test_fitted_detector_says_the_same_on_the_tasks_anchors(detector):
-    """At 224 px our cells are the anchors 0, 2, 4, ... of MediaPipe's first level."""
+    """At 224 px our cells are the anchors 0, 2, 4, ... of MediaPipe's first level, whose detections begin at 0.5."""
     model, description = detector
-    fitted, _ = task_bundle.task_detector(model, description)
+    fitted, fitted_description = task_bundle.task_detector(model, description.with_score_threshold(0.3))
+    assert fitted_description.spec == DETECTOR_2021
     own_spec = dataclasses.replace(description.spec, input_size=224)
     own = build_detector(own_spec)
     for target, source in zip(own.weights, model.weights, strict=True):
@@ -111,7 +112,8 @@ def test_fitted_detector_says_the_same_on_the_tasks_anchors(detector):
     expected = {k: keras.ops.convert_to_numpy(v) for k, v in own(image, training=False).items()}
     found = {k: keras.ops.convert_to_numpy(v) for k, v in fitted(2 * image - 1, training=False).items()}
     cells = np.arange(0, 2 * 784, 2)
-    np.testing.assert_allclose(found["logits"][:, cells], expected["logits"], rtol=1e-3, atol=1e-3)
+    begin = np.log(0.3 / 0.7)
+    np.testing.assert_allclose(found["logits"][:, cells], expected["logits"] - begin, rtol=1e-3, atol=1e-3)
     others = np.setdiff1d(np.arange(DETECTOR_2021.num_anchors), cells)
     assert found["logits"][:, others].max() < -10
     # The head's unit is a quarter of the input it was trained at: 192 px.
@@ -120,6 +122,18 @@ def test_fitted_detector_says_the_same_on_the_tasks_anchors(detector):
     )
     theirs, ours = anchors_lib.grid_anchors(DETECTOR_2021), anchors_lib.grid_anchors(own_spec)
     np.testing.assert_allclose(theirs[cells], ours)
+
+
+def test_a_detector_of_the_tasks_kind_keeps_all_but_its_threshold():
+    model = randomise(build_detector(DETECTOR_2021, variant="det_2021"))
+    description = Description("det_2021", DETECTOR_2021)
+    image = np.random.default_rng(3).uniform(-1, 1, size=(1, 224, 224, 3)).astype(np.float32)
+    expected = {k: keras.ops.convert_to_numpy(v) for k, v in model(image, training=False).items()}
+    for threshold, shift in ((0.5, 0.0), (0.3, np.log(0.7 / 0.3))):
+        fitted, _ = task_bundle.task_detector(model, description.with_score_threshold(threshold))
+        found = {k: keras.ops.convert_to_numpy(v) for k, v in fitted(image, training=False).items()}
+        np.testing.assert_allclose(found["logits"], expected["logits"] + shift, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(found["regressors"], expected["regressors"], rtol=1e-4, atol=1e-4)
 
 
 def test_what_the_graph_demands_is_said(tracker, detector, tmp_path):
