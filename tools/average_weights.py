@@ -1,0 +1,120 @@
+"""Averages the weights of models at the ends of several learning rate cycles, and measures their normalisations anew.
+
+    python tools/average_weights.py --model=first/model.keras --model=second/model.keras --data=train.json,negatives \
+        --output=averaged [--batches=60]
+
+Each part of a long training ends in a minimum of its own; the mean of two that began from one another lies in a flatter
+place. The running statistics of such a mean are those of no network: they are measured on `--batches` training batches
+(as `blazepose train` makes them of its `--data` and `--partial_data`). OUTPUT gets a model.keras, and the configuration
+of the last model and its logs where they lie beside it. Idea: stochastic weight averaging (Izmailov et al., 2018).
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import itertools
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import annotation_tool
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from blazepose_tf.export.sources import open_source
+from blazepose_tf.models import Description
+from blazepose_tf.models.saving import DETECTOR, save_model
+from blazepose_tf.models.weights import transfer
+from blazepose_tf.training.config import FILE_NAME, Experiment, Stage
+from blazepose_tf.training.inputs import open_data
+
+
+def averaged(sources: Sequence[str]) -> tuple[keras.Model, Description]:
+    """A model with the mean of the weights of several of one architecture.
+
+    Raises:
+        ValueError: fewer than two, or models that differ in more than their weights.
+    """
+    if len(sources) < 2:
+        raise ValueError(f"at least two models are needed for a mean. Received: {', '.join(sources) or 'none'}")
+    model, description = open_source(sources[0])
+    total = [np.asarray(keras.ops.convert_to_numpy(v), np.float64) for v in model.weights]
+    for source in sources[1:]:
+        other, _ = open_source(source)
+        # Through a transfer: coordinates are relative to a mean pose, which every run measures for itself.
+        report = transfer(other, model)
+        if report.missing or report.mismatched or report.unused:
+            name = (*report.missing, *report.mismatched, *report.unused)[0]
+            raise ValueError(f"{source} is another network than {sources[0]}: they differ in {name}")
+        for sum_, variable in zip(total, model.weights, strict=True):
+            sum_ += keras.ops.convert_to_numpy(variable)
+    for sum_, variable in zip(total, model.weights, strict=True):
+        variable.assign((sum_ / len(sources)).astype(np.float32))
+    return model, description
+
+
+def measure_statistics(model: keras.Model, batches: Iterable) -> int:
+    """Sets the running statistics of all normalisations to the mean over batches of pictures; returns their number."""
+    layers = [
+        layer
+        for layer in model._flatten_layers(include_self=False)
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    momentum = [layer.momentum for layer in layers]
+    count = 0
+    for count, images in enumerate(batches, 1):
+        for layer in layers:
+            layer.momentum = (count - 1) / count  # the plain mean so far
+        model(images, training=True)
+    for layer, value in zip(layers, momentum, strict=True):
+        layer.momentum = value
+    return count
+
+
+def write(options: argparse.Namespace) -> str:
+    """Averages, measures, writes; returns what was done."""
+    if options.batches < 1 or options.batch_size < 1:
+        raise ValueError(
+            f"--batches and --batch_size must be positive. Received: {options.batches}, {options.batch_size}"
+        )
+    if (options.output / "model.keras").exists():
+        raise FileExistsError(f"{options.output / 'model.keras'} exists already")
+    model, description = averaged(options.model)
+    kind = "detector" if description.kind == DETECTOR else "tracker"
+    size = description.spec.input_size
+    stage = Stage("statistics", steps=options.batches, input_size=size, batch_size=options.batch_size)
+    experiment = Experiment("average", model=kind, variant=description.variant, stages=(stage,))
+    if kind == "tracker":
+        experiment = dataclasses.replace(experiment, keypoints=",".join(description.spec.keypoint_names))
+    with tempfile.TemporaryDirectory() as folder:
+        inputs = open_data(options.data, experiment=experiment, folder=folder, partial=options.partial_data)
+        rounds = (inputs.batches(stage, epoch=epoch) for epoch in itertools.count())
+        pictures = (images for images, *_ in itertools.chain.from_iterable(rounds))
+        limited = itertools.islice(pictures, options.batches)
+        count = measure_statistics(model, tqdm(limited, total=options.batches, desc="batches", disable=None))
+    options.output.mkdir(parents=True, exist_ok=True)
+    save_model(model, options.output / "model.keras", description=description)
+    for name in (FILE_NAME, "train.csv", "validation.csv"):
+        record = Path(options.model[-1]).parent / name
+        if record.exists():
+            shutil.copyfile(record, options.output / name)
+    return f"{options.output / 'model.keras'}: mean of {len(options.model)} models, statistics of {count} batches"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("--model", action="append", default=[], help=".keras, .npz, or a shipped name; twice or more")
+    flags.add_argument("--data", required=True)
+    flags.add_argument("--partial_data", default="")
+    flags.add_argument("--batches", type=int, default=60)
+    flags.add_argument("--batch_size", type=int, default=32)
+    flags.add_argument("--output", type=Path, required=True)
+    return annotation_tool.run(flags, write, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
