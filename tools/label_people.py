@@ -190,8 +190,21 @@ def people(
     return found
 
 
-# A picture's path, whence it is (a photograph may have several crops), and the people labelled in it.
-Source = tuple[Path, str, list[Label]]
+@dataclass(frozen=True)
+class Source:
+    """A picture to look at.
+
+    Attributes:
+        path: of the file.
+        origin: whence it is; a photograph may have several crops.
+        dataset: of the people in it, where some are labelled.
+        known: people labelled in it.
+    """
+
+    path: Path
+    origin: str
+    dataset: str | None
+    known: list[Label]
 
 
 def pictures_in(folder: Path) -> list[Source]:
@@ -199,7 +212,7 @@ def pictures_in(folder: Path) -> list[Source]:
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not found:
         raise ValueError(f"no pictures in {folder}")
-    return [(path, str(path), []) for path in found]
+    return [Source(path, str(path), None, []) for path in found]
 
 
 def pictures_of(data: Path) -> list[Source]:
@@ -212,28 +225,29 @@ def pictures_of(data: Path) -> list[Source]:
     for image in content["images"]:
         annotations = by_image.get(image["id"], [])
         labels = [label for label in map(Label.of, annotations) if label is not None]
-        origin = next((a["source_image"] for a in annotations if "source_image" in a), image["file_name"])
-        sources.append((folder / image["file_name"], origin, labels))
-    if not any(labels for *_, labels in sources):
+        first = annotations[0] if annotations else {}
+        origin = first.get("source_image", image["file_name"])
+        sources.append(Source(folder / image["file_name"], origin, first.get("dataset"), labels))
+    if not any(source.known for source in sources):
         raise ValueError(f"nobody in {data} has a body circle (center and scale_point)")
     return sources
 
 
 def labelled(
     sources: Sequence[Source], detector: Detector, tracker: Tracker, min_radius: float
-) -> Iterator[tuple[Path, tuple[int, int], list[Label]]]:
-    """Path, width and height, and the new people of each picture that has some."""
+) -> Iterator[tuple[Source, tuple[int, int], list[Label]]]:
+    """Each picture that shows further people, its width and height, and these people."""
     known_of: dict[str, list[Label]] = {}
-    for _, origin, labels in sources:
-        known_of.setdefault(origin, []).extend(labels)
-    for path, origin, labels in tqdm(sources, desc="pictures", unit="picture", disable=None):
-        picture = read_image(path)
-        known = known_of[origin]
-        found = people(picture, labels, detector, tracker, min_radius)
+    for source in sources:
+        known_of.setdefault(source.origin, []).extend(source.known)
+    for source in tqdm(sources, desc="pictures", unit="picture", disable=None):
+        picture = read_image(source.path)
+        known = known_of[source.origin]
+        found = people(picture, source.known, detector, tracker, min_radius)
         found = [label for label in found if not any(same_pose(label, other) for other in known)]
         known.extend(found)
         if found:
-            yield path, picture.shape[1::-1], found
+            yield source, picture.shape[1::-1], found
 
 
 def write(options: argparse.Namespace) -> str:
@@ -247,12 +261,13 @@ def write(options: argparse.Namespace) -> str:
         raise ValueError(f"{options.tracker} has {tracker.spec.num_keypoints} keypoints, not {len(topology.KEYPOINTS)}")
     images: list[dict] = []
     annotations: list[dict] = []
-    for path, size, found in labelled(sources, detector, tracker, options.min_radius):
+    for source, size, found in labelled(sources, detector, tracker, options.min_radius):
         number = len(images) + 1
-        name = os.path.relpath(path, options.output.parent)
+        name = os.path.relpath(source.path, options.output.parent)
         images.append({"id": number, "file_name": name, "width": size[0], "height": size[1]})
+        dataset = options.dataset or source.dataset or "labelled_by_tracker"
         for label in found:
-            entry = {"id": len(annotations) + 1, "image_id": number, "dataset": options.dataset}
+            entry = {"id": len(annotations) + 1, "image_id": number, "dataset": dataset}
             annotations.append(entry | {"weight": options.weight} | label.annotation(size))
     if not annotations:
         raise ValueError(f"nobody in {len(sources)} pictures was seen the same way three times")
@@ -271,7 +286,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags.add_argument("--threshold", type=float, help="of the detector's scores; its own without it")
     flags.add_argument("--min_radius", type=float, default=40.0, help="of the body circle, in pixels")
     flags.add_argument("--weight", type=float, default=1.0, help="of a person in training")
-    flags.add_argument("--dataset", default="labelled_by_tracker")
+    flags.add_argument("--dataset", help="name in the labels; that of the labelled people beside without it")
     flags.add_argument("--output", type=Path, required=True)
     return annotation_tool.run(flags, write, arguments)
 

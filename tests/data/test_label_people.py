@@ -99,6 +99,7 @@ def test_who_is_labelled_already_stays_out(label_people, rendered, tmp_path, cap
     assert label_people.main([*flags, "--threshold=0.2"]) == 0, capsys.readouterr().err
     (annotation,) = json.loads((tmp_path / "others.json").read_text())["annotations"]
     assert distance(annotation, second_truth, shift) < 0.1
+    assert annotation["dataset"] == first_truth["dataset"]
     document["annotations"].append(other)
     (tmp_path / "data.json").write_text(json.dumps(document))
     assert label_people.main([*flags, "--threshold=0.2"]) == 1
