@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from blazepose_tf import files
@@ -33,6 +33,11 @@ def run(
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def rounded(values: Iterable[float]) -> list[float]:
+    """To a tenth of a pixel: far below any label noise."""
+    return [round(float(value), 1) for value in values]
 
 
 def write_document(content: dict, options: argparse.Namespace) -> None:

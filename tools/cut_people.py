@@ -103,9 +103,9 @@ def cut(picture: np.ndarray, person: dict, tracker: Tracker) -> tuple[np.ndarray
     origin = np.array([left, top])
     points[points[:, 2] > 0, :2] -= origin
     return cutout, {
-        "keypoints": _rounded(points.reshape(-1)),
-        "center": _rounded(alignment[0] - origin),
-        "scale_point": _rounded(alignment[1] - origin),
+        "keypoints": annotation_tool.rounded(points.reshape(-1)),
+        "center": annotation_tool.rounded(alignment[0] - origin),
+        "scale_point": annotation_tool.rounded(alignment[1] - origin),
         "bbox": [0, 0, int(right - left), int(bottom - top)],
         "cut_off": cut_off,
         **{key: person[key] for key in ("dataset", "weight", "keypoint_source") if key in person},
@@ -161,10 +161,10 @@ def moved(person: dict, matrix: np.ndarray, size: tuple[int, int]) -> dict:
     low, high = np.maximum(low, 0.0), np.minimum(high, frame)
     center, scale_point = affine.apply(matrix, _alignment(person))
     return {key: value for key, value in person.items() if key != "cut_off"} | {
-        "keypoints": _rounded(points.reshape(-1)),
-        "center": _rounded(center),
-        "scale_point": _rounded(scale_point),
-        "bbox": _rounded([*low, *(high - low)]),
+        "keypoints": annotation_tool.rounded(points.reshape(-1)),
+        "center": annotation_tool.rounded(center),
+        "scale_point": annotation_tool.rounded(scale_point),
+        "bbox": annotation_tool.rounded([*low, *(high - low)]),
     }
 
 
@@ -178,10 +178,6 @@ def _reach(person: dict, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     width, height = person["bbox"][2:]
     corners = affine.apply(matrix, np.array([[0.0, 0.0], [width, 0.0], [0.0, height], [width, height]]))
     return corners.min(axis=0), corners.max(axis=0)
-
-
-def _rounded(values: Sequence[float] | np.ndarray) -> list[float]:
-    return [round(float(value), 1) for value in values]
 
 
 def write(options: argparse.Namespace) -> str:

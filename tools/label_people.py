@@ -14,6 +14,7 @@ agree stay unlabelled. Pictures with several people become one record each by `c
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -28,6 +29,7 @@ from tqdm import tqdm
 from blazepose_tf import files, topology
 from blazepose_tf.data.coco_document import coco_document
 from blazepose_tf.data.coco_reader import image_folder, load
+from blazepose_tf.data.converters.conversion import labelled_box
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.geometry import roi
 from blazepose_tf.metrics.keypoints import torso_size
@@ -45,7 +47,6 @@ _MOVED = 0.5  # radii from the detection's mid-hip: farther away is somebody els
 _APART = 0.5  # radii between two people's mid-hips
 _SAME_POSE = 0.15  # radii between the points of one person in two crops of a photograph, on average
 _VISIBLE = 0.5
-_MARGIN = 0.08  # of the radius, around the labelled points
 _TORSO = topology.indices(("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
 _LIMBS = topology.indices(topology.COCO_17[5:])
 _MIRROR = topology.mirror_permutation()
@@ -78,18 +79,17 @@ class Label:
     def annotation(self, size: tuple[int, int]) -> dict:
         """As COCO entry of a picture of this width and height, without ids."""
         labelled = self.points[:, 2] > 0
-        margin = _MARGIN * self.radius
-        low = np.maximum(self.points[labelled, :2].min(axis=0) - margin, 0.0)
-        high = np.minimum(self.points[labelled, :2].max(axis=0) + margin, size)
+        left, top, right, bottom = labelled_box(self.points, self.alignment, size)
+        center, scale_point = self.alignment
         return {
             "category_id": 1,
             "iscrowd": 0,
-            "keypoints": [round(float(v), 1) for v in self.points.ravel()],
+            "keypoints": annotation_tool.rounded(self.points.ravel()),
             "num_keypoints": int(labelled.sum()),
             "keypoint_source": "".join("t" if point else "-" for point in labelled),
-            "center": [round(float(v), 1) for v in self.alignment[0]],
-            "scale_point": [round(float(v), 1) for v in self.alignment[1]],
-            "bbox": [round(float(v), 1) for v in (*low, *(high - low))],
+            "center": annotation_tool.rounded(center),
+            "scale_point": annotation_tool.rounded(scale_point),
+            "bbox": annotation_tool.rounded((left, top, right - left, bottom - top)),
         }
 
 
@@ -105,15 +105,8 @@ def look(tracker: Tracker, picture: np.ndarray, alignment: np.ndarray, *, mirror
     track = tracker.decode(tracker.infer(crop), matrix)
     if not mirror:
         return track
-    return Track(
-        points=track.points[_MIRROR],
-        z=None,
-        visibility=track.visibility[_MIRROR],
-        presence=None,
-        pose_presence=track.pose_presence,
-        alignment=track.alignment,
-        world=None,
-    )
+    points, visibility = track.points[_MIRROR], track.visibility[_MIRROR]
+    return dataclasses.replace(track, points=points, visibility=visibility, z=None, presence=None, world=None)
 
 
 def agreed(plain: Track, mirrored: Track, size: tuple[int, int]) -> Label | None:

@@ -213,7 +213,7 @@ def _convert_person(person: Person, picture: Picture, own, target, config: Conve
         return _ignored(person, points, box, len(target))
     tally.people_kept += 1
     if box is None:
-        box = _box(points, alignment, picture)
+        box = labelled_box(points, alignment, (picture.width, picture.height))
     kept_set = tuple(own) == tuple(target)
     return replace(
         person,
@@ -236,10 +236,19 @@ def _unfit(alignment: np.ndarray, picture: Picture, config: ConversionConfig) ->
     return None if 0 <= x <= picture.width and 0 <= y <= picture.height else selection.CENTER_OUTSIDE
 
 
-def _box(points: np.ndarray, alignment: np.ndarray | None, picture: Picture) -> tuple[float, float, float, float]:
+def labelled_box(
+    points: np.ndarray, alignment: np.ndarray | None, size: tuple[float, float]
+) -> tuple[float, float, float, float]:
+    """Box x0, y0, x1, y1 around the labelled ones of points (K, 3), with a margin where there is a body circle.
+
+    Args:
+        points: x, y in pixels and state; at least one is labelled.
+        alignment: (2, 2) alignment points, or None.
+        size: width and height of the picture, which the box does not leave.
+    """
     labelled = points[points[:, 2] > 0, :2]
     margin = BOX_MARGIN * float(alignment_lib.radius(alignment)) if alignment is not None else 0.0
-    limit = np.array([picture.width, picture.height], np.float64)
+    limit = np.array(size, np.float64)
     low = np.clip(labelled.min(axis=0) - margin, 0.0, limit)
     high = np.clip(labelled.max(axis=0) + margin, 0.0, limit)
     return (*low.tolist(), *high.tolist())
