@@ -25,6 +25,7 @@ OFFSET_RADIUS = 2.0  # cells around the point in which the offsets are taught an
 # still has.
 LIMB_SIGMA, TRUNK_SIGMA, SQUARINGS, REGRESSION_WEIGHT = 8.0, 5.0, 3, 1e-6
 _TRUNK = frozenset(topology.GROUPS["face"] + topology.GROUPS["torso"])
+MIN_PEAK = 0.05  # of the product that chooses a point's cell; below, the map says nothing about the point
 MOTION = 4.0  # cells from frame to frame, a quarter of a torso
 
 
@@ -118,13 +119,54 @@ def prior_sigmas(names: Sequence[str]) -> np.ndarray:
     return np.array([TRUNK_SIGMA if name in _TRUNK else LIMB_SIGMA for name in names], np.float32)
 
 
-def refine(points, heatmaps, *, stride: float, sigmas=LIMB_SIGMA, reach: int = 10, previous=None):
-    """Moves regressed points to the most plausible peaks of their heatmaps (numpy).
+def refine(points, heatmaps, *, stride: float, sigmas=LIMB_SIGMA, reach: int = 12):
+    """Moves regressed points to the most plausible peaks of their heatmaps (numpy), in a picture of its own.
+
+    A point goes to the cell with the largest product of the heatmap's probability, blurred by a cell, and a Gaussian
+    around the regressed place, and between cells to the top of the parabolas through the neighbours' logarithms.
+    Unlike the plain maximum this does not take the other arm, and unlike MediaPipe's way it needs no window that holds
+    one peak only. On film it would jump between peaks that are as good: there, `refine_smoothly`.
+
+    Args:
+        points: (K, 2) in crop pixels.
+        heatmaps: (S, S, K) logits.
+        stride: crop pixels per cell.
+        sigmas: (K,) or one for all, in cells: `prior_sigmas`.
+        reach: cells looked at on either side of the regressed one.
+
+    Returns:
+        (K, 2) float32 points; those without a peak, or regressed to a place outside of the map, are left alone.
+    """
+    points = np.array(points, np.float32)
+    # Two cells more on each side than are chosen from, for the blur; one of them for the parabolas, too.
+    place, inside, column, row, weight = _around(points, heatmaps, stride, reach + 2)
+    for _ in range(2):
+        weight = _blurred(weight)
+    scale = np.reshape(-0.5 / np.square(sigmas), (-1, 1)).astype(np.float32)
+    weight *= np.exp(scale * (column - place[:, :1]) ** 2)[:, None, :]
+    weight *= np.exp(scale * (row - place[:, 1:]) ** 2)[:, :, None]
+    middle = weight[:, 2:-2, 2:-2]
+    at_y, at_x = np.divmod(middle.reshape(len(points), -1).argmax(axis=1), middle.shape[2])
+    at_y, at_x, k = at_y + 2, at_x + 2, np.arange(len(points))
+    peak = weight[k, at_y, at_x]
+    step = np.stack(
+        [
+            _top(weight[k, at_y, at_x - 1], peak, weight[k, at_y, at_x + 1]),
+            _top(weight[k, at_y - 1, at_x], peak, weight[k, at_y + 1, at_x]),
+        ],
+        axis=-1,
+    )
+    refined = np.stack([column[k, at_x], row[k, at_y]], axis=-1) + step
+    found = inside & (peak >= MIN_PEAK)
+    return np.where(found[:, None], refined * stride, points).astype(np.float32)
+
+
+def refine_smoothly(points, heatmaps, *, stride: float, sigmas=LIMB_SIGMA, reach: int = 10, previous=None):
+    """`refine` for film, where a point must not jump between two peaks that are as good.
 
     A point becomes the mean position of the cells around it, weighted by a power of (the heatmap's probability x a
-    Gaussian around the regressed place). The power chooses one peak, yet smoothly: from frame to frame a point does not
-    jump between two peaks, as the largest product would make it. Unlike the plain maximum this does not take the other
-    arm, and unlike MediaPipe's way it needs no threshold. `models.refinement` is the same inside a graph.
+    Gaussian around the regressed place), which chooses one peak, yet smoothly. `models.refinement` is the same inside
+    a graph.
 
     Args:
         points: (K, 2) in crop pixels.
@@ -133,20 +175,13 @@ def refine(points, heatmaps, *, stride: float, sigmas=LIMB_SIGMA, reach: int = 1
         sigmas: (K,) or one for all, in cells: `prior_sigmas`.
         reach: cells looked at on either side of the regressed one; beyond, the weights are next to nothing.
         previous: (K, 2) in crop pixels, where the points were in the frame before: of two peaks that are as good, a
-            point stays at the one where it was. None on a picture of its own.
+            point stays at the one where it was. None without one.
 
     Returns:
         (K, 2) float32 points; those without a peak, or regressed to a place outside of the map, are left alone.
     """
     points = np.array(points, np.float32)
-    rows, columns, _ = heatmaps.shape
-    flat = np.ascontiguousarray(heatmaps, np.float32).reshape(-1)
-    place = points / np.float32(stride)  # in cells, whose centres are at + 0.5
-    cell = np.floor(place).astype(np.int64)
-    inside = (cell >= 0).all(axis=-1) & (cell[:, 0] < columns) & (cell[:, 1] < rows)
-    column, row, cells, inside_map = _window(np.where(inside[:, None], cell, 0), reach, heatmaps.shape)
-    column, row = column + np.float32(0.5), row + np.float32(0.5)
-    weight = inside_map / (1.0 + np.exp(-flat.take(cells).clip(-20.0, 20.0)))
+    place, inside, column, row, weight = _around(points, heatmaps, stride, reach)
     for _ in range(SQUARINGS):
         weight *= weight
     scale = np.reshape(-0.5 * 2**SQUARINGS / np.square(sigmas), (-1, 1)).astype(np.float32)
@@ -161,6 +196,38 @@ def refine(points, heatmaps, *, stride: float, sigmas=LIMB_SIGMA, reach: int = 1
     sums = np.stack([(along_x * column).sum(axis=1), (along_y * row).sum(axis=1)], axis=-1)
     refined = (sums + REGRESSION_WEIGHT * place) / (along_x.sum(axis=1)[:, None] + REGRESSION_WEIGHT)
     return np.where(inside[:, None], refined * stride, points).astype(np.float32)
+
+
+def _around(points: np.ndarray, heatmaps: np.ndarray, stride: float, reach: int):
+    """What lies around (K, 2) points in crop pixels, in cells.
+
+    Returns:
+        place (K, 2) of the points; (K,) bool: inside of the map; columns (K, W) and rows (K, W) of cell centres;
+        probabilities (K, row, column), 0 outside of the map.
+    """
+    rows, columns, _ = heatmaps.shape
+    flat = np.ascontiguousarray(heatmaps, np.float32).reshape(-1)
+    place = points / np.float32(stride)  # in cells, whose centres are at + 0.5
+    cell = np.floor(place).astype(np.int64)
+    inside = (cell >= 0).all(axis=-1) & (cell[:, 0] < columns) & (cell[:, 1] < rows)
+    column, row, cells, inside_map = _window(np.where(inside[:, None], cell, 0), reach, heatmaps.shape)
+    probability = inside_map / (1.0 + np.exp(-flat.take(cells).clip(-20.0, 20.0)))
+    return place, inside, column + np.float32(0.5), row + np.float32(0.5), probability
+
+
+def _blurred(maps: np.ndarray) -> np.ndarray:
+    """(K, H, W) with a quarter of each neighbour in both directions; the rim keeps its values."""
+    maps = maps.copy()
+    maps[:, 1:-1] = 0.5 * maps[:, 1:-1] + 0.25 * (maps[:, :-2] + maps[:, 2:])
+    maps[:, :, 1:-1] = 0.5 * maps[:, :, 1:-1] + 0.25 * (maps[:, :, :-2] + maps[:, :, 2:])
+    return maps
+
+
+def _top(before: np.ndarray, peak: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Where, within half a cell, the parabola through three logarithms is highest; 0 where they are no peak."""
+    before, peak, after = (np.log(np.maximum(v, 1e-12)) for v in (before, peak, after))
+    bend = 2.0 * peak - before - after
+    return np.where(bend > 1e-6, 0.5 * (after - before) / np.maximum(bend, 1e-6), 0.0).clip(-0.5, 0.5)
 
 
 def _beyond(distance: np.ndarray, reach: int) -> np.ndarray:

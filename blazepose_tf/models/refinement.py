@@ -1,6 +1,6 @@
 """Refinement inside the graph: landmarks that the heatmaps have moved already, for consumers without our runtime.
 
-`codecs.heatmaps.refine` over the whole map, out of operations that every LiteRT delegate has.
+`codecs.heatmaps.refine_smoothly` over the whole map, out of operations that every LiteRT delegate has.
 """
 
 from __future__ import annotations

@@ -127,11 +127,7 @@ class Tracker:
         else:
             raw = raw.reshape(self.spec.num_keypoints, -1).copy()
             if self.refine:
-                if previous is not None:
-                    previous = affine.apply(affine.invert(matrix), np.asarray(previous, np.float32))
-                raw[:, :2] = heatmap_codec.refine(
-                    raw[:, :2], outputs[specs.HEATMAPS][0], stride=stride, sigmas=self._sigmas, previous=previous
-                )
+                raw[:, :2] = self._refined(raw[:, :2], outputs[specs.HEATMAPS][0], matrix, previous)
             refined = outputs.get(specs.ALIGNMENT)
             decoded = landmark_codec.decode(raw, None if refined is None else refined.reshape(2, 2))
         presence = outputs[specs.POSE_PRESENCE].reshape(-1)[0]
@@ -152,6 +148,13 @@ class Tracker:
             alignment=None if alignment is None else points[count:],
             world=self._world(outputs, matrix[:, :2] / scale),
         )
+
+    def _refined(self, points, heatmaps, matrix: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
+        settings = {"stride": float(self.spec.heatmap_stride), "sigmas": self._sigmas}
+        if previous is None:
+            return heatmap_codec.refine(points, heatmaps, **settings)
+        previous = affine.apply(affine.invert(matrix), np.asarray(previous, np.float32))
+        return heatmap_codec.refine_smoothly(points, heatmaps, previous=previous, **settings)
 
     def _world(self, outputs: dict[str, np.ndarray], rotation: np.ndarray) -> np.ndarray | None:
         if specs.WORLD_LANDMARKS not in outputs:

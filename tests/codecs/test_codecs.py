@@ -109,33 +109,63 @@ def _peaks(*peaks, size=64, sigma=2.0):
     return logits
 
 
+BOTH = pytest.mark.parametrize("refine", [heatmaps.refine, heatmaps.refine_smoothly])
+
+
+@BOTH
 @pytest.mark.parametrize("at", [(101.0, 130.0), (7.0, 250.0), (254.0, 3.0)])
-def test_refine_finds_the_peak_near_the_regressed_point(at):
+def test_refine_finds_the_peak_near_the_regressed_point(refine, at):
     logits = _peaks((*at, 0.9))
-    moved = heatmaps.refine(np.float32([[at[0] - 6, at[1] + 4]]), logits, stride=4)
+    moved = refine(np.float32([[at[0] - 6, at[1] + 4]]), logits, stride=4)
     assert moved.dtype == np.float32
     # At the rim half of the peak is outside, which pulls the centre of mass inwards by a cell.
     assert np.abs(moved - at).max() < (1.0 if at[0] == 101.0 else 4.0)
 
 
-def test_limbs_may_be_farther_from_where_they_were_regressed_than_trunk_and_head():
+def test_in_a_picture_of_its_own_a_point_is_read_between_cells():
+    # Where the regression is right, nothing pulls: the parabolas say where in the cell the peak is.
+    for x in np.arange(100.2, 104.0, 0.6):
+        moved = heatmaps.refine(np.float32([[x, 130.0]]), _peaks((x, 130.0, 0.5)), stride=4)
+        np.testing.assert_allclose(moved, [[x, 130.0]], atol=0.2)
+
+
+def test_a_broad_peak_counts_more_than_a_single_cell():
+    logits = _peaks((120, 100, 0.7))
+    logits[25, 22, 0] = 3.0  # a probability of 0.95 at crop pixel (90, 102)
+    moved = heatmaps.refine(np.float32([[105, 100]]), logits, stride=4)
+    np.testing.assert_allclose(moved, [[120, 100]], atol=2.0)
+
+
+def test_of_peaks_that_are_as_good_a_picture_takes_one_and_film_moves_smoothly():
+    shares = np.linspace(0.6, 0.8, 21)
+    regressed = np.float32([[104, 100]])
+    maps = [_peaks((84, 100, share), (124, 100, 0.7)) for share in shares]
+    picture = np.array([heatmaps.refine(regressed, m, stride=4)[0, 0] for m in maps])
+    film = np.array([heatmaps.refine_smoothly(regressed, m, stride=4)[0, 0] for m in maps])
+    assert (np.abs(np.abs(picture - 104) - 20) < 3).all() and np.ptp(picture) > 30
+    assert np.abs(np.diff(film)).max() < 3 and np.ptp(film) > 15
+
+
+@BOTH
+def test_limbs_may_be_farther_from_where_they_were_regressed_than_trunk_and_head(refine):
     names = ("nose", "left_ear", "right_shoulder", "left_hip", "left_elbow", "right_heel", "paw")
     sigmas = heatmaps.prior_sigmas(names)
     assert sigmas.dtype == np.float32
     np.testing.assert_array_equal(sigmas, [heatmaps.TRUNK_SIGMA] * 4 + [heatmaps.LIMB_SIGMA] * 3)
-    logits = np.repeat(_peaks((100, 100, 0.4), (134, 100, 0.95)), 2, axis=2)
+    logits = np.repeat(_peaks((100, 100, 0.4), (138, 100, 0.95)), 2, axis=2)
     regressed = np.float32([[98, 100]] * 2)
-    moved = heatmaps.refine(regressed, logits, stride=4, sigmas=heatmaps.prior_sigmas(("left_hip", "left_knee")))
-    np.testing.assert_allclose(moved, [[100, 100], [134, 100]], atol=5.0)
+    moved = refine(regressed, logits, stride=4, sigmas=heatmaps.prior_sigmas(("left_hip", "left_knee")))
+    np.testing.assert_allclose(moved, [[100, 100], [138, 100]], atol=8.0)
 
 
-def test_refine_prefers_the_near_peak_over_a_slightly_higher_far_one():
+@BOTH
+def test_refine_prefers_the_near_peak_over_a_slightly_higher_far_one(refine):
     logits = _peaks((100, 100, 0.7), (150, 100, 0.8))
-    moved = heatmaps.refine(np.float32([[104, 98]]), logits, stride=4)
+    moved = refine(np.float32([[104, 98]]), logits, stride=4)
     np.testing.assert_allclose(moved, [[100, 100]], atol=1.0)
     decoded, _ = heatmaps.decode(logits, stride=4)
     assert abs(decoded[0, 0] - 150) < 2  # the plain maximum jumps
-    alone = heatmaps.refine(np.float32([[104, 98]]), _peaks((100, 100, 0.02), (125, 100, 0.8)), stride=4)
+    alone = refine(np.float32([[104, 98]]), _peaks((100, 100, 0.02), (125, 100, 0.8)), stride=4)
     np.testing.assert_allclose(alone, [[125, 100]], atol=1.0)
 
 
@@ -143,27 +173,29 @@ def test_refine_stays_at_the_peak_where_the_point_was():
     # Two knees, equally far from the regressed place; the other one is a little more probable in this frame.
     logits, regressed = _peaks((74, 100, 0.7), (134, 100, 0.75)), np.float32([[104, 100]])
     for was in (74, 134):
-        moved = heatmaps.refine(regressed, logits, stride=4, previous=np.float32([[was - 3, 104]]))
+        moved = heatmaps.refine_smoothly(regressed, logits, stride=4, previous=np.float32([[was - 3, 104]]))
         np.testing.assert_allclose(moved, [[was, 100]], atol=1.5)
 
 
 def test_refine_does_not_hold_back_a_point_that_moves():
     logits, regressed = _peaks((100, 100, 0.9)), np.float32([[102, 99]])
-    alone = heatmaps.refine(regressed, logits, stride=4)
-    moving = heatmaps.refine(regressed, logits, stride=4, previous=np.float32([[93, 105]]))
+    alone = heatmaps.refine_smoothly(regressed, logits, stride=4)
+    moving = heatmaps.refine_smoothly(regressed, logits, stride=4, previous=np.float32([[93, 105]]))
     np.testing.assert_allclose(moving, alone, atol=0.05)
 
 
 @pytest.mark.parametrize("was", [(60, 100), (100, 10), (-400, 900)])
 def test_refine_follows_a_point_that_has_jumped(was):
-    moved = heatmaps.refine(np.float32([[104, 98]]), _peaks((100, 100, 0.9)), stride=4, previous=np.float32([was]))
+    logits, previous = _peaks((100, 100, 0.9)), np.float32([was])
+    moved = heatmaps.refine_smoothly(np.float32([[104, 98]]), logits, stride=4, previous=previous)
     np.testing.assert_allclose(moved, [[100, 100]], atol=1.5)
 
 
-def test_refine_leaves_points_outside_and_empty_maps():
+@BOTH
+def test_refine_leaves_points_outside_and_empty_maps(refine):
     empty = np.full((64, 64, 3), -30, np.float32)
     points = np.float32([[-3, 100], [100, 300], [130, 90]])
-    moved = heatmaps.refine(points, empty, stride=4)
+    moved = refine(points, empty, stride=4)
     np.testing.assert_array_equal(moved[:2], points[:2])
     assert np.abs(moved[2] - points[2]).max() <= 2.0  # the cell that it is in
 
