@@ -10,19 +10,21 @@ from blazepose_tf.training.config import Data, Experiment, Losses, Stage
 
 # The paper's Lite, as shipped: heatmaps at 128 px (five times cheaper per image), everything at 256 px, then the
 # regression alone on frozen features, which is twice as fast and is what still improves (the regression lags the
-# heatmaps); then both once more, longer, and everything six times more. 1,627,000 crops of 17,500 people
-# (docs/results/lite has the log). Run as eight parts, each from the weights of the one before (--init_from): up to
-# `tail`, `long` and `last`, `lighter`, `mixed`, `hard`, `hard_again`, `composed`, `brief`. What ships is the mean of
-# the weights after the last two (tools/average_weights.py, statistics of 60 batches). Cost: 1 h 41 min on two shared
-# cores and 8 h 40 min of one, four parts of it in mixed_bfloat16 with compiled kernels; `brief` 1 h 15 min, most of it
-# on two older cores. Result: refined, on human labels, PCK@0.2 of the torso 79.3. Data: tracker/train.json and 1,600
-# rendered pictures; in the second part detector/train.json as shards, too (one person of each picture), its 662
-# pictures without people twice more (convert-dataset --only_negatives); in the last six only tracker/train.json, its
-# labels blended (tools/blend_labels.py), and those 662; in `hard`, `hard_again`, `composed` and `brief` the 5,253,
-# 4,274, 3,171 and 2,821 people that the model before had yet to learn (tools/hard_people.py) three times, at last four
-# times; from step 2,529 of `composed` 3,851 people in other places, too (tools/cut_people.py, docs/data.md), from step
-# 439 of `brief` 371 whom nobody had labelled, twice (tools/label_people.py). Offsets and stronger augmentation
-# (occlusion 0.3, negatives 0.06, degraded pictures 0.1 each) were part of the first two.
+# heatmaps); then both once more, longer, and everything seven times more. 1,718,000 crops of 17,500 people
+# (docs/results/lite has the log). Run as nine parts, each from the weights of the one before (--init_from): up to
+# `tail`, `long` and `last`, `lighter`, `mixed`, `hard`, `hard_again`, `composed`, `brief`, `elsewhere`. After each of
+# the last two the weights are averaged with those before it (tools/average_weights.py, statistics of 60 batches); the
+# second mean ships. Cost: 1 h 41 min on two shared cores and 10 h 20 min of one, four parts of it in mixed_bfloat16,
+# six with compiled kernels; `brief` 1 h 15 min, most of it on two older cores, `elsewhere` 1 h 40 min of one of them.
+# Result: refined, on human labels, PCK@0.2 of the torso 80.0. Data: tracker/train.json and 1,600 rendered pictures; in
+# the second part detector/train.json as shards, too (one person of each picture), its 662 pictures without people twice
+# more (convert-dataset --only_negatives); in the last seven only tracker/train.json, its labels blended
+# (tools/blend_labels.py), and those 662; in `hard`, `hard_again`, `composed`, `brief` and `elsewhere` the 5,253, 4,274,
+# 3,171, 2,821 and again 2,821 people that the model before had yet to learn (tools/hard_people.py) three times, in
+# `brief` four times; from step 2,529 of `composed` 3,851 people in other places, too (tools/cut_people.py,
+# docs/data.md), from step 698 of `elsewhere` 3,390; from step 439 of `brief` on 371 whom nobody had labelled, twice,
+# then once (tools/label_people.py). Offsets and stronger augmentation (occlusion 0.3, negatives 0.06, degraded pictures
+# 0.1 each) were part of the first two.
 TRACKER_LITE = Experiment(
     name="tracker_lite",
     variant="lite",
@@ -38,6 +40,7 @@ TRACKER_LITE = Experiment(
         Stage("hard_again", steps=11000, input_size=256, learning_rate=4e-3, warmup_steps=150),
         Stage("composed", steps=10500, input_size=256, learning_rate=4e-3, warmup_steps=150),
         Stage("brief", steps=2600, input_size=256, learning_rate=3e-3, warmup_steps=80),
+        Stage("elsewhere", steps=2850, input_size=256, learning_rate=2e-3, warmup_steps=60),
     ),
     losses=Losses(offsets=0.0),
 )
