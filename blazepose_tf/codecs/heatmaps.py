@@ -141,7 +141,7 @@ def refine(points, heatmaps, *, stride: float, sigmas=LIMB_SIGMA, reach: int = 1
     # Two cells more on each side than are chosen from, for the blur; one of them for the parabolas, too.
     place, inside, column, row, weight = _around(points, heatmaps, stride, reach + 2)
     for _ in range(2):
-        weight = _blurred(weight)
+        _blur(weight)
     scale = np.reshape(-0.5 / np.square(sigmas), (-1, 1)).astype(np.float32)
     weight *= np.exp(scale * (column - place[:, :1]) ** 2)[:, None, :]
     weight *= np.exp(scale * (row - place[:, 1:]) ** 2)[:, :, None]
@@ -215,12 +215,10 @@ def _around(points: np.ndarray, heatmaps: np.ndarray, stride: float, reach: int)
     return place, inside, column + np.float32(0.5), row + np.float32(0.5), probability
 
 
-def _blurred(maps: np.ndarray) -> np.ndarray:
-    """(K, H, W) with a quarter of each neighbour in both directions; the rim keeps its values."""
-    maps = maps.copy()
+def _blur(maps: np.ndarray) -> None:
+    """Blurs (K, H, W) in place by a quarter of each neighbour in both directions; the rim keeps its values."""
     maps[:, 1:-1] = 0.5 * maps[:, 1:-1] + 0.25 * (maps[:, :-2] + maps[:, 2:])
     maps[:, :, 1:-1] = 0.5 * maps[:, :, 1:-1] + 0.25 * (maps[:, :, :-2] + maps[:, :, 2:])
-    return maps
 
 
 def _top(before: np.ndarray, peak: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -74,11 +74,11 @@ class Tracker:
         self.model = model if hasattr(model, "output_shapes") else load_model(model, num_threads=num_threads)
         self.spec, self._presence_is_logit = tracker_spec(self.model)
         shapes = self.model.output_shapes
-        count = landmark_codec.MEDIAPIPE_POINTS if self.spec.mediapipe_head else self.spec.num_keypoints
-        has_heatmaps = specs.HEATMAPS in shapes and shapes[specs.HEATMAPS][-1] == count
+        self._count = landmark_codec.MEDIAPIPE_POINTS if self.spec.mediapipe_head else self.spec.num_keypoints
+        has_heatmaps = specs.HEATMAPS in shapes and shapes[specs.HEATMAPS][-1] == self._count
         if refine and not has_heatmaps:
             raise ValueError(
-                f"{self.model.name}: has no heatmaps of {count} points to refine with. Received: refine=True"
+                f"{self.model.name}: has no heatmaps of {self._count} points to refine with. Received: refine=True"
             )
         self.refine = has_heatmaps if refine is None else refine
         self._sigmas = heatmap_codec.prior_sigmas(self.spec.keypoint_names)
@@ -118,16 +118,12 @@ class Tracker:
             previous: (K, 2) image pixels, the points of the frame before, for their refinement.
         """
         matrix = np.asarray(matrix, np.float32)
-        raw, stride = outputs[specs.LANDMARKS], float(self.spec.heatmap_stride)
+        raw = outputs[specs.LANDMARKS].reshape(self._count, -1).copy()
+        if self.refine:
+            raw[:, :2] = self._refined(raw[:, :2], outputs[specs.HEATMAPS][0], matrix, previous)
         if self.spec.mediapipe_head:
-            raw = raw.reshape(landmark_codec.MEDIAPIPE_POINTS, 5).copy()
-            if self.refine:
-                raw[:, :2] = heatmap_codec.refine_mediapipe(raw[:, :2], outputs[specs.HEATMAPS][0], stride=stride)
             decoded = landmark_codec.decode_mediapipe(raw)
         else:
-            raw = raw.reshape(self.spec.num_keypoints, -1).copy()
-            if self.refine:
-                raw[:, :2] = self._refined(raw[:, :2], outputs[specs.HEATMAPS][0], matrix, previous)
             refined = outputs.get(specs.ALIGNMENT)
             decoded = landmark_codec.decode(raw, None if refined is None else refined.reshape(2, 2))
         presence = outputs[specs.POSE_PRESENCE].reshape(-1)[0]
@@ -150,11 +146,13 @@ class Tracker:
         )
 
     def _refined(self, points, heatmaps, matrix: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
-        settings = {"stride": float(self.spec.heatmap_stride), "sigmas": self._sigmas}
+        stride = float(self.spec.heatmap_stride)
+        if self.spec.mediapipe_head:
+            return heatmap_codec.refine_mediapipe(points, heatmaps, stride=stride)
         if previous is None:
-            return heatmap_codec.refine(points, heatmaps, **settings)
+            return heatmap_codec.refine(points, heatmaps, stride=stride, sigmas=self._sigmas)
         previous = affine.apply(affine.invert(matrix), np.asarray(previous, np.float32))
-        return heatmap_codec.refine_smoothly(points, heatmaps, previous=previous, **settings)
+        return heatmap_codec.refine_smoothly(points, heatmaps, stride=stride, sigmas=self._sigmas, previous=previous)
 
     def _world(self, outputs: dict[str, np.ndarray], rotation: np.ndarray) -> np.ndarray | None:
         if specs.WORLD_LANDMARKS not in outputs:
