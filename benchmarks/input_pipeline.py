@@ -53,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", help="record manifest or folder, or COCO keypoint json")
     parser.add_argument("--model", choices=("tracker", "detector"), default="tracker")
-    parser.add_argument("--size", type=int, help="input size; by default 256 and 192")
+    parser.add_argument("--size", type=int, help="input size; by default the model's")
     parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--batches", type=int, default=30)
     parser.add_argument("--no_heatmaps", action="store_true", help="leave heatmap and offset targets out")
@@ -63,12 +63,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = open_data(options.data, folder) if options.data else render(folder)
         common = {"batch_size": options.batch_size, "seed": 0}
+        size = {"input_size": options.size} if options.size else {}
         if options.model == "tracker":
-            spec = TrackerSpec(input_size=options.size or 256)
+            spec = TrackerSpec(**size)
             config = TrackerDataConfig(parallel_calls=1, heatmap_targets=not options.no_heatmaps)
             dataset = pipeline.tracker_dataset(data, spec=spec, config=config, **common)
         else:
-            spec = DetectorSpec(input_size=options.size or 192)
+            spec = DetectorSpec(**size)
             config = DetectorDataConfig(parallel_calls=1)
             dataset = detector_pipeline.detector_dataset(data, spec=spec, config=config, **common)
         wall, used = measure(dataset, options.batch_size, options.batches)

@@ -75,14 +75,28 @@ def measure_statistics(model: keras.Model, batches: Iterable) -> int:
     return count
 
 
+def refuse_existing(folder: Path) -> None:
+    """Raises FileExistsError if the folder has a model."""
+    if (folder / "model.keras").exists():
+        raise FileExistsError(f"{folder / 'model.keras'} exists already")
+
+
+def save_beside_records(model: keras.Model, description: Description, folder: Path, run: Path) -> None:
+    """model.keras in a folder, with configuration and logs of the run that it came from, where there are any."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_model(model, folder / "model.keras", description=description)
+    for name in (FILE_NAME, "train.csv", "validation.csv"):
+        if (run / name).exists():
+            shutil.copyfile(run / name, folder / name)
+
+
 def write(options: argparse.Namespace) -> str:
     """Averages, measures, writes; returns what was done."""
     if options.batches < 1 or options.batch_size < 1:
         raise ValueError(
             f"--batches and --batch_size must be positive. Received: {options.batches}, {options.batch_size}"
         )
-    if (options.output / "model.keras").exists():
-        raise FileExistsError(f"{options.output / 'model.keras'} exists already")
+    refuse_existing(options.output)
     model, description = averaged(options.model)
     kind = "detector" if description.kind == DETECTOR else "tracker"
     size = description.spec.input_size
@@ -96,12 +110,7 @@ def write(options: argparse.Namespace) -> str:
         pictures = (images for images, *_ in itertools.chain.from_iterable(rounds))
         limited = itertools.islice(pictures, options.batches)
         count = measure_statistics(model, tqdm(limited, total=options.batches, desc="batches", disable=None))
-    options.output.mkdir(parents=True, exist_ok=True)
-    save_model(model, options.output / "model.keras", description=description)
-    for name in (FILE_NAME, "train.csv", "validation.csv"):
-        record = Path(options.model[-1]).parent / name
-        if record.exists():
-            shutil.copyfile(record, options.output / name)
+    save_beside_records(model, description, options.output, Path(options.model[-1]).parent)
     return f"{options.output / 'model.keras'}: mean of {len(options.model)} models, statistics of {count} batches"
 
 

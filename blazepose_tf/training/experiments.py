@@ -10,21 +10,24 @@ from blazepose_tf.training.config import Data, Experiment, Losses, Stage
 
 # The paper's Lite, as shipped: heatmaps at 128 px (five times cheaper per image), everything at 256 px, then the
 # regression alone on frozen features, which is twice as fast and is what still improves (the regression lags the
-# heatmaps); then both once more, longer, and everything seven times more. 1,718,000 crops of 17,500 people
-# (docs/results/lite has the log). Run as nine parts, each from the weights of the one before (--init_from): up to
-# `tail`, `long` and `last`, `lighter`, `mixed`, `hard`, `hard_again`, `composed`, `brief`, `elsewhere`. After each of
-# the last two the weights are averaged with those before it (tools/average_weights.py, statistics of 60 batches); the
-# second mean ships. Cost: 1 h 41 min on two shared cores and 10 h 20 min of one, four parts of it in mixed_bfloat16,
-# six with compiled kernels; `brief` 1 h 15 min, most of it on two older cores, `elsewhere` 1 h 40 min of one of them.
-# Result: refined, on human labels, PCK@0.2 of the torso 80.0. Data: tracker/train.json and 1,600 rendered pictures; in
-# the second part detector/train.json as shards, too (one person of each picture), its 662 pictures without people twice
-# more (convert-dataset --only_negatives); in the last seven only tracker/train.json, its labels blended
-# (tools/blend_labels.py), and those 662; in `hard`, `hard_again`, `composed`, `brief` and `elsewhere` the 5,253, 4,274,
-# 3,171, 2,821 and again 2,821 people that the model before had yet to learn (tools/hard_people.py) three times, in
-# `brief` four times; from step 2,529 of `composed` 3,851 people in other places, too (tools/cut_people.py,
-# docs/data.md), from step 698 of `elsewhere` 3,390; from step 439 of `brief` on 371 whom nobody had labelled, twice,
-# then once (tools/label_people.py). Offsets and stronger augmentation (occlusion 0.3, negatives 0.06, degraded pictures
-# 0.1 each) were part of the first two.
+# heatmaps); then both once more, longer, everything eight times more, and the regression among many pictures without
+# people. 1,822,000 crops of 17,500 people (docs/results/lite has the log). Run as eleven parts, each from the weights
+# of the one before (--init_from): up to `tail`, `long` and `last`, `lighter`, `mixed`, `hard`, `hard_again`,
+# `composed`, `brief`, `elsewhere`, `again`, `nobody`. After each of the three before the last the weights are averaged
+# with those before it (tools/average_weights.py, statistics of 60 batches); of the last the presence is calibrated
+# (tools/calibrate_presence.py). Cost: 1 h 41 min on two shared cores and 10 h 20 min of one, four parts of it in
+# mixed_bfloat16, six with compiled kernels; `brief` 1 h 15 min, most of it on two older cores, `elsewhere`, `again` and
+# `nobody` 1 h 40 min, 1 h 37 min and 9 min of one of them. Result: refined, on human labels, PCK@0.2 of the torso 79.9
+# (80.0 before the last two). Data: tracker/train.json and 1,600 rendered pictures; in the second part
+# detector/train.json as shards, too (one person of each picture), its 662 pictures without people twice more
+# (convert-dataset --only_negatives); in the last nine only tracker/train.json, its labels blended
+# (tools/blend_labels.py), and those 662; in `hard`, `hard_again`, `composed`, `brief`, `elsewhere` and `again` the
+# 5,253, 4,274, 3,171, 2,821 and twice again 2,821 people that the model before had yet to learn
+# (tools/hard_people.py) three times, in `brief` four times; from step 2,529 of `composed` 3,851 people in other places,
+# too (tools/cut_people.py, docs/data.md), from step 698 of `elsewhere` 3,390; from step 439 of `brief` on 371 whom
+# nobody had labelled, twice, then once (tools/label_people.py). `nobody` saw all of these once, the 662 eight times,
+# and 11,984 of the detector's pictures without people (tools/paste_objects.py). Offsets and stronger augmentation
+# (occlusion 0.3, negatives 0.06, degraded pictures 0.1 each) were part of the first two.
 TRACKER_LITE = Experiment(
     name="tracker_lite",
     variant="lite",
@@ -41,18 +44,24 @@ TRACKER_LITE = Experiment(
         Stage("composed", steps=10500, input_size=256, learning_rate=4e-3, warmup_steps=150),
         Stage("brief", steps=2600, input_size=256, learning_rate=3e-3, warmup_steps=80),
         Stage("elsewhere", steps=2850, input_size=256, learning_rate=2e-3, warmup_steps=60),
+        Stage("again", steps=2800, input_size=256, learning_rate=2e-3, warmup_steps=60),
+        Stage(
+            "nobody", trains="regression", steps=450, input_size=256, learning_rate=1.5e-3, warmup_steps=50,
+            running_statistics=True,
+        ),
     ),
     losses=Losses(offsets=0.0),
-)
+)  # fmt: skip
 
 # The paper's Full: heatmaps first at 128 and then at 256 px, the regression on frozen features, then everything at
-# once. 945,000 crops (docs/results/full has the log). Run as seven parts, each from the weights of the one before;
+# once. 955,000 crops (docs/results/full has the log). Run as eight parts, each from the weights of the one before;
 # `finer`, planned longer, was ended when its rate was at 0.37 of the peak. Cost: 9 h 35 min of one shared core,
-# `mixed` and `hard` in mixed_bfloat16 with compiled kernels. Result: validation heatmaps 82.4, regression 76.4;
-# refined, on human labels, 81.1. Data: tracker/train.json, 1,600 rendered pictures, detector/train.json as shards
-# (one person of each picture), and its 662 pictures without people: six times for the regression, twice for `long` and
-# `last`; from `lighter` on (3,328 people three times from `hard` on) as for `lite`, also in their settings. The weight
-# of the presence's loss was 0.5 in the stage `regression`: too much.
+# `mixed` and `hard` in mixed_bfloat16 with compiled kernels, and 14 min of an older one. Result: validation heatmaps
+# 82.4, regression 76.4; refined, on human labels, 81.5. Data: tracker/train.json, 1,600 rendered pictures,
+# detector/train.json as shards (one person of each picture), and its 662 pictures without people: six times for the
+# regression, twice for `long` and `last`; from `lighter` on (3,328 people three times in `hard` and `steady`) as for
+# `lite`, also in their settings; `nobody` is that of `lite`, its calibration, too. The weight of the presence's loss
+# was 0.5 in the stage `regression`: too much.
 TRACKER_FULL = Experiment(
     name="tracker_full",
     variant="full",
@@ -71,6 +80,10 @@ TRACKER_FULL = Experiment(
         Stage("hard", steps=5700, input_size=256, learning_rate=4e-3, warmup_steps=150),
         Stage(
             "steady", trains="regression", steps=600, input_size=256, learning_rate=1.5e-3, warmup_steps=50,
+            running_statistics=True,
+        ),
+        Stage(
+            "nobody", trains="regression", steps=320, input_size=256, learning_rate=1.5e-3, warmup_steps=50,
             running_statistics=True,
         ),
     ),

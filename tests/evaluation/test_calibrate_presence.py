@@ -1,0 +1,84 @@
+"""tools/calibrate_presence.py: whose share of people lies above 0.5 afterwards, and what it refuses."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from blazepose_tf.evaluation import annotations
+from blazepose_tf.evaluation.adapters import KerasModel
+from blazepose_tf.models import Description, build_detector, build_tracker
+from blazepose_tf.models.saving import load_model, save_model
+from blazepose_tf.runtime.tracker import Tracker
+from blazepose_tf.specs import DetectorSpec, TrackerSpec
+
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
+PEOPLE = Path(__file__).resolve().parents[2] / "testdata" / "people" / "people.json"
+SPEC = TrackerSpec(input_size=128)
+
+
+@pytest.fixture(scope="module")
+def calibrate_presence():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(TOOLS))
+        yield importlib.import_module("calibrate_presence")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """A tiny tracker that is sure of everybody, more of some than of others."""
+    folder = tmp_path_factory.mktemp("run")
+    keras.utils.set_random_seed(1)
+    model = build_tracker(SPEC, variant="tiny")
+    rng = np.random.default_rng(1)
+    for variable in model.weights:
+        # Features are in the hundreds here: small enough that no probability is rounded to 1.
+        if variable.path == "presence_0_conv/kernel":
+            variable.assign(rng.normal(0.0, 1e-3, variable.shape))
+        if variable.path == "presence_0_conv/bias":
+            variable.assign([2.0])
+    save_model(model, folder / "model.keras", description=Description("tiny", SPEC))
+    (folder / "config.json").write_text('{"name": "own"}')
+    return folder
+
+
+def logits(calibrate_presence, path: Path) -> np.ndarray:
+    model, description = load_model(path)
+    tracker = Tracker(KerasModel(model, description=json.loads(description.to_json())))
+    return calibrate_presence.logits_of_people(tracker, annotations.load(PEOPLE), 100)
+
+
+def test_the_wanted_share_of_people_lies_above_a_half(calibrate_presence, run, tmp_path, capsys):
+    output = tmp_path / "calibrated"
+    arguments = [f"--model={run / 'model.keras'}", f"--data={PEOPLE}", f"--output={output}", "--recall=0.75"]
+    assert calibrate_presence.main(arguments) == 0
+    before = logits(calibrate_presence, run / "model.keras")
+    after = logits(calibrate_presence, output / "model.keras")
+    assert len(before) > 3 and before.std() > 1e-3
+    np.testing.assert_allclose(before - after, np.quantile(before, 0.25), atol=1e-3)
+    assert np.mean(after > 0) == pytest.approx(0.75, abs=1.0 / len(after))
+    assert json.loads((output / "config.json").read_text()) == {"name": "own"}
+    assert f"{np.quantile(before, 0.25):.2f}" in capsys.readouterr().out
+    # Never over a model that is there.
+    assert calibrate_presence.main(arguments) == 1
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_refuses_what_has_no_presence_or_no_sense(calibrate_presence, run, tmp_path, capsys):
+    detector = tmp_path / "det.keras"
+    save_model(build_detector(DetectorSpec(128)), detector, description=Description("blazeface", DetectorSpec(128)))
+    common = [f"--data={PEOPLE}", f"--output={tmp_path / 'out'}"]
+    assert calibrate_presence.main([f"--model={detector}", *common]) == 1
+    assert "only a tracker" in capsys.readouterr().err
+    assert calibrate_presence.main([f"--model={run / 'model.keras'}", "--recall=1.5", *common]) == 1
+    assert "--recall must lie in (0, 1)" in capsys.readouterr().err
+    nobody = tmp_path / "nobody.json"
+    nobody.write_text(json.dumps({"images": [], "annotations": [], "categories": []}))
+    assert calibrate_presence.main([f"--model={run / 'model.keras'}", f"--data={nobody}", common[1]]) == 1
+    assert "nobody" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
