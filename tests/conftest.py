@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -27,6 +28,14 @@ def shared_dir() -> Path:
 @pytest.fixture(scope="session")
 def testdata_dir() -> Path:
     return ROOT / "testdata"
+
+
+@pytest.fixture(scope="module")
+def tool() -> Iterator[Callable[[str], ModuleType]]:
+    """Imports a program of tools/ by its name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "tools"))
+        yield importlib.import_module
 
 
 @pytest.fixture(scope="session")

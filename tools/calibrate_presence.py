@@ -48,12 +48,7 @@ def logits_of_people(tracker: Tracker, data: annotations.Annotations, count: int
         ValueError: nobody in the file has alignment points.
     """
     rng = np.random.default_rng(0)
-    people = [
-        person
-        for found in data.people_by_picture().values()
-        for person in found
-        if not person.ignore and np.isfinite(person.alignment).all()
-    ]
+    people = data.people_with_alignment()
     if not people:
         raise ValueError(f"{data.path}: has nobody with alignment points (hips and shoulders, or given ones)")
     scores = []

@@ -88,6 +88,10 @@ class Annotations:
             raise OSError(f"{path}: " + ("not a readable picture" if path.exists() else "no such picture"))
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
+    def people_with_alignment(self) -> list[Person]:
+        """Those whose region is known: with finite alignment points, and not to be ignored."""
+        return [p for p in self.people if not p.ignore and np.isfinite(p.alignment).all()]
+
     def people_by_picture(self) -> dict[int, list[Person]]:
         """image id -> its people; pictures without people are there with an empty list."""
         out: dict[int, list[Person]] = {image_id: [] for image_id in self.pictures}

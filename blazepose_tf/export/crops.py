@@ -73,7 +73,7 @@ def _annotated(spec, count: int, data, offset: int) -> Iterator[tuple[np.ndarray
         for image_id in _spread(list(loaded.pictures), count, offset):
             yield loaded.picture(image_id), None
         return
-    people = [p for p in loaded.people if not p.ignore and np.isfinite(p.alignment).all()]
+    people = loaded.people_with_alignment()
     if not people:
         raise ValueError(f"{os.fspath(data)}: no person whose alignment is known, so there is nothing to crop")
     for person in _spread(people, count, offset):

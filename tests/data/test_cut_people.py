@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from blazepose_tf.geometry import affine, roi
 from blazepose_tf.runtime.tracker import OFFICIAL_2021
 from blazepose_tf.runtime.warp import warp
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
 NAMES = topology.KEYPOINTS
 FACE = topology.indices(topology.GROUPS["face"])
 # A body of 60 x 180 pixels that begins here, in a picture of 220 x 240.
@@ -23,10 +21,8 @@ LEFT, TOP = 80, 30
 
 
 @pytest.fixture(scope="module")
-def cut_people():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(TOOLS))
-        yield importlib.import_module("cut_people")
+def cut_people(tool):
+    return tool("cut_people")
 
 
 class RedIsPerson:

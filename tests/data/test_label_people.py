@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 from pathlib import Path
 
@@ -23,10 +22,8 @@ LEFT, RIGHT = topology.indices(("left_wrist", "right_wrist"))
 
 
 @pytest.fixture(scope="module")
-def label_people():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "tools"))
-        yield importlib.import_module("label_people")
+def label_people(tool):
+    return tool("label_people")
 
 
 @pytest.fixture(scope="module")

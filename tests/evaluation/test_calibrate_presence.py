@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from pathlib import Path
 
@@ -17,16 +16,13 @@ from blazepose_tf.models.saving import load_model, save_model
 from blazepose_tf.runtime.tracker import Tracker
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
 PEOPLE = Path(__file__).resolve().parents[2] / "testdata" / "people" / "people.json"
 SPEC = TrackerSpec(input_size=128)
 
 
 @pytest.fixture(scope="module")
-def calibrate_presence():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(TOOLS))
-        yield importlib.import_module("calibrate_presence")
+def calibrate_presence(tool):
+    return tool("calibrate_presence")
 
 
 @pytest.fixture(scope="module")

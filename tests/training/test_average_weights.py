@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 import keras
@@ -13,16 +12,13 @@ from blazepose_tf.models import Description, build_detector, build_tracker
 from blazepose_tf.models.saving import load_model, save_model
 from blazepose_tf.specs import LANDMARKS, DetectorSpec, TrackerSpec
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
 PEOPLE = Path(__file__).resolve().parents[2] / "testdata" / "people" / "people.json"
 SPEC = TrackerSpec(input_size=128)
 
 
 @pytest.fixture(scope="module")
-def average_weights():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(TOOLS))
-        yield importlib.import_module("average_weights")
+def average_weights(tool):
+    return tool("average_weights")
 
 
 @pytest.fixture(scope="module")
