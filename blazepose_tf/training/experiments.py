@@ -6,7 +6,6 @@ import dataclasses
 import difflib
 
 from blazepose_tf.data.config import (
-    DetectorDataConfig,
     OcclusionConfig,
     PhotometricConfig,
     TrackerDataConfig,
@@ -66,15 +65,14 @@ TRACKER_LITE = Experiment(
 )  # fmt: skip
 
 # The paper's Full: heatmaps first at 128 and then at 256 px, the regression on frozen features, then everything at
-# once. 972,000 crops (docs/results/full has the log). Run as nine parts, each from the weights of the one before;
+# once. 955,000 crops (docs/results/full has the log). Run as eight parts, each from the weights of the one before;
 # `finer`, planned longer, was ended when its rate was at 0.37 of the peak. Cost: 9 h 35 min of one shared core,
-# `mixed` and `hard` in mixed_bfloat16 with compiled kernels, and 53 min of an older one. Result: validation heatmaps
-# 82.4, regression 76.4 before `nobody`; refined, on human labels, FULL_RESULT (81.5 before `gentle`). Data:
-# tracker/train.json, 1,600 rendered pictures, detector/train.json as shards (one person of each picture), and its 662
-# pictures without people: six times for the regression, twice for `long` and `last`; from `lighter` on (3,328 people
-# three times in `hard` and `steady`) as for `lite`, also in their settings; `nobody` is that of `lite`. `gentle` saw
-# the people that `lite` has yet to learn twice, the 662 twice and 5,296 more pictures without people; after it the
-# presence is calibrated. The weight of the presence's loss was 0.5 in the stage `regression`: too much.
+# `mixed` and `hard` in mixed_bfloat16 with compiled kernels, and 14 min of an older one. Result: validation heatmaps
+# 82.4, regression 76.4; refined, on human labels, 81.5. Data: tracker/train.json, 1,600 rendered pictures,
+# detector/train.json as shards (one person of each picture), and its 662 pictures without people: six times for the
+# regression, twice for `long` and `last`; from `lighter` on (3,328 people three times in `hard` and `steady`) as for
+# `lite`, also in their settings; `nobody` is that of `lite`, its calibration, too. The weight of the presence's loss
+# was 0.5 in the stage `regression`: too much.
 TRACKER_FULL = Experiment(
     name="tracker_full",
     variant="full",
@@ -99,7 +97,6 @@ TRACKER_FULL = Experiment(
             "nobody", trains="regression", steps=320, input_size=256, learning_rate=1.5e-3, warmup_steps=50,
             running_statistics=True,
         ),
-        Stage("gentle", steps=520, input_size=256, learning_rate=1e-3, warmup_steps=40),
     ),
     losses=Losses(offsets=0.0),
 )  # fmt: skip
@@ -135,15 +132,8 @@ DETECTOR = Experiment(
     ),
 )
 
-_HARDLY_CHANGED = PhotometricConfig(
-    light_std=0.08, contrast_std=0.08, saturation_std=0.12, hue_std=3.0, tone_limit=0.25,
-    grey_probability=0.02, blur_probability=0.02, low_resolution_probability=0.02, noise_probability=0.02,
-    jpeg_probability=0.02,
-)  # fmt: skip
-
-# The last part of a training (--init_from): pictures as they will be, after many parts in which they were disturbed
-# more. Cost and result: docs/training.md, "A gentle end". A detector: --set=model=detector --set=variant=blazeface
-# --set=stages.joint.input_size=224.
+# The last part of a tracker's training (--init_from): pictures as they will be, after many parts in which they were
+# disturbed more. Cost: 34 minutes of one older core (`lite`). Result: docs/training.md, "Experiments".
 GENTLE = Experiment(
     name="gentle",
     variant="lite",
@@ -154,12 +144,12 @@ GENTLE = Experiment(
                 rotation_std=4.0, scale_std=0.05, shift_std=0.025, any_rotation_probability=0.0,
                 partial_probability=0.02,
             ),
-            photometric=_HARDLY_CHANGED,
+            photometric=PhotometricConfig(
+                light_std=0.08, contrast_std=0.08, saturation_std=0.12, hue_std=3.0, tone_limit=0.25,
+                grey_probability=0.02, blur_probability=0.02, low_resolution_probability=0.02,
+                noise_probability=0.02, jpeg_probability=0.02,
+            ),
             occlusion=OcclusionConfig(probability=0.05),
-        ),
-        detector=DetectorDataConfig(
-            photometric=_HARDLY_CHANGED, plain_probability=0.65, scale_min=0.6, scale_max=2.0, rotation_std=5.0,
-            any_rotation_probability=0.01,
         ),
     ),
     losses=Losses(offsets=0.0),
