@@ -5,12 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 
-from blazepose_tf.data.config import (
-    OcclusionConfig,
-    PhotometricConfig,
-    TrackerDataConfig,
-    ViewConfig,
-)
+from blazepose_tf.data.config import OcclusionConfig, PhotometricConfig, TrackerDataConfig, ViewConfig
 from blazepose_tf.training.config import Data, Experiment, Losses, Stage
 
 # The paper's Lite, as shipped: heatmaps at 128 px (five times cheaper per image), everything at 256 px, then the
