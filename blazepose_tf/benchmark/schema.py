@@ -7,132 +7,109 @@ the field, what was expected and what was found.
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
-from blazepose_tf import files
+from blazepose_tf import documents, files
+from blazepose_tf.documents import COUNT, FLAG, NUMBER, OBJECT, POSITIVE, TEXT, ListOf, Optional
 
 NAME = "blazepose-benchmark"
 VERSION = 1
 
-_NUMBER, _POSITIVE, _COUNT, _TEXT, _FLAG, _OBJECT = (
-    "number",
-    "positive number",
-    "count",
-    "text",
-    "true or false",
-    "object",
-)
-
-
-class _Optional:
-    """The value may be null."""
-
-    def __init__(self, kind):
-        self.kind = kind
-
-
-class _List:
-    """A list whose items have one shape."""
-
-    def __init__(self, kind):
-        self.kind = kind
-
-
 _LATENCY = {
-    "median": _POSITIVE,
-    "p5": _Optional(_POSITIVE),
-    "p95": _Optional(_POSITIVE),
-    "min": _Optional(_POSITIVE),
-    "mean": _POSITIVE,
-    "std": _Optional(_NUMBER),
-    "count": _COUNT,
-    "rounds": _List(_POSITIVE),
+    "median": POSITIVE,
+    "p5": Optional(POSITIVE),
+    "p95": Optional(POSITIVE),
+    "min": Optional(POSITIVE),
+    "mean": POSITIVE,
+    "std": Optional(NUMBER),
+    "count": COUNT,
+    "rounds": ListOf(POSITIVE),
 }
-_OPERATION = {"kind": _TEXT, "name": _TEXT, "ms": _Optional(_NUMBER), "percent": _Optional(_NUMBER), "calls": _COUNT}
+_OPERATION = {"kind": TEXT, "name": TEXT, "ms": Optional(NUMBER), "percent": Optional(NUMBER), "calls": COUNT}
 _RESULT = {
     "model": {
-        "name": _TEXT,
-        "file": _TEXT,
-        "sha256": _TEXT,
-        "bytes": _COUNT,
-        "precision": _TEXT,
-        "macs": _COUNT,
+        "name": TEXT,
+        "file": TEXT,
+        "sha256": TEXT,
+        "bytes": COUNT,
+        "precision": TEXT,
+        "macs": COUNT,
     },
-    "configuration": {"threads": _COUNT, "delegate": _TEXT, "fp16": _FLAG},
-    "latency_ms": _Optional(_LATENCY),
-    "init_ms": _Optional(_NUMBER),
-    "first_ms": _Optional(_NUMBER),
-    "ratio": _Optional({"median": _POSITIVE, "p5": _POSITIVE, "p95": _POSITIVE}),
-    "peak_memory_mb": _Optional(_NUMBER),
-    "energy_mj": _Optional(_NUMBER),
-    "partitions": _Optional({"count": _Optional(_COUNT), "left_over": _Optional(_OBJECT)}),
-    "profile": _Optional({"method": _TEXT, "operations": _List(_OPERATION)}),
-    "state": {"before": _OBJECT, "after": _OBJECT, "throttled": _FLAG},
-    "error": _Optional(_TEXT),
+    "configuration": {"threads": COUNT, "delegate": TEXT, "fp16": FLAG},
+    "latency_ms": Optional(_LATENCY),
+    "init_ms": Optional(NUMBER),
+    "first_ms": Optional(NUMBER),
+    "ratio": Optional({"median": POSITIVE, "p5": POSITIVE, "p95": POSITIVE}),
+    "peak_memory_mb": Optional(NUMBER),
+    "energy_mj": Optional(NUMBER),
+    "partitions": Optional({"count": Optional(COUNT), "left_over": Optional(OBJECT)}),
+    "profile": Optional({"method": TEXT, "operations": ListOf(_OPERATION)}),
+    "state": {"before": OBJECT, "after": OBJECT, "throttled": FLAG},
+    "error": Optional(TEXT),
 }
 _PIPELINE = {
-    "method": _TEXT,
-    "detector": _TEXT,
-    "tracker": _TEXT,
-    "configuration": {"threads": _COUNT, "delegate": _TEXT, "fp16": _FLAG},
-    "frames_per_second": _Optional(_POSITIVE),
-    "frame_ms": _NUMBER,
-    "latency_ms": _Optional(_LATENCY),
-    "frames": _COUNT,
-    "detector_runs": _COUNT,
-    "tracker_runs": _COUNT,
-    "overhead_ms": _NUMBER,
-    "source": _TEXT,
+    "method": TEXT,
+    "detector": TEXT,
+    "tracker": TEXT,
+    "configuration": {"threads": COUNT, "delegate": TEXT, "fp16": FLAG},
+    "frames_per_second": Optional(POSITIVE),
+    "frame_ms": NUMBER,
+    "latency_ms": Optional(_LATENCY),
+    "frames": COUNT,
+    "detector_runs": COUNT,
+    "tracker_runs": COUNT,
+    "overhead_ms": NUMBER,
+    "source": TEXT,
 }
 _ESTIMATE = {
-    "model": _TEXT,
-    "sha256": _TEXT,
-    "target": _TEXT,
-    "latency_ms": _POSITIVE,
-    "low_ms": _POSITIVE,
-    "high_ms": _POSITIVE,
-    "method": _TEXT,
-    "extrapolated": _Optional(_TEXT),
+    "model": TEXT,
+    "sha256": TEXT,
+    "target": TEXT,
+    "latency_ms": POSITIVE,
+    "low_ms": POSITIVE,
+    "high_ms": POSITIVE,
+    "method": TEXT,
+    "extrapolated": Optional(TEXT),
 }
 DOCUMENT = {
-    "schema": _TEXT,
-    "version": _COUNT,
-    "created": _TEXT,
-    "tool": _OBJECT,
+    "schema": TEXT,
+    "version": COUNT,
+    "created": TEXT,
+    "tool": OBJECT,
     "device": {
-        "kind": _TEXT,
-        "id": _Optional(_TEXT),
-        "model": _TEXT,
-        "abi": _TEXT,
-        "os": _TEXT,
-        "cores": _Optional(_COUNT),
-        "affinity": _Optional(_List(_COUNT)),
-        "governor": _Optional(_TEXT),
-        "memory_mb": _Optional(_COUNT),
+        "kind": TEXT,
+        "id": Optional(TEXT),
+        "model": TEXT,
+        "abi": TEXT,
+        "os": TEXT,
+        "cores": Optional(COUNT),
+        "affinity": Optional(ListOf(COUNT)),
+        "governor": Optional(TEXT),
+        "memory_mb": Optional(COUNT),
     },
-    "settings": _OBJECT,
-    "results": _List(_RESULT),
-    "pipeline": _List(_PIPELINE),
-    "estimates": _List(_ESTIMATE),
+    "settings": OBJECT,
+    "results": ListOf(_RESULT),
+    "pipeline": ListOf(_PIPELINE),
+    "estimates": ListOf(_ESTIMATE),
 }
 
 
-def validate(document: object) -> dict:
-    """Checks a document against the schema and returns it.
+def validate(document: object, where: str = "benchmark document") -> dict:
+    """Checks a document against the schema and returns it; `where` begins every message.
 
     Raises:
         ValueError: a field is missing, unknown or of the wrong kind; or the version is another one.
     """
     if not isinstance(document, dict) or document.get("schema") != NAME:
         found = document.get("schema") if isinstance(document, dict) else type(document).__name__
-        raise ValueError(f"not a benchmark document: expected schema {NAME!r}. Received: {found!r}")
+        raise ValueError(f"{where}: expected a benchmark document, schema {NAME!r}. Received: {documents.show(found)}")
     if document.get("version") != VERSION:
-        raise ValueError(f"benchmark document of version {VERSION} expected. Received: {document.get('version')!r}")
-    _check(document, DOCUMENT, "")
+        found = documents.show(document.get("version"))
+        raise ValueError(f"{where}: expected a benchmark document of version {VERSION}. Received: {found}")
+    documents.check(document, DOCUMENT, where)
     for i, row in enumerate(document["results"]):
         if (row["latency_ms"] is None) == (row["error"] is None):
-            raise ValueError(f"results[{i}]: exactly one of latency_ms and error must be null")
+            raise ValueError(f"{where}: results[{i}]: exactly one of latency_ms and error must be null")
     return document
 
 
@@ -143,54 +120,10 @@ def load(path: Path | str) -> dict:
         OSError: the file cannot be read.
         ValueError: it is not JSON, or not a document of this version; names the file and the field.
     """
-    text = Path(path).read_text(encoding="utf-8")
-    try:
-        return validate(json.loads(text))
-    except ValueError as error:  # JSONDecodeError is one
-        raise ValueError(f"{path}: {error}") from error
+    return validate(documents.read(path), str(path))
 
 
 def save(document: dict, path: Path | str) -> None:
     """Validates and writes a document, whole or not at all."""
     validate(document)
     files.write_text(path, json.dumps(document, indent=1) + "\n")
-
-
-def _check(value: object, kind: object, where: str) -> None:
-    if isinstance(kind, _Optional):
-        if value is not None:
-            _check(value, kind.kind, where)
-    elif isinstance(kind, _List):
-        if not isinstance(value, list):
-            raise ValueError(f"{where}: expected a list. Received: {_show(value)}")
-        for i, item in enumerate(value):
-            _check(item, kind.kind, f"{where}[{i}]")
-    elif isinstance(kind, dict):
-        if not isinstance(value, dict):
-            raise ValueError(f"{where}: expected an object. Received: {_show(value)}")
-        missing, unknown = sorted(kind.keys() - value.keys()), sorted(map(str, value.keys() - kind.keys()))
-        if missing or unknown:
-            raise ValueError(f"{where or 'document'}: missing fields {missing}, unknown fields {unknown}")
-        for name, part in kind.items():
-            _check(value[name], part, f"{where}.{name}" if where else name)
-    elif not _is(value, kind):
-        raise ValueError(f"{where}: expected {kind}. Received: {_show(value)}")
-
-
-def _is(value: object, kind: str) -> bool:
-    if kind == _OBJECT:
-        return isinstance(value, dict)
-    if kind == _TEXT:
-        return isinstance(value, str)
-    if kind == _FLAG:
-        return isinstance(value, bool)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return False
-    if kind == _COUNT:
-        return isinstance(value, int) and value >= 0
-    return value > 0 if kind == _POSITIVE else True
-
-
-def _show(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -72,20 +72,23 @@ def test_document_round_trip(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.update(schema="other"), "not a benchmark document.*'other'"),
-        (lambda d: d.update(version=9), "version 1 expected. Received: 9"),
+        (lambda d: d.update(schema="other"), "expected a benchmark document.*'other'"),
+        (lambda d: d.update(version=9), "version 1. Received: 9"),
         (lambda d: d.pop("device"), r"missing fields \['device'\]"),
-        (lambda d: d["device"].update(colour=1), r"device: missing fields \[\], unknown fields \['colour'\]"),
+        (lambda d: d["device"].update(colour=1), r"device: unknown fields \['colour'\]"),
         (
             lambda d: d["results"][0]["latency_ms"].update(median=-1),
-            r"results\[0\]\.latency_ms\.median: expected positive",
+            r"results\[0\]\.latency_ms\.median: expected a positive",
         ),
-        (lambda d: d["results"][0]["latency_ms"].update(median=True), "expected positive number. Received: True"),
-        (lambda d: d["results"][0]["latency_ms"].update(p95=float("nan")), "expected positive number. Received: nan"),
+        (lambda d: d["results"][0]["latency_ms"].update(median=True), "expected a positive number. Received: True"),
+        (
+            lambda d: d["results"][0]["latency_ms"].update(p95=float("nan")),
+            r"p95: expected a finite number. Received: nan",
+        ),
         (lambda d: d["results"][0].update(error="broken"), r"results\[0\]: exactly one of latency_ms and error"),
         (lambda d: d.update(results={}), "results: expected a list"),
         (lambda d: d["results"][0].update(model=None), r"results\[0\]\.model: expected an object. Received: None"),
-        (lambda d: d["device"].update(affinity=["a"]), r"device\.affinity\[0\]: expected count"),
+        (lambda d: d["device"].update(affinity=["a"]), r"device\.affinity\[0\]: expected a whole number >= 0"),
     ],
 )
 def test_wrong_documents_name_the_field(tmp_path, change, message):
@@ -98,7 +101,7 @@ def test_wrong_documents_name_the_field(tmp_path, change, message):
 
 def test_not_json(tmp_path):
     (tmp_path / "a.json").write_text("{]")
-    with pytest.raises(ValueError, match=r"a\.json: Expecting"):
+    with pytest.raises(ValueError, match=r"a\.json:1:\d+: not valid JSON: Expecting"):
         schema.load(tmp_path / "a.json")
 
 
