@@ -13,7 +13,7 @@ from blazepose_tf.evaluation import coco_ap, fairness
 from blazepose_tf.evaluation.predictions import Paired
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.metrics import alignment as alignment_metrics
-from blazepose_tf.metrics import bootstrap, classification, keypoints, oks
+from blazepose_tf.metrics import bootstrap, classification, keypoints, oks, sides
 
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 COMMON = topology.indices(topology.COCO_17)
@@ -268,20 +268,11 @@ def _alignment(a: Arrays) -> dict:
 
 
 def _left_right(a: Arrays) -> dict:
-    """Share of left/right pairs that fit better exchanged, among pairs at least 0.2 torsos apart."""
-    out, swapped, total = {}, 0, 0
-    for left, right in topology.pairs():
-        use = a.scored[:, left] & a.scored[:, right] & a.found
-        truth, points = a.truth[use][:, [left, right]], a.points[use][:, [left, right]]
-        apart = np.linalg.norm(truth[:, 0] - truth[:, 1], axis=-1) >= 0.2 * a.torso[use]
-        straight = np.linalg.norm(points - truth, axis=-1).sum(axis=1)
-        crossed = np.linalg.norm(points[:, ::-1] - truth, axis=-1).sum(axis=1)
-        wrong = crossed[apart] < straight[apart]
-        name = topology.KEYPOINTS[left].removeprefix("left_").removesuffix("_left")
-        out[name] = {"share": _mean(wrong), "pairs": int(apart.sum())}
-        swapped, total = swapped + int(wrong.sum()), total + int(apart.sum())
-    out["all"] = {"share": swapped / total if total else float("nan"), "pairs": total}
-    return out
+    """Pairs read as one or exchanged: each, the legs, and all; people read mirrored."""
+    found = sides.sides(a.points, a.truth, a.scored, a.torso)
+    out = {name: found.shares((name,)) for name in found.names}
+    out |= {"legs": found.shares(sides.LEGS), "all": found.shares()}
+    return out | {"people": {"mirrored": found.mirrored_share, "people": found.people}}
 
 
 def _milliseconds(a: Arrays) -> dict:

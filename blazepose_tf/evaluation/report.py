@@ -59,14 +59,16 @@ def _keypoint_table(runs: list[dict]) -> str:
     return _table(header, rows, colors)
 
 
-def _left_right_table(runs: list[dict]) -> str:
-    pairs = list(runs[0]["metrics"]["left_right"])
+def _left_right_table(runs: list[dict], kind: str, title: str) -> str:
+    """One row per pair that anybody was judged by, then the legs and all; `kind` is as_one or exchanged."""
+    sides = [run["metrics"]["left_right"] for run in runs]
     rows, colors = [], []
-    for pair in pairs:
-        values = [r["metrics"]["left_right"][pair]["share"] for r in runs]
-        rows.append([pair.replace("_", " "), *map(tables.percent, values)])
-        colors.append(["", *(svg.heat(None if v is None else 1 - v, low=0.8) for v in values)])
-    return _table(["pairs that fit better exchanged", *map(_name, runs)], rows, colors)
+    for pair in sides[0]:
+        if pair != "people" and any(s[pair]["pairs"] for s in sides):
+            values = [s[pair][kind] for s in sides]
+            rows.append([pair.replace("_", " "), *map(tables.percent, values)])
+            colors.append(["", *(svg.heat(None if v is None else 1 - v, low=0.8) for v in values)])
+    return _table([title, *map(_name, runs)], rows, colors)
 
 
 def _groups(runs: list[dict]) -> str:
@@ -232,7 +234,9 @@ def render(document: dict, pairs: Sequence[Paired], annotations: Annotations | N
         parts += ["<h2>Video</h2>", f'<p class="note">{note}</p>', _table(*tables.video_rows(document))]
     if runs:
         parts += ["<h2>Keypoints one by one</h2>", _keypoint_table(runs)]
-        parts += ["<h2>Left and right confused</h2>", _left_right_table(runs)]
+        parts += ["<h2>Left and right confused</h2>", _table(*tables.side_rows(document))]
+        parts.append(_left_right_table(runs, "as_one", "pairs read as one"))
+        parts.append(_left_right_table(runs, "exchanged", "pairs that fit better exchanged"))
         parts.append("<h2>Groups</h2>")
         parts.append(_groups(runs))
     if runs and annotations is not None:

@@ -57,6 +57,21 @@ def keypoint_rows(document: dict) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
+def side_rows(document: dict) -> tuple[list[str], list[list[str]]]:
+    """Leg pairs read as one and exchanged, by joint and in all; people read mirrored."""
+    header = ["system", "protocol", "leg pairs"]
+    header += [f"{part} {kind}" for kind in ("as one", "exchanged") for part in ("knees", "ankles", "legs")]
+    rows = []
+    for run in document["runs"]:
+        sides = run["metrics"]["left_right"]
+        shares = [percent(sides[part][kind]) for kind in ("as_one", "exchanged") for part in ("knee", "ankle", "legs")]
+        mirrored = sides["people"]
+        rows.append(
+            [run["label"], run["protocol"], str(sides["legs"]["pairs"]), *shares, percent(mirrored["mirrored"])]
+        )
+    return [*header, "people mirrored"], rows
+
+
 def comparison_rows(document: dict) -> tuple[list[str], list[list[str]]]:
     """Paired differences against the first system of each protocol, in points of PCK_torso@0.2 of the 17 points."""
     rows = [
@@ -144,9 +159,9 @@ def warnings(run: dict) -> list[str]:
     if missing:
         some = ", ".join(map(str, missing[:20])) + (" ..." if len(missing) > 20 else "")
         out.append(f"{run['label']}: {len(missing)} people without a prediction count as misses: {some}")
-    if sides["share"] is not None and sides["share"] > EXCHANGED:
+    if sides["exchanged"] is not None and sides["exchanged"] > EXCHANGED:
         out.append(
-            f"{run['label']}: {percent(sides['share'])} % of left/right pairs fit better exchanged: "
+            f"{run['label']}: {percent(sides['exchanged'])} % of left/right pairs fit better exchanged: "
             "are the keypoints in the order that was stated?"
         )
     return out
@@ -162,6 +177,7 @@ def terminal(document: dict) -> str:
             else "all labelled points"
         )
         parts.append(f"{document['data']['file']}: percent; {note}\n" + grid(*keypoint_rows(document)))
+        parts.append("left and right, percent of pairs and people\n" + grid(*side_rows(document)))
         if document["comparisons"]:
             parts.append("differences in points of PCK_torso@0.2, 17 points\n" + grid(*comparison_rows(document)))
     if document["detectors"]:

@@ -368,7 +368,9 @@ def _validate(run: _Run, training: _Training) -> None:
         sheet = draw(result.images, result.truth, result.predicted, edges)
     state, run.scores = run.state, result.scores
     run.journal.validation(state.total_step, stage=stage.name, epoch=state.epoch, scores=result.scores, sheet=sheet)
-    text = ", ".join(f"{name} {value:.4f}" for name, value in result.scores.items())
+    by_joint = ("knee_", "ankle_")  # for validation.csv; too much for a line
+    shown = {name: value for name, value in result.scores.items() if not name.startswith(by_joint)}
+    text = ", ".join(f"{name} {value:.4f}" for name, value in shown.items())
     log.info("validation at step %d (%s): %s", state.total_step, stage.name, text)
     # During the warm-up nothing has been learned yet that could have collapsed.
     if state.step > 2 * stage.warmup_steps and result.scores.get("variation", 1.0) < COLLAPSED:

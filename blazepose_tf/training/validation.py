@@ -13,6 +13,7 @@ from blazepose_tf.codecs import detection as detection_codec
 from blazepose_tf.codecs import heatmaps as heatmap_codec
 from blazepose_tf.geometry.boxes import iou, weighted_nms
 from blazepose_tf.metrics import detection as detection_metrics
+from blazepose_tf.metrics import sides as sides_lib
 from blazepose_tf.metrics.keypoints import pck, torso_size
 from blazepose_tf.specs import (
     ALIGNMENT,
@@ -90,6 +91,22 @@ def normalizer(points, labelled, alignment, names) -> tuple[str, np.ndarray]:
     return "circle", np.linalg.norm(alignment[:, 1] - alignment[:, 0], axis=-1) / RADIUS_IN_TORSOS
 
 
+def confused_sides(predicted, truth, labelled, torso, names) -> dict[str, float]:
+    """Shares of `metrics.sides`, as far as the keypoint set has the pairs.
+
+    Returns:
+        `legs_as_one`, `legs_exchanged` of knees and ankles together, the same of `knee` and `ankle`, and `mirrored`
+        people; nan where nobody can be judged.
+    """
+    found = sides_lib.sides(predicted, truth, labelled, torso, names)
+    scores = {}
+    for title, pairs in (("legs", sides_lib.LEGS), *((name, (name,)) for name in sides_lib.LEGS)):
+        if set(pairs) & set(found.names):
+            shares = found.shares(pairs)
+            scores |= {f"{title}_{kind}": shares[kind] for kind in ("as_one", "exchanged")}
+    return scores | ({"mirrored": found.mirrored_share} if set(sides_lib.LIMBS) & set(found.names) else {})
+
+
 def validate_tracker(model: keras.Model, batches, *, spec: TrackerSpec, pictures: int = 0) -> Validation:
     """PCK@0.2 on aligned crops over the COCO points (over all points for sets without them).
 
@@ -101,7 +118,8 @@ def validate_tracker(model: keras.Model, batches, *, spec: TrackerSpec, pictures
 
     Returns:
         Scores `pck_torso` of the regression where the model has one, `pck_torso_heatmaps` of the heatmaps' maxima,
-        `pck_torso_refined` of both together (what ships), and `variation` of whichever comes first.
+        `pck_torso_refined` of both together (what ships), `variation` of whichever comes first, and of each of the
+        three what `confused_sides` says.
     """
     images, truth, labelled, circles = [], [], [], []
     found: dict[str, list] = {}
@@ -131,12 +149,16 @@ def validate_tracker(model: keras.Model, batches, *, spec: TrackerSpec, pictures
     name, unit = normalizer(truth, labelled, np.concatenate(circles), spec.keypoint_names)
     common = [i for i, n in enumerate(spec.keypoint_names) if n in topology.COCO_17]
     common = np.array(common if len(common) == len(topology.COCO_17) else range(spec.num_keypoints))
-    scores, shown = {}, None
-    for suffix, parts in found.items():
-        predicted = np.concatenate(parts)
-        scores[f"pck_{name}{suffix}"] = pck(predicted, truth, labelled, unit).subset(common).overall
-        shown = predicted if shown is None else shown
+    found = {suffix: np.concatenate(parts) for suffix, parts in found.items()}
+    shown = next(iter(found.values()))
+    scores = {
+        f"pck_{name}{suffix}": pck(predicted, truth, labelled, unit).subset(common).overall
+        for suffix, predicted in found.items()
+    }
     scores["variation"] = variation(shown, truth, labelled)
+    for suffix, predicted in found.items():
+        confused = confused_sides(predicted, truth, labelled, unit, spec.keypoint_names)
+        scores |= {f"{key}{suffix}": value for key, value in confused.items()}
     low, high = spec.value_range
     images = (np.concatenate(images)[:pictures] - low) / (high - low) if images else np.zeros((0, 1, 1, 3), np.float32)
     shown_truth = np.where(labelled[:pictures, :, None], truth[:pictures], np.nan)

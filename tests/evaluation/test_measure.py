@@ -28,7 +28,8 @@ def test_the_truth_scores_everything(data):
     assert m["oks"]["17"] == 1.0 and m["oks"]["33"] == 1.0
     assert m["visibility"]["f1"] == 1.0
     assert m["alignment"]["within"] == 1.0
-    assert m["left_right"]["all"]["share"] == 0.0 and m["left_right"]["all"]["pairs"] > 0
+    assert m["left_right"]["all"]["exchanged"] == m["left_right"]["all"]["as_one"] == 0.0
+    assert m["left_right"]["all"]["pairs"] > 0
     assert m["lost"]["ids"] == [] and m["missing_predictions"] == []
     assert m["milliseconds"] == {"total_median": 5.0, "model_median": 4.0}
 
@@ -57,7 +58,7 @@ def test_exchanged_sides_are_seen(data):
         predictions.Prediction(p.image_id, p.id, p.points[mirror], np.ones(33), 0.9, p.alignment) for p in data.people
     ]
     m = measure.measure(predictions.pair(found, data.people), samples=50)
-    assert m["left_right"]["shoulder"]["share"] == 1.0
+    assert m["left_right"]["shoulder"]["exchanged"] == 1.0
     assert m["pck_torso@0.2"]["keypoints"]["nose"] == 1.0
     assert m["pck_torso@0.2"]["keypoints"]["left_shoulder"] == 0.0
     (warning,) = tables.warnings({"label": "mirrored", "metrics": m})

@@ -109,3 +109,18 @@ def test_detector_scores_by_hand():
 def test_no_pictures_is_an_error():
     with pytest.raises(ValueError, match="no pictures"):
         validate_tracker(Scripted([]), [], spec=SPEC)
+
+
+def test_legs_read_as_one_or_exchanged_and_mirrored_people():
+    points = people(4)
+    for side, x in (("left", 90.0), ("right", 40.0)):  # a torso of the mean pose is about 30 px
+        points[:, topology.indices((f"{side}_knee", f"{side}_ankle")), 0] = x
+    found = points.copy()
+    found[0, topology.indices(("right_knee",))] = found[0, topology.indices(("left_knee",))]
+    found[1] = points[1, topology.mirror_permutation()]
+    scores = validate_tracker(
+        Scripted([{"landmarks": found}]), [batch(points, np.ones((4, 33), np.float32))], spec=SPEC
+    ).scores
+    assert (scores["legs_as_one"], scores["knee_as_one"], scores["ankle_as_one"]) == (0.125, 0.25, 0.0)
+    assert (scores["legs_exchanged"], scores["knee_exchanged"]) == (0.25, 0.25)
+    assert scores["mirrored"] == 0.25
