@@ -32,7 +32,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "data": ({"geometry", "codecs", "topology", "specs"}, PURE | {"tensorflow", "cv2", "scipy"}),
     "tflite": (set(), PURE | {"ai_edge_litert", "flatbuffers"}),
     "runtime": (
-        {"geometry", "codecs", "topology", "specs", "tflite"},
+        {"geometry", "codecs", "topology", "specs", "tflite", "metrics"},
         PURE | {"cv2", "ai_edge_litert", "onnxruntime"},
     ),
     "training": (

@@ -78,13 +78,13 @@ def compare(dumped: str, detector: str, tracker: str) -> int:
 
     data = np.load(dumped)
     video = bool(data["video"])
-    mode = "video" if video else "image"
-    # Without timestamps the pipeline counts 1/30 s per frame, as MediaPipe's solution does.
-    pipeline = PosePipeline(detector, tracker, mode=mode, refine_roi=False, half_pixel=False)
+    pipeline = PosePipeline(detector, tracker, refine_roi=False, half_pixel=False)
+    # Without timestamps a stream counts 1/30 s per frame, as MediaPipe's solution does.
+    read = pipeline.stream() if video else pipeline
     pixels, depths, worlds, visibilities, disagree = [], [], [], [], []
     for i, name in enumerate(data["names"]):
         image = data[f"image_{i}"]
-        result = pipeline(image)
+        result = read(image)
         if result.found != (f"landmarks_{i}" in data):
             disagree.append(str(name))
             continue

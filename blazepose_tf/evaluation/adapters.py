@@ -38,6 +38,8 @@ class KerasModel:
         output_shapes: shape of each output by name, batch 1.
     """
 
+    invoke_ms = 0.0  # not told apart from the rest of a run
+
     def __init__(self, model: Any, *, name: str = "model", description: dict | None = None):
         """Wraps a `keras.Model` with one (B, S, S, 3) input and a dict of named outputs.
 

@@ -21,7 +21,7 @@ from blazepose_tf.evaluation.disturb import Disturbance
 from blazepose_tf.evaluation.predictions import Prediction
 from blazepose_tf.geometry import roi as roi_lib
 from blazepose_tf.runtime.detector import Detector
-from blazepose_tf.runtime.pipeline import IMAGE, PosePipeline
+from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.tracker import Tracker
 from blazepose_tf.runtime.weights import model_file
 
@@ -139,7 +139,7 @@ class Pipeline:
     """
 
     def __init__(self, system: System):
-        self.pipeline = open_pipeline(system, mode=IMAGE)
+        self.pipeline = open_pipeline(system)
 
     def __call__(self, image: np.ndarray, person: Person, disturbance: Disturbance | None = None) -> Prediction:
         """Prediction for the main person of a (H, W, 3) uint8 RGB picture."""
@@ -163,7 +163,7 @@ def open_tracker(system: System) -> Tracker:
     return tracker
 
 
-def open_pipeline(system: System, *, mode: str, smoothing: bool = True) -> PosePipeline:
+def open_pipeline(system: System) -> PosePipeline:
     """The system as the runtime's pipeline.
 
     Raises:
@@ -172,7 +172,7 @@ def open_pipeline(system: System, *, mode: str, smoothing: bool = True) -> PoseP
     if not system.detector:
         raise ValueError("protocols on whole pictures need a detector. Received: detector=None")
     detector = adapters.open_model(system.detector, role=specs.REGRESSORS)
-    return PosePipeline(Detector(detector), open_tracker(system), mode=mode, smoothing=smoothing)
+    return PosePipeline(Detector(detector), open_tracker(system))
 
 
 def in_order(points: np.ndarray, visibility: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -17,7 +17,7 @@ from blazepose_tf import topology
 from blazepose_tf.evaluation import systems
 from blazepose_tf.evaluation.annotations import Annotations, Person
 from blazepose_tf.metrics import keypoints, motion
-from blazepose_tf.runtime.pipeline import VIDEO, PosePipeline
+from blazepose_tf.runtime.stream import PoseStream
 
 SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 NOISE = 4.0  # grey levels, a phone's sensor in a room
@@ -63,16 +63,16 @@ def frames(path: Path) -> Iterator[tuple[np.ndarray, float]]:
         raise OSError(f"{path}: not a readable video")
 
 
-def follow(pipeline: PosePipeline, stream: Iterator[tuple[np.ndarray, float]]) -> dict[str, np.ndarray]:
-    """Runs a stream.
+def follow(stream: PoseStream, film: Iterator[tuple[np.ndarray, float]]) -> dict[str, np.ndarray]:
+    """Runs a film.
 
     Returns:
         points (T, 33, 2) pixels, nan where nobody was found; found (T,); detected (T,): the detector ran.
     """
-    pipeline.reset()
+    stream.reset()
     points, found, detected = [], [], []
-    for image, time_ms in stream:
-        result = pipeline(image, time_ms)
+    for image, time_ms in film:
+        result = stream(image, time_ms)
         found.append(result.found)
         detected.append(result.detector_ran)
         if result.found:
@@ -87,7 +87,7 @@ def _torso(points: np.ndarray) -> float:
     return float(np.nanmedian(keypoints.torso_size(points, np.isfinite(points).all(axis=-1))))
 
 
-def _clip(path: Path, smooth: PosePipeline, raw: PosePipeline) -> tuple[dict, motion.Track]:
+def _clip(path: Path, smooth: PoseStream, raw: PoseStream) -> tuple[dict, motion.Track]:
     track = follow(smooth, frames(path))
     counts = motion.track(track["found"], track["detected"])
     document = {"clip": path.name, **counts._asdict(), "redetections": max(counts.detector_runs - 1, 0)}
@@ -125,19 +125,19 @@ def _photographs(annotations: Annotations, count: int) -> list[Person]:
     return [people[i] for i in np.unique(np.linspace(0, len(people) - 1, min(count, len(people))).astype(int))]
 
 
-def _made(annotations: Annotations, count: int, smooth: PosePipeline, raw: PosePipeline) -> dict:
+def _made(annotations: Annotations, count: int, smooth: PoseStream, raw: PoseStream) -> dict:
     """Jitter of still photographs and lag of panned ones, medians over people who were found throughout."""
     jitters, raw_jitters, lags, raw_lags = [], [], [], []
     for person in _photographs(annotations, count):
         image = annotations.picture(person.image_id)
         velocity = PAN_SPEED * person.torso * np.array([np.cos(person.id), np.sin(person.id)])
         truth = velocity * np.arange(PAN_FRAMES)[:, None, None]
-        for pipeline, into, late in ((smooth, jitters, lags), (raw, raw_jitters, raw_lags)):
-            still = follow(pipeline, _still(image, person.id))
+        for stream, into, late in ((smooth, jitters, lags), (raw, raw_jitters, raw_lags)):
+            still = follow(stream, _still(image, person.id))
             if still["found"].all():
                 # The first frames settle from the detector's region to the tracker's own.
                 into.append(motion.jitter(still["points"][4:], person.torso))
-            pan = follow(pipeline, _pan(image, velocity))
+            pan = follow(stream, _pan(image, velocity))
             if pan["found"].all() and not pan["detected"][1:].any():
                 late.append(motion.lag(pan["points"][4:], pan["points"][:1] + truth[4:], velocity))
     median = lambda values: float(np.median(values)) if values else float("nan")  # noqa: E731
@@ -170,8 +170,8 @@ def evaluate(
     Returns:
         Plain dict; jitter in torsos per frame squared, with and without the filters (`_raw`).
     """
-    smooth = systems.open_pipeline(system, mode=VIDEO)
-    raw = PosePipeline(smooth.detector, smooth.tracker, mode=VIDEO, smoothing=False)
+    pipeline = systems.open_pipeline(system)
+    smooth, raw = pipeline.stream(), pipeline.stream(smoothing=False)
     document: dict = {"clips": []}
     total = motion.Track(0, 0, 0, 0)
     for path in clips(videos) if videos else []:

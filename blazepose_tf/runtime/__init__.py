@@ -1,7 +1,21 @@
 """From frames to poses with numpy, OpenCV and LiteRT only: neither TensorFlow nor Keras is imported here."""
 
 from blazepose_tf.runtime.detector import Detection, Detector
-from blazepose_tf.runtime.pipeline import PosePipeline, PoseResult
+from blazepose_tf.runtime.filters import Filters, OneEuroSettings
+from blazepose_tf.runtime.pipeline import PosePipeline
+from blazepose_tf.runtime.poses import Pose, PoseResult
+from blazepose_tf.runtime.stream import PoseStream
 from blazepose_tf.runtime.tracker import Track, Tracker
 
-__all__ = ["Detection", "Detector", "PosePipeline", "PoseResult", "Track", "Tracker"]
+__all__ = [
+    "Detection",
+    "Detector",
+    "Filters",
+    "OneEuroSettings",
+    "Pose",
+    "PosePipeline",
+    "PoseResult",
+    "PoseStream",
+    "Track",
+    "Tracker",
+]

@@ -21,7 +21,8 @@ from blazepose_tf.runtime import results as results_lib
 from blazepose_tf.runtime.detector import Detector
 from blazepose_tf.runtime.drawing import draw_pose
 from blazepose_tf.runtime.images import MIN_SIDE, drawn_suffix, read_image, write_bytes, write_image, write_json
-from blazepose_tf.runtime.pipeline import PosePipeline, PoseResult
+from blazepose_tf.runtime.pipeline import PosePipeline
+from blazepose_tf.runtime.poses import PoseResult
 from blazepose_tf.runtime.tracker import Tracker
 from blazepose_tf.runtime.videos import VideoReader, VideoWriter
 
@@ -75,6 +76,7 @@ class Batch:
         draw: bool = True,
         show_roi: bool = False,
         smoothing: bool = True,
+        max_people: int = 1,
         max_frames: int | None = None,
         on_frame: Callable[[Summary], None] = lambda summary: None,
         on_error: Callable[[str], None] = lambda line: None,
@@ -89,6 +91,7 @@ class Batch:
             draw: write drawn pictures and videos, too.
             show_roi: outline the region of interest on them.
             smoothing: filter landmarks of videos over time.
+            max_people: how many people are looked for in a picture or frame.
             max_frames: frames read per video, camera or stream; None is all.
             on_frame: called after each frame with the summary so far.
             on_error: called with the one line of each failed item.
@@ -107,8 +110,7 @@ class Batch:
         probe = self.output / ".blazepose_probe"
         write_bytes(probe, b"\n")
         probe.unlink()
-        self._image_pipeline = PosePipeline(detector, tracker, mode="image")
-        self._video_pipeline = PosePipeline(detector, tracker, mode="video", smoothing=smoothing)
+        self._pipeline = PosePipeline(detector, tracker, smoothing=smoothing, max_people=max_people)
         self._models = {"detector": Path(detector.model.name).name, "tracker": Path(tracker.model.name).name}
         self._format = json_format
         self._draw, self._show_roi, self._max_frames = draw, show_roi, max_frames
@@ -167,7 +169,7 @@ class Batch:
 
     def _image(self, item: inputs_lib.Item) -> None:
         image = _labelled(item, lambda: read_image(item.location))
-        result = self._image_pipeline(image)
+        result = self._pipeline(image)
         self.summary.add(result)
         target = self._target(item)
         if self._draw:
@@ -179,8 +181,7 @@ class Batch:
         self._on_frame(self.summary)
 
     def _video(self, item: inputs_lib.Item) -> None:
-        self._video_pipeline.reset()
-        target = self._target(item)
+        target, stream = self._target(item), self._pipeline.stream()
         with contextlib.ExitStack() as stack:
             reader = stack.enter_context(VideoReader(item.location, label=item.label))
             frames: list[str] = []
@@ -195,7 +196,7 @@ class Batch:
                             path = target.with_name(target.name + ".mp4")
                             # Leaving the stack drops whatever is not committed.
                             writer = stack.enter_context(VideoWriter(path, fps=reader.fps, size=size))
-                    result = self._video_pipeline(frame.image, frame.timestamp_ms)
+                    result = stream(frame.image, frame.timestamp_ms)
                     if writer is not None:
                         drawn = draw_pose(frame.image, result, show_roi=self._show_roi)
                         writer.write(drawn, until_ms=frame.timestamp_ms if reader.live else None)
@@ -233,7 +234,7 @@ class Batch:
             frames,
             source=item.label,
             size=size,
-            names=self._video_pipeline.tracker.spec.keypoint_names,
+            names=self._pipeline.tracker.spec.keypoint_names,
             models=self._models,
             fps=fps,
             complete=complete,
@@ -254,7 +255,7 @@ class Batch:
             extra = (
                 {"file_name": item.label} if item.kind == inputs_lib.IMAGE else {"source": item.label, "frame": index}
             )
-            self._coco.append(results_lib.coco_result(result, image_id=number, keypoints=names, **extra))
+            self._coco += results_lib.coco_results(result, image_id=number, keypoints=names, **extra)
 
 
 def _labelled(item: inputs_lib.Item, read: Callable[[], Any]) -> Any:

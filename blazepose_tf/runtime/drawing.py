@@ -7,7 +7,7 @@ import numpy as np
 
 from blazepose_tf import topology
 from blazepose_tf.geometry import roi as roi_lib
-from blazepose_tf.runtime.pipeline import PoseResult
+from blazepose_tf.runtime.poses import PoseResult
 from blazepose_tf.runtime.warp import check_image
 
 LEFT = (255, 138, 0)

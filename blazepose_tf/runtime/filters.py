@@ -1,7 +1,7 @@
 """Temporal smoothing of landmarks: the One-Euro filter, a low-pass for visibility, and a clock for untidy timestamps.
 
-Constants are MediaPipe's (pose_landmark_filtering graph): coordinates in image pixels, their speed measured in body
-sizes per second, so that the same settings fit a near and a far person.
+Constants of `Filters` are MediaPipe's (pose_landmark_filtering graph): coordinates in image pixels, their speed
+measured in body sizes per second, so that the same settings fit a near and a far person.
 
 Reference: Casiez et al. 2012, One-Euro filter; MediaPipe LandmarksSmoothingCalculator, VisibilitySmoothingCalculator.
 """
@@ -34,9 +34,36 @@ class OneEuroSettings:
     derivate_cutoff: float = 1.0
 
 
-LANDMARKS = OneEuroSettings(0.05, 80.0)
-ALIGNMENT = OneEuroSettings(0.01, 10.0)
-WORLD = OneEuroSettings(0.1, 40.0)
+@dataclass(frozen=True)
+class Filters:
+    """What is filtered over time, and how; None turns a part off.
+
+    Attributes:
+        landmarks: of the points and their depth.
+        world: of the world landmarks.
+        visibility: weight of the new value in a low-pass, in (0, 1].
+        fastest: body circles' diameters per second above which a landmark is held back for a frame (`JumpFilter`).
+        alignment: of the alignment points, which steer the next frame's region.
+    """
+
+    landmarks: OneEuroSettings | None = OneEuroSettings(0.05, 80.0)
+    world: OneEuroSettings | None = OneEuroSettings(0.1, 40.0)
+    visibility: float | None = VISIBILITY_ALPHA
+    fastest: float | None = FASTEST
+    alignment: OneEuroSettings | None = OneEuroSettings(0.01, 10.0)
+
+
+# Landmarks as the tracker reads them; the region of interest is still steadied.
+RAW = Filters(landmarks=None, world=None, visibility=None, fastest=None)
+# MediaPipe has no filter against jumps.
+MEDIAPIPE = Filters(fastest=None)
+
+
+def chosen(smoothing: bool | Filters, *, mediapipe: bool) -> Filters:
+    """The filters that a caller asks for: one's own, none, or what the kind of model wants."""
+    if isinstance(smoothing, Filters):
+        return smoothing
+    return RAW if not smoothing else MEDIAPIPE if mediapipe else Filters()
 
 
 def _alpha(cutoff, seconds: float):
@@ -84,6 +111,12 @@ class OneEuroFilter:
         self._value = self._value + weight * (value - self._value)
         return self._value
 
+    def rescale(self, factors) -> None:
+        """What was at 1 along the last axis is at `factors` from now on, of which there may be more than needed."""
+        if self._value is not None:
+            factors = np.asarray(factors)[: self._value.shape[-1]]
+            self._raw, self._value = self._raw * factors, self._value * factors
+
 
 class JumpFilter:
     """Holds back a point that moves faster than a body can until a second frame has seen it move.
@@ -92,7 +125,10 @@ class JumpFilter:
     unchanged, and what really jumps comes one frame late.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fastest: float = FASTEST) -> None:
+        if not fastest > 0:
+            raise ValueError(f"fastest must be positive. Received: fastest={fastest}")
+        self.fastest = fastest
         self.reset()
 
     def reset(self) -> None:
@@ -106,10 +142,15 @@ class JumpFilter:
         if self._points is None:
             self._points, self._jumped = points, np.zeros(len(points), bool)
             return points
-        jumped = np.linalg.norm(points - self._points, axis=1) > FASTEST * scale * seconds
+        jumped = np.linalg.norm(points - self._points, axis=1) > self.fastest * scale * seconds
         held = jumped & ~self._jumped  # the first of some jumps only: a run is followed
         self._points, self._jumped = np.where(held[:, None], self._points, points), jumped
         return self._points
+
+    def rescale(self, factors) -> None:
+        """As `OneEuroFilter.rescale`."""
+        if self._points is not None:
+            self._points = self._points * np.asarray(factors)[: self._points.shape[-1]]
 
 
 class LowPassFilter:
@@ -176,18 +217,15 @@ class FrameClock:
 
 
 class PoseSmoother:
-    """The filters of one person: landmarks with depth, visibility, alignment points, world landmarks.
+    """The filters of one person: landmarks with depth, visibility, alignment points, world landmarks."""
 
-    The alignment points are always filtered, as in MediaPipe: they steer the next crop.
-    """
-
-    def __init__(self, *, hold_jumps: bool = True) -> None:
-        """`hold_jumps`: landmarks pass a `JumpFilter` first, which MediaPipe's do not."""
-        self._jumps = JumpFilter() if hold_jumps else None
-        self._landmarks = OneEuroFilter(LANDMARKS)
-        self._alignment = OneEuroFilter(ALIGNMENT)
-        self._world = OneEuroFilter(WORLD)
-        self._visibility = LowPassFilter()
+    def __init__(self, filters: Filters = Filters()) -> None:
+        self._jumps = None if filters.fastest is None else JumpFilter(filters.fastest)
+        self._landmarks, self._alignment, self._world = (
+            None if settings is None else OneEuroFilter(settings)
+            for settings in (filters.landmarks, filters.alignment, filters.world)
+        )
+        self._visibility = None if filters.visibility is None else LowPassFilter(filters.visibility)
 
     def reset(self) -> None:
         """Forgets the person."""
@@ -197,24 +235,37 @@ class PoseSmoother:
 
     def alignment(self, points: np.ndarray, seconds: float) -> np.ndarray:
         """Smoothed (2, 2) alignment points in pixels."""
+        if self._alignment is None:
+            return points
         return self._alignment(points, seconds, scale=body_size(points)).astype(np.float32)
 
     def landmarks(self, points: np.ndarray, z: np.ndarray | None, seconds: float, *, body_size: float):
         """Smoothed (K, 2) points and (K,) z (or None), all in pixels; `body_size` is the body circle's diameter."""
+        if self._jumps is None and self._landmarks is None:
+            return points, z
         scale = max(body_size, 1e-6)
         values = points if z is None else np.concatenate([points, z[:, None]], axis=1)
         if self._jumps is not None:
             values = self._jumps(values, seconds, scale=scale)
-        values = self._landmarks(values, seconds, scale=scale).astype(np.float32)
+        if self._landmarks is not None:
+            values = self._landmarks(values, seconds, scale=scale)
+        values = values.astype(np.float32)
         return (values, None) if z is None else (values[:, :2], values[:, 2])
 
     def world(self, points: np.ndarray, seconds: float) -> np.ndarray:
         """Smoothed (K, 3) world landmarks in metres."""
-        return self._world(points, seconds).astype(np.float32)
+        return points if self._world is None else self._world(points, seconds).astype(np.float32)
 
     def visibility(self, values: np.ndarray) -> np.ndarray:
         """Smoothed (K,) visibilities."""
-        return self._visibility(values).astype(np.float32)
+        return values if self._visibility is None else self._visibility(values).astype(np.float32)
+
+    def rescale(self, x: float, y: float) -> None:
+        """Frames have another size from now on: what was at (1, 1) is at (x, y)."""
+        along = np.array([x, y, (x * y) ** 0.5])  # depth has no direction in the picture
+        for part in (self._alignment, self._jumps, self._landmarks):
+            if part is not None:
+                part.rescale(along)
 
 
 def body_size(alignment: np.ndarray) -> float:

@@ -7,6 +7,7 @@ of `specs`: our files name them in their signature; MediaPipe's carry no signatu
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,14 @@ def load_model(source: str | os.PathLike | bytes, *, num_threads: int = 1) -> Li
         content = path.read_bytes()
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such model file") from None
-    if path.suffix == ".onnx":
-        return OnnxModel(content, name=str(path), num_threads=num_threads)
-    return LiteRtModel(content, name=str(path), num_threads=num_threads)
+    kind = OnnxModel if path.suffix == ".onnx" else LiteRtModel
+    model = kind(content, name=str(path), num_threads=num_threads)
+    model.reopening = (str(path.absolute()), num_threads)
+    return model
+
+
+def _reopen(path: str, num_threads: int) -> LiteRtModel | OnnxModel:
+    return load_model(path, num_threads=num_threads)
 
 
 def _square_input(shape, name: str) -> int:
@@ -78,22 +84,45 @@ class _Quantizer:
         return (values - self.zero) * self.scale if self.active else values
 
 
-class LiteRtModel:
-    """A LiteRT file.
+class _SharedModel:
+    """What makes an opened model safe to share: threads take turns, and a pickle holds the file's path.
+
+    Attributes:
+        reopening: path and threads of the file that was opened; None for content from memory.
+    """
+
+    reopening: tuple[str, int] | None = None
+    name: str
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._times = threading.local()
+
+    @property
+    def invoke_ms(self) -> float:
+        """Milliseconds that the network itself took in this thread's last run, without copies and conversions."""
+        return getattr(self._times, "invoke_ms", 0.0)
+
+    def __reduce__(self):
+        if self.reopening is None:
+            raise TypeError(f"{self.name}: a model opened from memory cannot be pickled, for it has no file to reopen")
+        return _reopen, self.reopening
+
+
+class LiteRtModel(_SharedModel):
+    """A LiteRT file; threads that share it take turns.
 
     Attributes:
         name: file name for messages.
         metadata: the document our exporter wrote, or None.
         input_size: side of the square input in pixels.
         output_shapes: shape of each output by name.
-        invoke_ms: milliseconds that the network itself took in the last run, without copies and conversions.
     """
-
-    invoke_ms = 0.0
 
     def __init__(self, content: bytes, *, name: str = "model", num_threads: int = 1):
         from ai_edge_litert.interpreter import Interpreter
 
+        super().__init__()
         if not content:
             raise ValueError(f"{name}: the file is empty, expected a LiteRT model")
         if not metadata_lib.is_litert(content):
@@ -139,8 +168,10 @@ class LiteRtModel:
         Returns:
             name -> float32 array with the batch dimension of 1.
         """
-        self._interpreter.set_tensor(self._input_index, self._input.quantize(np.asarray(values, np.float32)))
-        return self._invoke(outputs)
+        values = self._input.quantize(np.asarray(values, np.float32))
+        with self._turn:
+            self._interpreter.set_tensor(self._input_index, values)
+            return self._invoke(outputs)
 
     def __call__(
         self,
@@ -161,22 +192,25 @@ class LiteRtModel:
         # Views on the input tensor are used up before the interpreter runs: they must not outlive the call.
         low, high = value_range
         if low == 0.0 and not self._input.active:
-            # One multiplication takes half the time of the table.
-            view = self._interpreter.tensor(self._input_index)()[0]
-            np.multiply(crop, np.float32(high / 255.0), out=view)
-            del view
-            return self._invoke(outputs)
+            with self._turn:
+                # One multiplication takes half the time of the table.
+                view = self._interpreter.tensor(self._input_index)()[0]
+                np.multiply(crop, np.float32(high / 255.0), out=view)
+                del view
+                return self._invoke(outputs)
         table = self._tables.get(value_range)
         if table is None:
             values = np.arange(256, dtype=np.float32) * np.float32((high - low) / 255.0) + np.float32(low)
             table = self._tables.setdefault(value_range, self._input.quantize(values))
-        cv2.LUT(crop, table, dst=self._interpreter.tensor(self._input_index)()[0])
-        return self._invoke(outputs)
+        with self._turn:
+            cv2.LUT(crop, table, dst=self._interpreter.tensor(self._input_index)()[0])
+            return self._invoke(outputs)
 
     def _invoke(self, outputs: tuple[str, ...] | None) -> dict[str, np.ndarray]:
+        """Runs what the input tensor holds and copies the outputs; the caller has the turn."""
         started = time.perf_counter()
         self._interpreter.invoke()
-        self.invoke_ms = 1e3 * (time.perf_counter() - started)
+        self._times.invoke_ms = 1e3 * (time.perf_counter() - started)
         chosen = self._outputs if outputs is None else {name: self._outputs[name] for name in outputs}
         return {name: q.dequantize(self._interpreter.get_tensor(index)) for name, (index, q) in chosen.items()}
 
@@ -208,10 +242,8 @@ def _names_by_shape(details: list[dict[str, Any]], name: str) -> dict[str, dict[
     return named
 
 
-class OnnxModel:
+class OnnxModel(_SharedModel):
     """An ONNX file with the outputs of `specs`; same surface as `LiteRtModel`."""
-
-    invoke_ms = 0.0
 
     def __init__(self, content: bytes, *, name: str = "model", num_threads: int = 1):
         import json
@@ -220,6 +252,7 @@ class OnnxModel:
             import onnxruntime
         except ImportError as error:
             raise ImportError(_PIP_ONNX) from error
+        super().__init__()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = num_threads
         options.inter_op_num_threads = 1
@@ -247,9 +280,11 @@ class OnnxModel:
     def infer(self, values: np.ndarray, outputs: tuple[str, ...] | None = None) -> dict[str, np.ndarray]:
         """As `LiteRtModel.infer`."""
         names = list(self.output_shapes if outputs is None else outputs)
-        started = time.perf_counter()
-        results = self._session.run(names, {self._input_name: np.asarray(values, np.float32)})
-        self.invoke_ms = 1e3 * (time.perf_counter() - started)
+        values = np.asarray(values, np.float32)
+        with self._turn:
+            started = time.perf_counter()
+            results = self._session.run(names, {self._input_name: values})
+            self._times.invoke_ms = 1e3 * (time.perf_counter() - started)
         return {name: np.asarray(value, np.float32) for name, value in zip(names, results, strict=True)}
 
     def __call__(

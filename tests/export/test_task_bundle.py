@@ -182,5 +182,5 @@ def test_mediapipe_runs_reexported_official_models(shared_dir, tmp_path):
     command = [python, "-c", SCRIPT, str(path), str(tmp_path / "frame.png")]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     theirs = np.array([line.split() for line in result.stdout.splitlines()], float)
-    ours = PosePipeline(files[1], files[0], mode="image")(np.ascontiguousarray(frame[..., ::-1]))
+    ours = PosePipeline(files[1], files[0])(np.ascontiguousarray(frame[..., ::-1]))
     assert np.median(np.linalg.norm(theirs - ours.landmarks, axis=1)) < 5.0

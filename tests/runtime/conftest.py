@@ -8,6 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
+from blazepose_tf import specs
+from blazepose_tf.runtime import metadata
+
+# The scripted tracker always sees the body this part of its region's side further right.
+SHIFT = 0.04
+
 
 @pytest.fixture(scope="session")
 def peers(shared_dir):
@@ -63,3 +69,39 @@ def onnx_model(tmp_path_factory):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def scripted(onnx_model):
+    """The detector fires above brightness 0.5 of the whole picture, the tracker is sure above 0.3 of its region."""
+    detector_spec = specs.DetectorSpec(64, (32,), (1,))
+    regressors = np.zeros((1, 4, 8), np.float32)
+    # First anchor at (16, 16): face (24, 8)..(40, 24), mid-hip (32, 32), circle point (32, 12); the image is
+    # twice as large.
+    regressors[0, 0] = [16, 0, 16, 16, 16, 16, 16, -4]
+    detector = onnx_model(
+        "detector.onnx",
+        64,
+        {
+            specs.REGRESSORS: ((1, 4, 8), regressors, 0),
+            specs.LOGITS: (
+                (1, 4, 1),
+                np.reshape([-6.0, -20, -20, -20], (1, 4, 1)),
+                np.reshape([12.0, 0, 0, 0], (1, 4, 1)),
+            ),
+        },
+        metadata.metadata_of(detector_spec, model="scripted"),
+    )
+    center = 128 + SHIFT * 256
+    radius = 256 / 2.5
+    tracker = onnx_model(
+        "tracker.onnx",
+        256,
+        {
+            specs.LANDMARKS: ((1, 33, 3), np.full((1, 33, 3), 128.0), 0),
+            specs.POSE_PRESENCE: ((1, 1), -6.0, 20.0),
+            specs.ALIGNMENT: ((1, 2, 2), [[center, 128.0], [center, 128.0 - radius]], 0),
+        },
+        metadata.metadata_of(specs.TrackerSpec(), model="scripted"),
+    )
+    return detector, tracker

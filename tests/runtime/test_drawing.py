@@ -7,26 +7,26 @@ import pytest
 
 from blazepose_tf import topology
 from blazepose_tf.runtime.drawing import LEFT, RIGHT, draw_pose, line_width
-from blazepose_tf.runtime.pipeline import PoseResult
+from blazepose_tf.runtime.poses import Pose, PoseResult
 
 INDEX = {name: i for i, name in enumerate(topology.KEYPOINTS)}
 
 
 def _result(size, points, visibility=1.0, found=True):
-    return PoseResult(
+    pose = Pose(
         landmarks=points,
-        visibility=np.full(33, visibility, np.float32),
+        visibility=np.broadcast_to(np.float32(visibility), (33,)),
         presence=None,
         pose_presence=1.0,
         z=None,
         world=None,
         roi=np.array([size / 2, size / 2, size, 0.0], np.float32),
-        source="detected" if found else "none",
+        source="detected",
         detection=None,
-        detector_ran=True,
-        image_size=(size, size),
+        id=1,
         names=topology.KEYPOINTS,
     )
+    return PoseResult((pose,) if found else (), topology.KEYPOINTS, (size, size))
 
 
 def _spread(size):
@@ -54,9 +54,8 @@ def test_dots_are_centred_on_continuous_pixels():
     visibility = np.zeros(33, np.float32)
     visibility[INDEX["left_knee"]] = 1.0
     size = 3000
-    result = _result(size, points)
-    object.__setattr__(result, "visibility", visibility)
-    drawn = draw_pose(np.zeros((size, size, 3), np.uint8), result)[:120, :120, 0].astype(float)
+    drawn = draw_pose(np.zeros((size, size, 3), np.uint8), _result(size, points, visibility))
+    drawn = drawn[:120, :120, 0].astype(float)
     grid = np.arange(120) + 0.5
     center = [(drawn.sum(0) * grid).sum() / drawn.sum(), (drawn.sum(1) * grid).sum() / drawn.sum()]
     np.testing.assert_allclose(center, 60.0, atol=0.1)

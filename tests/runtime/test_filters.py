@@ -7,6 +7,8 @@ import pytest
 
 from blazepose_tf.runtime.filters import (
     FASTEST,
+    MEDIAPIPE,
+    Filters,
     FrameClock,
     JumpFilter,
     LowPassFilter,
@@ -149,7 +151,7 @@ def test_a_smoother_holds_jumps_unless_told_otherwise_and_forgets():
     wrong = base.copy()
     wrong[27] += 2 * LIMIT
     for hold in (True, False):
-        smoother = PoseSmoother(hold_jumps=hold)
+        smoother = PoseSmoother(Filters() if hold else MEDIAPIPE)
         smoother.landmarks(base, None, FRAME, body_size=BODY)
         points, _ = smoother.landmarks(wrong, None, FRAME, body_size=BODY)
         assert (points[27] == 100.0).all() == hold

@@ -25,7 +25,6 @@ def test_static_mode(peers, testdata_dir):
     pipeline = PosePipeline(
         peers / "pose_detection_2021.tflite",
         peers / "pose_landmark_full_2021.tflite",
-        mode="image",
         refine_roi=False,
         half_pixel=False,
     )

@@ -8,10 +8,10 @@ import numpy as np
 
 from blazepose_tf import topology
 from blazepose_tf.runtime import results
-from blazepose_tf.runtime.pipeline import PoseResult
+from blazepose_tf.runtime.poses import Pose, PoseResult
 
 
-def _result(names=topology.KEYPOINTS, **changes):
+def _pose(names=topology.KEYPOINTS, **changes):
     count = len(names)
     values = {
         "landmarks": np.stack([np.arange(count) + 0.5, np.full(count, 7.25)], axis=-1).astype(np.float32),
@@ -23,16 +23,19 @@ def _result(names=topology.KEYPOINTS, **changes):
         "roi": np.array([10, 20, 30, 0.1], np.float32),
         "source": "tracked",
         "detection": None,
-        "detector_ran": False,
-        "image_size": (640, 480),
+        "id": 1,
         "names": names,
-        "milliseconds": {"total": 4.56789},
     }
-    return PoseResult(**{**values, **changes})
+    return Pose(**{**values, **changes})
+
+
+def _result(*people, max_people=1, **changes):
+    names = people[0].names if people else topology.KEYPOINTS
+    return PoseResult(people, names, (640, 480), max_people=max_people, milliseconds={"total": 4.56789}, **changes)
 
 
 def test_frame():
-    document = results.frame_document(_result(z=np.ones(33, np.float32)), index=3, timestamp_ms=100.12345)
+    document = results.frame_document(_result(_pose(z=np.ones(33, np.float32))), index=3, timestamp_ms=100.12345)
     assert document["frame"] == 3 and document["timestamp_ms"] == 100.123 and document["source"] == "tracked"
     assert document["landmarks"][2] == [2.5, 7.25, 0.0625] and document["roi"] == [10, 20, 30, 0.1]
     assert document["z"] == [1.0] * 33 and "world" not in document and document["pose_presence"] == 0.9876
@@ -40,13 +43,12 @@ def test_frame():
 
 
 def test_nobody():
-    nobody = _result(source="none", landmarks=np.zeros((0, 2)), visibility=np.zeros(0), roi=None)
-    document = results.frame_document(nobody, index=0, timestamp_ms=None)
+    document = results.frame_document(_result(), index=0, timestamp_ms=None)
     assert set(document) == {"frame", "timestamp_ms", "source", "milliseconds"}
 
 
 def test_coco_17_by_name_and_pixel_index():
-    entry = results.coco_result(_result(), image_id=139, keypoints=topology.COCO_17, file_name="x.jpg")
+    (entry,) = results.coco_results(_result(_pose()), image_id=139, keypoints=topology.COCO_17, file_name="x.jpg")
     assert entry["image_id"] == 139 and entry["category_id"] == 1 and entry["file_name"] == "x.jpg"
     triples = np.reshape(entry["keypoints"], (17, 3))
     # COCO's second point, the left eye, is number 2 here; continuous 2.5, 7.25 is COCO's 2, 6.75.
@@ -55,19 +57,19 @@ def test_coco_17_by_name_and_pixel_index():
 
 
 def test_points_that_a_model_lacks_are_zero():
-    entry = results.coco_result(_result(topology.COCO_17), image_id=1, keypoints=topology.KEYPOINTS)
+    (entry,) = results.coco_results(_result(_pose(topology.COCO_17)), image_id=1, keypoints=topology.KEYPOINTS)
     triples = np.reshape(entry["keypoints"], (33, 3))
     assert (triples[topology.indices(["left_heel", "mouth_left"])] == 0).all()
     assert triples[topology.indices(["right_ankle"])[0]].tolist() == [16.0, 6.75, 1.0]
 
 
 def test_document():
-    frames = [results.frame_json(_result(), index=i, timestamp_ms=40.0 * i) for i in range(2)]
+    frames = [results.frame_json(_result(_pose()), index=i, timestamp_ms=40.0 * i) for i in range(2)]
     text = results.source_json(
         frames, source="x.mp4", size=(640, 480), names=topology.KEYPOINTS, models={"tracker": "lite.tflite"}, fps=25.0
     )
     document = json.loads(text)
     assert document["frames"] == [json.loads(frame) for frame in frames]
-    assert document["frames"][1] == results.frame_document(_result(), index=1, timestamp_ms=40.0)
+    assert document["frames"][1] == results.frame_document(_result(_pose()), index=1, timestamp_ms=40.0)
     assert document["keypoints"][0] == "nose" and len(document["edges"]) == len(topology.EDGES)
     assert document["complete"] is True and (document["width"], document["height"]) == (640, 480)

@@ -1,0 +1,83 @@
+"""Whether two findings are the same person: by body circle and incline, and by object keypoint similarity (numpy).
+
+Faces have no say in it: a body that is seen from behind has none.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+
+from blazepose_tf import topology
+from blazepose_tf.geometry import alignment as alignment_lib
+from blazepose_tf.metrics import oks
+from blazepose_tf.runtime.tracker import Track
+
+# Distance of two alignments, as `circle_distance` measures it, below which they are one person's.
+SAME_CIRCLE = 0.2
+# Object keypoint similarity above which two poses are one body read twice.
+SAME_BODY = 0.6
+# Area of a person in squares of the body circle's radius (a standing adult: 0.46 m2 in a circle of 1 m).
+_AREA = 0.45
+
+
+def circle_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """How far two body circles are apart, in radii of the larger one.
+
+    The mean distance of the two alignment points, so that place, size and incline all count: a shift of the circle by
+    a tenth of its radius is 0.1, so is a turn by 0.2 radians, so is a radius that differs by a fifth.
+
+    Args:
+        a: (2, 2) alignment points in pixels.
+        b: the same of the other.
+    """
+    apart = np.linalg.norm(np.asarray(a, np.float64) - b, axis=-1).mean()
+    size = max(float(alignment_lib.radius(a)), float(alignment_lib.radius(b)), 1e-6)
+    return float(apart) / size
+
+
+def same_circle(a: np.ndarray | None, b: np.ndarray | None) -> bool:
+    """Whether two (2, 2) alignments are one person's; not known (False) without one of them."""
+    return a is not None and b is not None and circle_distance(a, b) < SAME_CIRCLE
+
+
+@functools.lru_cache(maxsize=8)
+def _falloff(names: tuple[str, ...]) -> np.ndarray:
+    """(K,) sigmas of the keypoints; points of the user's own are taken to be as exact as an elbow."""
+    known = set(topology.KEYPOINTS) | set(topology.COCO_17)
+    return np.array([oks.sigmas([name if name in known else "left_elbow"])[0] for name in names])
+
+
+def similarity(a: np.ndarray, b: np.ndarray, radius: float, names: tuple[str, ...]) -> float:
+    """Object keypoint similarity of two poses.
+
+    Args:
+        a: (K, 2) pixels.
+        b: (K, 2) pixels.
+        radius: of the body circle in pixels.
+        names: the K keypoint names.
+
+    Returns:
+        In [0, 1].
+    """
+    squared = ((np.asarray(a, np.float64) - b) ** 2).sum(axis=-1)
+    scale = 2.0 * (2.0 * _falloff(tuple(names))) ** 2 * (_AREA * radius * radius)
+    return float(np.exp(-squared / scale).mean())
+
+
+def same_body(a: Track, b: Track, spec) -> bool:
+    """Whether two tracks of one frame are of one body."""
+    return similarity(a.points, b.points, _radius(a, b), spec.keypoint_names) > SAME_BODY
+
+
+def _radius(*tracks: Track) -> float:
+    """The larger body circle's radius; from the points' spread where a model gives no alignment."""
+    sizes = []
+    for track in tracks:
+        if track.alignment is not None:
+            sizes.append(float(alignment_lib.radius(track.alignment)))
+        else:
+            sizes.append(0.5 * math.hypot(*np.ptp(track.points, axis=0)))
+    return max(*sizes, 1e-6)

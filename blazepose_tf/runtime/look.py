@@ -1,0 +1,162 @@
+"""One frame under the two networks: what the detector proposes and what the tracker confirms, with a stopwatch."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from blazepose_tf.geometry import roi as roi_lib
+from blazepose_tf.runtime import likeness
+from blazepose_tf.runtime.detector import Detection, Detector
+from blazepose_tf.runtime.poses import DETECTED, GIVEN
+from blazepose_tf.runtime.tracker import Track, Tracker
+from blazepose_tf.runtime.warp import check_image
+
+# A smaller region holds no body that the tracker could read.
+_MIN_REGION = 4.0
+
+
+class Sighting(NamedTuple):
+    """A person whom the tracker confirmed in a frame.
+
+    Attributes:
+        track: what it read.
+        region: (4,) roi where.
+        source: where the region came from (`poses`).
+        detection: the detector's finding that led there.
+    """
+
+    track: Track
+    region: np.ndarray
+    source: str
+    detection: Detection | None = None
+
+
+class Look:
+    """The models at work on one frame.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        milliseconds: time per stage so far.
+        detections: of `detect`, best first.
+        detector_ran: whether it was called.
+    """
+
+    def __init__(self, image: np.ndarray, detector: Detector, tracker: Tracker, presence_threshold: float):
+        check_image(image)
+        self.image = image
+        self.detections: list[Detection] = []
+        self.detector_ran = False
+        self._detector, self._tracker = detector, tracker
+        self._presence_threshold = presence_threshold
+        self.milliseconds = dict.fromkeys(("warp", "detector", "tracker", "decode", "filter", "total"), 0.0)
+        self._start = self._last = time.perf_counter()
+
+    def lap(self, stage: str, network_ms: float = 0.0) -> None:
+        """Books the time since the last lap; of a network's run, what is not the network itself counts as decoding."""
+        now = time.perf_counter()
+        self.milliseconds[stage] += network_ms or 1e3 * (now - self._last)
+        if network_ms:
+            self.milliseconds["decode"] += 1e3 * (now - self._last) - network_ms
+        self._last = now
+
+    def stop(self) -> dict[str, float]:
+        """The times, with their total."""
+        self.milliseconds["total"] = 1e3 * (time.perf_counter() - self._start)
+        return self.milliseconds
+
+    def detect(self) -> list[Detection]:
+        """Runs the detector."""
+        crop, matrix = self._detector.crop(self.image)
+        self.lap("warp")
+        outputs = self._detector.infer(crop)
+        self.lap("detector", self._detector.model.invoke_ms)
+        self.detections, self.detector_ran = self._detector.decode(outputs, matrix), True
+        self.lap("decode")
+        return self.detections
+
+    def track(self, region: np.ndarray, previous: np.ndarray | None = None) -> Track | None:
+        """Runs the tracker; None where it is not sure of a person.
+
+        Args:
+            region: (4,) roi.
+            previous: (K, 2) where the points were in the frame before.
+        """
+        crop, matrix = self._tracker.crop(self.image, region)
+        self.lap("warp")
+        outputs = self._tracker.infer(crop)
+        self.lap("tracker", self._tracker.model.invoke_ms)
+        track = self._tracker.decode(outputs, matrix, previous)
+        self.lap("decode")
+        certain = track.pose_presence >= self._presence_threshold and np.isfinite(track.points).all()
+        return track if certain else None
+
+    def region(self, alignment: np.ndarray | None) -> np.ndarray | None:
+        """The (4,) roi of alignment points; None where they give no region that could be read."""
+        if alignment is None:
+            return None
+        region = roi_lib.from_alignment(alignment, self._tracker.spec.roi_scale)
+        return region if usable(region, self.image) else None
+
+    def again(self, sighting: Sighting) -> Sighting:
+        """The sighting read a second time, from the tracker's own, more exact alignment."""
+        region = self.region(sighting.track.alignment)
+        track = None if region is None else self.track(region)
+        return sighting if track is None else sighting._replace(track=track, region=region)
+
+    def read(self, regions, limit: int, *, twice: bool) -> list[Sighting]:
+        """People in the caller's regions.
+
+        Args:
+            regions: (4,) or (N, 4) rois.
+            limit: how many there may be.
+            twice: read each one `again`.
+
+        Raises:
+            ValueError: no rois, or too many.
+        """
+        regions = np.atleast_2d(np.asarray(regions, np.float32))
+        if len(regions) > limit:
+            raise ValueError(f"one roi for each person: max_people={limit}. Received: {len(regions)} of them")
+        tracks = [(self.track(region), region) for region in regions]
+        seen = [Sighting(track, region, GIVEN) for track, region in tracks if track is not None]
+        return [self.again(sighting) for sighting in seen] if twice else seen
+
+    def find(self, places: int, tries: int, *, known: list[Track], twice: bool) -> list[Sighting]:
+        """People whom nobody follows yet.
+
+        Args:
+            places: at most so many.
+            tries: at most so many detections are looked at.
+            known: people in the frame who are followed.
+            twice: read each one `again`.
+        """
+        seen: list[Sighting] = []
+        tried = 0
+        for detection in self.detections:
+            taken = [*known, *(s.track for s in seen)]
+            if len(seen) == places or tried == tries:
+                break
+            if any(likeness.same_circle(detection.alignment, other.alignment) for other in taken):
+                continue
+            tried += 1
+            region = self.region(detection.alignment)
+            track = None if region is None else self.track(region)
+            if track is None:
+                continue
+            sighting = Sighting(track, region, DETECTED, detection)
+            sighting = self.again(sighting) if twice else sighting
+            if not any(likeness.same_body(sighting.track, other, self._tracker.spec) for other in taken):
+                seen.append(sighting)
+        return seen
+
+
+def usable(region: np.ndarray, image: np.ndarray) -> bool:
+    """Whether a predicted region is finite, of sensible size, and centred in or near the image."""
+    height, width = image.shape[:2]
+    if not np.isfinite(region).all() or not _MIN_REGION <= region[2] <= 8.0 * max(width, height):
+        return False
+    half = 0.5 * region[2]
+    return bool(-half < region[0] < width + half and -half < region[1] < height + half)

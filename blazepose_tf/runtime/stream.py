@@ -1,0 +1,171 @@
+"""Film: people are followed from frame to frame, each in the region that their last frame predicts.
+
+The detector runs when nobody is followed, and now and then while places are free. When the tracker no longer sees a
+person in their region, the filters are reset and the detector looks again in the same frame.
+
+Reference: BlazePose paper, sections 2.1, 2.2 and 2.6; MediaPipe's pose_landmark graphs.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from blazepose_tf.runtime import likeness
+from blazepose_tf.runtime.filters import GAP_SECONDS, Filters, FrameClock
+from blazepose_tf.runtime.look import Look, Sighting
+from blazepose_tf.runtime.person import Person
+from blazepose_tf.runtime.poses import TRACKED, PoseResult
+
+if TYPE_CHECKING:
+    from blazepose_tf.runtime.pipeline import PosePipeline
+
+# While places are free the detector looks at every so many frames.
+DETECT_EVERY = 5
+# Sides of a frame that changes size may be rounded; another shape is another view.
+_SAME_SHAPE = 0.02
+
+
+class PoseStream:
+    """One film or camera: calls are its frames in order.
+
+    Streams of one pipeline share its models and nothing else; a stream reads one frame at a time.
+    """
+
+    def __init__(
+        self, pipeline: PosePipeline, *, max_people: int, filters: Filters, refine_roi: bool, detect_every: int
+    ):
+        """`PosePipeline.stream` makes streams."""
+        if max_people < 1:
+            raise ValueError(f"max_people must be at least 1. Received: max_people={max_people}")
+        if detect_every < 1:
+            raise ValueError(f"detect_every must be at least 1. Received: detect_every={detect_every}")
+        self.pipeline = pipeline
+        self.max_people = max_people
+        self._filters, self._refine_roi, self._detect_every = filters, refine_roi, detect_every
+        self._turn = threading.Lock()
+        self._clock = FrameClock()
+        self._people: list[Person] = []
+        self._last_id = 0
+        self._size: tuple[int, int] | None = None
+        self._since_detection = 0
+
+    def reset(self) -> None:
+        """Forgets everybody and the time, as before the first frame; ids begin at 1 again."""
+        self._clock.reset()
+        self._people.clear()
+        self._last_id, self._size = 0, None
+
+    def __call__(
+        self, image: np.ndarray, timestamp_ms: float | None = None, roi: np.ndarray | None = None
+    ) -> PoseResult:
+        """Reads the poses in the next frame.
+
+        Args:
+            image: (H, W, 3) uint8 RGB. When its size changes, what is known is scaled with it; when its shape does,
+                people are looked for anew.
+            timestamp_ms: time of the frame; None is 1/30 s after the last. Late and repeated timestamps are
+                tolerated; a gap of more than a second starts anew.
+            roi: (4,) or (N, 4) regions to read instead of the detector's and the last frame's.
+
+        Raises:
+            TypeError, ValueError: a wrong image, timestamp or roi.
+            RuntimeError: another thread is in the middle of a frame of this stream.
+        """
+        if not self._turn.acquire(blocking=False):
+            raise RuntimeError("this stream is reading a frame in another thread: give each film its own stream()")
+        try:
+            return self._frame(image, timestamp_ms, roi)
+        finally:
+            self._turn.release()
+
+    def _frame(self, image, timestamp_ms, roi) -> PoseResult:
+        look = self.pipeline.look(image)
+        seconds, gap = self._clock.step(timestamp_ms)
+        if gap:
+            self._people.clear()
+        self._fit(image)
+        if roi is not None:
+            seen = self._given(look, roi)
+        else:
+            seen = self._follow(look)
+            places = self.max_people - len(seen)
+            if places and self._due(bool(seen)):
+                look.detect()
+                tries = places + self.pipeline.candidates - 1
+                known = [sighting.track for _, sighting in seen]
+                seen += [(None, s) for s in look.find(places, tries, known=known, twice=self._refine_roi)]
+        poses = [self._identify(person, s).see(s, look, seconds) for person, s in seen]
+        self._remember({pose.id for pose in poses}, seconds)
+        look.lap("filter")
+        return self.pipeline.result(look, poses, timestamp_ms, self.max_people)
+
+    def _fit(self, image: np.ndarray) -> None:
+        """Carries the state over to frames of another size; of another shape it says nothing."""
+        size = (image.shape[1], image.shape[0])
+        if self._size not in (None, size):
+            x, y = size[0] / self._size[0], size[1] / self._size[1]
+            if abs(x / y - 1.0) > _SAME_SHAPE:
+                self._people.clear()
+            for person in self._people:
+                person.rescale(x, y)
+        self._size = size
+
+    def _given(self, look: Look, roi) -> list[tuple[Person | None, Sighting]]:
+        """The caller's regions. They may show anybody: who was followed is only remembered."""
+        for person in self._people:
+            person.lose()
+        return [(None, s) for s in look.read(roi, self.max_people, twice=self._refine_roi)]
+
+    def _follow(self, look: Look) -> list[tuple[Person | None, Sighting]]:
+        """Those who are seen again where they were expected."""
+        seen: list[tuple[Person | None, Sighting]] = []
+        for person in self._people:
+            if person.region is None:
+                continue
+            track = look.track(person.region, person.points)
+            if track is None:
+                person.lose()
+            else:
+                seen.append((person, Sighting(track, person.region, TRACKED)))
+        return self._distinct(seen)
+
+    def _distinct(self, seen):
+        """One body for one person: of two who are read off the same, the one stays who was more like it before."""
+        spec = self.pipeline.tracker.spec
+        kept = []
+        for person, sighting in sorted(seen, key=lambda pair: -pair[0].familiarity(pair[1])):
+            if any(likeness.same_body(sighting.track, other.track, spec) for _, other in kept):
+                person.lose()
+            else:
+                kept.append((person, sighting))
+        return kept
+
+    def _due(self, somebody: bool) -> bool:
+        """Whether the detector shall look."""
+        self._since_detection += 1
+        if somebody and self._since_detection < self._detect_every:
+            return False
+        self._since_detection = 0
+        return True
+
+    def _identify(self, person: Person | None, sighting: Sighting) -> Person:
+        """Whom a sighting shows: the followed person, one lost a moment ago near there, or somebody new."""
+        if person is not None:
+            return person
+        lost = [p for p in self._people if p.region is None]
+        nearest = min(lost, key=lambda p: p.distance(sighting), default=None)
+        if nearest is not None and nearest.distance(sighting) <= 1.0:
+            return nearest
+        self._last_id += 1
+        self._people.append(Person(self._last_id, self._filters, self.pipeline.tracker.spec))
+        return self._people[-1]
+
+    def _remember(self, present: set[int], seconds: float) -> None:
+        """Those who are not in the frame are kept in mind for a second."""
+        for person in self._people:
+            if person.id not in present:
+                person.absent += seconds
+        self._people = [p for p in self._people if p.absent <= GAP_SECONDS]
