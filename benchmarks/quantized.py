@@ -80,7 +80,7 @@ def _export_all(name: str, source: str, options, folder: Path, files: dict, rows
         choice = exporting.Options(precision=precision, outputs=kept, calibration=calibration)
         content = exporting.convert(model, description, choice, progress=lambda _: None)
         inspection = inspect(content)
-        exporting.require_sound(inspection, set(model.output))
+        exporting.require_sound(inspection, set(model.output), spec)
         files[label] = folder / f"{label.replace(' ', '_')}.tflite"
         files[label].write_bytes(content)
         parity = litert.parity(model, content, pictures)

@@ -44,6 +44,7 @@ def describe(name: str, item) -> str:
         f"  XNNPACK: {item.partitions.count} partition{'s' * (item.partitions.count != 1)}, left over: {left}",
         f"  operations: {', '.join(f'{n} {kind}' for kind, n in item.operations.items())}",
         f"  outside the list: {', '.join(item.unlisted) or 'none'}",
+        *(f"  operator codes: {fault}" for fault in item.faults),
         f"  signature: {', '.join(item.signatures) or 'none'}",
     ]
     for role, tensors in (("input", item.inputs), ("output", item.outputs)):

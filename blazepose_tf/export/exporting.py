@@ -17,6 +17,8 @@ from blazepose_tf.export.inspection import Inspection, inspect
 from blazepose_tf.models import Description
 from blazepose_tf.models.refinement import with_refinement
 from blazepose_tf.runtime.interpreter import OnnxModel
+from blazepose_tf.runtime.metadata import spec_of
+from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
 TFLITE, ONNX, SAVED_MODEL, TASK = "tflite", "onnx", "saved_model", "task"
 FORMATS = (TFLITE, ONNX, TASK, SAVED_MODEL)
@@ -151,7 +153,7 @@ def prove(
     if options.format == TFLITE:
         progress("checking operations")
         inspection = inspect(content)
-        require_sound(inspection, set(model.output))
+        require_sound(inspection, set(model.output), spec)
     progress("comparing with Keras")
     pictures = crops.crops(spec, count=options.crops, data=options.data)
     opened = OnnxModel(content) if options.format == ONNX else None
@@ -168,8 +170,11 @@ def prove(
     return Proof(len(content), parities, rows, inspection)
 
 
-def require_sound(inspection: Inspection, outputs: set[str]) -> None:
-    """ValueError unless all operations are listed, XNNPACK takes them as one partition, and the signature is right."""
+def require_sound(inspection: Inspection, outputs: set[str], spec: TrackerSpec | DetectorSpec) -> None:
+    """ValueError unless all operations are listed, with codes and versions that every reader understands, XNNPACK takes
+    them as one partition, the signature is right, and the metadata says what the model promises."""
+    if inspection.faults:
+        raise ValueError(f"operator codes that readers stumble over: {'; '.join(inspection.faults)}")
     if inspection.unlisted:
         raise ValueError(f"operations that XNNPACK does not take or that ruin int8: {', '.join(inspection.unlisted)}")
     litert.require_one_partition(inspection.partitions)
@@ -179,6 +184,8 @@ def require_sound(inspection: Inspection, outputs: set[str]) -> None:
             f"the file must have the signature {SIGNATURE!r} with outputs {sorted(outputs)}. "
             f"Received: {inspection.signatures} with {sorted(names)}"
         )
+    if inspection.metadata is None or spec_of(inspection.metadata) != spec:
+        raise ValueError(f"the file's metadata must hold the spec {spec}. Received: {inspection.metadata}")
 
 
 def _saved_model(model: keras.Model, description: Description, output: Path, options: Options) -> Proof:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from blazepose_tf.tflite import operator_codes
+
 _DTYPES = {
     schema.TensorType.FLOAT32: np.float32,
     schema.TensorType.FLOAT16: np.float16,
     schema.TensorType.INT32: np.int32,
 }
-_KINDS = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 _STORAGE = ("DEQUANTIZE", "DENSIFY")
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 # What the generated reader raises on content that is no flatbuffer of this schema.
@@ -96,8 +97,7 @@ class _Reader:
         )
 
     def _kind(self, operator) -> str:
-        code = self._model.operatorCodes[operator.opcodeIndex]
-        return _KINDS[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        return operator_codes.KINDS[operator_codes.code_of(self._model.operatorCodes[operator.opcodeIndex])]
 
     def _shape(self, index: int) -> tuple[int, ...]:
         return tuple(int(n) for n in self._graph.tensors[index].shape)

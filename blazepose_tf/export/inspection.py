@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from blazepose_tf.runtime.metadata import read_metadata
-from blazepose_tf.tflite import graph
+from blazepose_tf.tflite import graph, operator_codes
 from blazepose_tf.tflite.delegates import Partitions, delegate_partitions
 
 # What XNNPACK takes in float32 and int8 without a detour, and what the graphs of this project consist of. Pooling by
@@ -55,6 +55,7 @@ class Inspection:
         outputs: by name.
         operations: kind -> how many run (those on constants alone do not count).
         unlisted: kinds outside WHITELIST.
+        faults: what a reader could stumble over in the operator codes (`tflite.operator_codes.faults`).
         partitions: what XNNPACK makes of the graph on this host.
         macs: multiply-adds of convolutions and dense layers.
         weights: stored weights and biases.
@@ -68,6 +69,7 @@ class Inspection:
     outputs: tuple[TensorInfo, ...]
     operations: dict[str, int]
     unlisted: tuple[str, ...]
+    faults: tuple[str, ...]
     partitions: Partitions
     macs: int
     weights: int
@@ -94,7 +96,8 @@ def inspect(source: str | os.PathLike | bytes) -> Inspection:
             path.write_bytes(content)
             read = graph.read_graph(path)
             partitions = delegate_partitions(path)
-            weights = _stored_weights(graph.load_model(path))
+            model = graph.load_model(path)
+            weights, faults = _stored_weights(model), operator_codes.faults(model)
             signatures, inputs, outputs = _interface(path)
     except _DAMAGE as error:
         raise ValueError(f"{name}: damaged or unsupported LiteRT model ({' '.join(str(error).split())})") from error
@@ -107,6 +110,7 @@ def inspect(source: str | os.PathLike | bytes) -> Inspection:
         outputs=outputs,
         operations=operations,
         unlisted=tuple(kind for kind in operations if kind not in WHITELIST),
+        faults=tuple(faults),
         partitions=partitions,
         macs=read.macs,
         weights=weights,

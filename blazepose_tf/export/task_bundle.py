@@ -127,9 +127,10 @@ def task_tracker(model: keras.Model, description: Description) -> Model:
     return keras.Model(model.input, outputs, name=model.name), description
 
 
-def _filled(model: keras.Model, shape: tuple[int, ...]):
+def _filled(model: keras.Model, shape: tuple[int, int, int]):
     """(B, *shape) of _NEVER."""
-    first = keras.ops.reshape(model.input[:, 0, 0, 0], (-1, *([1] * len(shape))))
+    # A slice that keeps its axes: the GPU delegate takes no other.
+    first = model.input[:, :1, :1, :1]
     return keras.ops.zeros((1, *shape)) + first * 0.0 + _NEVER
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-_KINDS = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
+from blazepose_tf.tflite import operator_codes
+
 _TYPES = {value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)}
 _BYTES = {"float16": 2, "int8": 1, "uint8": 1, "bool": 1, "int16": 2, "int64": 8, "float64": 8}  # others: 4
 DEPTHWISE = "DEPTHWISE_CONV_2D"
@@ -89,7 +90,7 @@ def load_model(path: Path | str) -> schema.ModelT:
 def kind_of(model: schema.ModelT, operator: schema.OperatorT) -> str:
     """Name of the builtin operator, or of the custom operator."""
     code = model.operatorCodes[operator.opcodeIndex]
-    kind = _KINDS.get(max(code.builtinCode, code.deprecatedBuiltinCode), "UNKNOWN")
+    kind = operator_codes.KINDS.get(operator_codes.code_of(code), "UNKNOWN")
     return code.customCode.decode() if kind == "CUSTOM" and code.customCode else kind
 
 

@@ -12,6 +12,8 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from blazepose_tf.tflite import operator_codes
+
 _IDENTIFIER = b"TFL3"
 
 
@@ -48,7 +50,8 @@ def unpack(content: bytes) -> schema.ModelT:
 
 
 def pack(model: schema.ModelT) -> bytes:
-    """Content of the file of an object tree."""
+    """Content of the file of an object tree, whose operator codes are settled (`operator_codes`) on the way."""
+    operator_codes.settle(model)
     builder = _AlignedBuilder(1 << 20)
     builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
     return bytes(builder.Output())

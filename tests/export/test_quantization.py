@@ -42,6 +42,7 @@ def test_one_partition_and_the_promised_types(precision, tiny_file, ranges):
     found = inspect(content)
     assert found.partitions.fully_delegated
     assert not found.unlisted
+    assert not found.faults
     assert {t.dtype for t in found.outputs} == {"float32"}
     assert [t.dtype for t in found.inputs] == ["int8" if precision == "int8" else "float32"]
     if precision == "int8":  # 0 and 1 are exact: the quantised picture is the uint8 picture, shifted

@@ -66,6 +66,16 @@ def test_members_are_stored_aligned_and_in_the_tasks_order(bundle):
     }
 
 
+def test_a_phones_gpu_takes_both_members_whole(bundle, capsys):
+    """In the judgement of TensorFlow Lite's own check."""
+    import tensorflow as tf
+
+    with zipfile.ZipFile(bundle) as archive:
+        for name in archive.namelist():
+            tf.lite.experimental.Analyzer.analyze(model_content=archive.read(name), gpu_compatibility=True)
+            assert "Your model looks compatible with GPU delegate" in capsys.readouterr().out
+
+
 def test_metadata_says_how_pixels_become_inputs(bundle):
     """The detector's -1..1 is (pixel - 127.5) / 127.5, the tracker's 0..1 is (pixel - 0) / 255."""
     import struct
