@@ -17,6 +17,10 @@ from blazepose_tf.array_api import array_namespace
 # to 2.0). The circle holds the head's top and the feet, which lie beyond the outermost keypoints.
 RADIUS_FACTOR = 1.15
 MIN_RADIUS_IN_TORSOS = 1.8
+# `distance` below which two alignments found in one picture are the same person's. Measured on pictures of one person:
+# at 0.15 a detector's merged candidates are still doubled five times in 440, from 0.25 to 0.4 never; people side by
+# side are half a radius apart.
+SAME_PERSON = 0.25
 
 
 def from_parts(center, radius, incline):
@@ -47,6 +51,25 @@ def incline(alignment):
     xp = array_namespace(alignment)
     delta = alignment[..., 1, :] - alignment[..., 0, :]
     return xp.arctan2(delta[..., 0], -delta[..., 1])
+
+
+def distance(a, b):
+    """How far the bodies of two alignments are apart, in radii of the larger body circle.
+
+    The mean distance of the two alignment points, so that place, size and incline all count: a shift of the circle by
+    a tenth of its radius gives 0.1, so does a turn by 0.2 radians or a radius a fifth smaller.
+
+    Args:
+        a: (..., 2, 2) alignment points in pixels.
+        b: (..., 2, 2), of a shape that broadcasts with it.
+
+    Returns:
+        (...) distances, 0 or more.
+    """
+    xp = array_namespace(a, b)
+    delta = a - b
+    apart = xp.sqrt(xp.sum(delta * delta, axis=-1))
+    return 0.5 * (apart[..., 0] + apart[..., 1]) / xp.maximum(xp.maximum(radius(a), radius(b)), 1e-6)
 
 
 def from_keypoints(keypoints, labelled, *, hips, shoulders, ankles=None, feet=None):

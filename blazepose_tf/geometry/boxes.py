@@ -25,18 +25,19 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.where(union > 0, inter / np.where(union > 0, union, 1), 0.0)
 
 
-def weighted_nms(boxes, keypoints, scores, *, iou_threshold: float = 0.3):
+def weighted_nms(boxes, keypoints, scores, *, iou_threshold: float = 0.3, same: np.ndarray | None = None):
     """Merges overlapping candidates into their score-weighted mean.
 
     Unlike plain suppression this averages jitter between neighbouring anchors away: from the best score down, all
-    remaining candidates that overlap the best one by more than the threshold form a group; corners and keypoints
-    become the group's score-weighted mean, the score stays the best.
+    remaining candidates that are the same thing as the best one form a group; corners and keypoints become the group's
+    score-weighted mean, the score stays the best.
 
     Args:
         boxes: (N, 4) x0, y0, x1, y1.
         keypoints: (N, P, 2) points that belong to the boxes.
         scores: (N,) positive scores.
-        iou_threshold: overlap above which two candidates are the same thing.
+        iou_threshold: overlap of the boxes above which two candidates are the same thing.
+        same: (N, N) bool, whether two candidates are; None goes by the boxes.
 
     Returns:
         boxes (M, 4), keypoints (M, P, 2), scores (M,), best first; M may be 0.
@@ -44,11 +45,12 @@ def weighted_nms(boxes, keypoints, scores, *, iou_threshold: float = 0.3):
     Reference: BlazeFace (Bazarevsky et al. 2019), section 3.4; MediaPipe NonMaxSuppressionCalculator, WEIGHTED.
     """
     boxes, keypoints, scores = np.asarray(boxes), np.asarray(keypoints), np.asarray(scores)
+    same = iou(boxes, boxes) > iou_threshold if same is None else same
     rest = np.argsort(-scores, kind="stable")
     kept: list[tuple[np.ndarray, np.ndarray, float]] = []
     while rest.size:
         best = rest[0]
-        group = iou(boxes[best : best + 1], boxes[rest])[0] > iou_threshold
+        group = same[best, rest]
         group[0] = True
         members = rest[group]
         weight = scores[members] / scores[members].sum()

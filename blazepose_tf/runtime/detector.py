@@ -13,7 +13,7 @@ import numpy as np
 from blazepose_tf import specs
 from blazepose_tf.codecs import anchors as anchors_lib
 from blazepose_tf.codecs import detection as detection_codec
-from blazepose_tf.geometry import affine, boxes, roi
+from blazepose_tf.geometry import affine, alignment, boxes, roi
 from blazepose_tf.runtime import metadata as metadata_lib
 from blazepose_tf.runtime.interpreter import LiteRtModel, OnnxModel, load_model
 from blazepose_tf.runtime.warp import check_image, warp
@@ -64,7 +64,8 @@ class Detector:
         Args:
             model: file, content or opened model; ours or one of MediaPipe's.
             threshold: scores below it are nobody; None is the spec's `score_threshold`.
-            iou_threshold: overlap of faces above which two candidates are the same person.
+            iou_threshold: overlap of faces above which two candidates of MediaPipe's detectors are the same person; of
+                ours, body circle and incline say so (`geometry.alignment.SAME_PERSON`).
             num_threads: threads of one inference, when the file is opened here.
             half_pixel: False letterboxes as MediaPipe does (see `warp`).
 
@@ -109,7 +110,10 @@ class Detector:
         faces, points, scores = detection_codec.decode(
             regressors[alive], logits[alive], anchors=self._anchors[alive], num_keypoints=self.spec.num_keypoints
         )
-        faces, points, scores = boxes.weighted_nms(faces, points, scores, iou_threshold=self.iou_threshold)
+        same = None
+        if self.spec.num_keypoints == 2:  # MediaPipe's have four
+            same = alignment.distance(points[:, None, :2], points[None, :, :2]) < alignment.SAME_PERSON
+        faces, points, scores = boxes.weighted_nms(faces, points, scores, iou_threshold=self.iou_threshold, same=same)
         matrix = np.asarray(matrix, np.float32)
         faces = affine.apply(matrix, faces.reshape(-1, 2, 2)).reshape(-1, 4)
         points = affine.apply(matrix, points)

@@ -15,32 +15,15 @@ from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.metrics import oks
 from blazepose_tf.runtime.tracker import Track
 
-# Distance of two alignments, as `circle_distance` measures it, below which they are one person's.
-SAME_CIRCLE = 0.2
 # Object keypoint similarity above which two poses are one body read twice.
 SAME_BODY = 0.6
 # Area of a person in squares of the body circle's radius (a standing adult: 0.46 m2 in a circle of 1 m).
 _AREA = 0.45
 
 
-def circle_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """How far two body circles are apart, in radii of the larger one.
-
-    The mean distance of the two alignment points, so that place, size and incline all count: a shift of the circle by
-    a tenth of its radius is 0.1, so is a turn by 0.2 radians, so is a radius that differs by a fifth.
-
-    Args:
-        a: (2, 2) alignment points in pixels.
-        b: the same of the other.
-    """
-    apart = np.linalg.norm(np.asarray(a, np.float64) - b, axis=-1).mean()
-    size = max(float(alignment_lib.radius(a)), float(alignment_lib.radius(b)), 1e-6)
-    return float(apart) / size
-
-
 def same_circle(a: np.ndarray | None, b: np.ndarray | None) -> bool:
     """Whether two (2, 2) alignments are one person's; not known (False) without one of them."""
-    return a is not None and b is not None and circle_distance(a, b) < SAME_CIRCLE
+    return a is not None and b is not None and alignment_lib.distance(a, b) < alignment_lib.SAME_PERSON
 
 
 @functools.lru_cache(maxsize=8)

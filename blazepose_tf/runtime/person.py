@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.runtime import likeness
 from blazepose_tf.runtime.filters import Filters, PoseSmoother, body_size
 from blazepose_tf.runtime.look import Look, Sighting
@@ -73,7 +74,7 @@ class Person:
         """How far a sighting is from this lost person, as a share of how far they may have come; above 1: another."""
         if self.alignment is None or sighting.track.alignment is None:
             return np.inf
-        apart = likeness.circle_distance(self.alignment, sighting.track.alignment)
+        apart = float(alignment_lib.distance(self.alignment, sighting.track.alignment))
         return apart / (REACH + REACH_PER_SECOND * self.absent)
 
     def rescale(self, x: float, y: float) -> None:

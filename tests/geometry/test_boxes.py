@@ -23,6 +23,14 @@ def test_weighted_nms_averages_a_group_by_score():
     np.testing.assert_allclose(scores, [0.9, 0.8], rtol=1e-6)
 
 
+def test_weighted_nms_takes_somebody_elses_word_for_what_is_the_same():
+    candidates = np.float32([[0, 0, 10, 10], [0, 0, 10, 10], [100, 100, 110, 110]])
+    same = np.array([[True, False, True], [False, True, False], [True, False, True]])
+    merged, _, scores = boxes.weighted_nms(candidates, np.zeros((3, 1, 2)), np.float32([0.6, 0.5, 0.2]), same=same)
+    np.testing.assert_allclose(merged, [[25, 25, 35, 35], [0, 0, 10, 10]], rtol=1e-6)
+    np.testing.assert_allclose(scores, [0.6, 0.5], rtol=1e-6)
+
+
 def test_nothing_in_nothing_out():
     merged, points, scores = boxes.weighted_nms(np.zeros((0, 4)), np.zeros((0, 2, 2)), np.zeros(0))
     assert merged.shape == (0, 4) and points.shape == (0, 2, 2) and scores.shape == (0,)

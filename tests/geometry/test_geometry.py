@@ -120,6 +120,16 @@ def test_incline_is_clockwise():
     assert alignment.incline(leaning) == pytest.approx(math.pi / 2)
 
 
+def test_distance_counts_place_size_and_incline():
+    body = np.array([[10.0, 20.0], [10.0, 10.0]])
+    others = np.array(
+        [body, body + [1.0, 0.0], [body[0], [10.0, 12.0]], [body[0], [10 + 10 * np.sin(0.2), 20 - 10 * np.cos(0.2)]]]
+    )
+    np.testing.assert_allclose(alignment.distance(body, others), [0, 0.1, 0.1, np.sin(0.1)], atol=1e-9)
+    # In radii of the larger one, whichever comes first.
+    assert alignment.distance(body, 2 * body) == pytest.approx(alignment.distance(2 * body, body))
+
+
 def test_jitter_moves_along_the_rois_own_axes():
     box = np.float32([100, 100, 200, math.pi / 2])
     moved = roi.jitter(box, shift=np.float32([0.1, 0]), log_scale=np.float32(math.log(2)), rotation=np.float32(0.5))

@@ -95,3 +95,27 @@ def test_detections_begin_where_the_spec_says(onnx_model):
     assert Detector(path, threshold=0.5)(image) == []
     with pytest.raises(ValueError, match="score_threshold must lie in"):
         specs.DetectorSpec(score_threshold=1.0)
+
+
+def test_body_circles_say_who_is_the_same(onnx_model):
+    """Of three candidates two share the body and not the face box: one person. Two share the box and not the body."""
+    spec = specs.DetectorSpec(64, (32,), (1,))
+    # Anchors at (16, 16), (48, 16), (16, 48), (48, 48): box, mid-hip and circle point relative to them.
+    values = np.float32(
+        [
+            [0, 0, 8, 8, 0, 20, 0, 4],  # mid-hip (16, 36), circle point (16, 20)
+            [-32, 0, 8, 8, 0, 20, 0, 4],  # the same box; mid-hip (48, 36)
+            [40, 0, 8, 8, 1, -12, 1, -28],  # another box; mid-hip (17, 36), circle point (17, 20): a 16th away
+            [0, 0, 8, 8, 0, 0, 0, -8],
+        ]
+    )
+    logits = np.float32([2.0, 1.0, 0.0, -9.0])  # scores 0.881, 0.731, 0.5
+    outputs = {
+        specs.REGRESSORS: ((1, 4, 8), values[None], 0),
+        specs.LOGITS: ((1, 4, 1), logits.reshape(1, 4, 1), 0),
+    }
+    path = onnx_model("bodies.onnx", 64, outputs, metadata.metadata_of(spec, model="scripted"))
+    first, second = Detector(path, threshold=0.4)(np.zeros((64, 64, 3), np.uint8))
+    share = 0.5 / (0.5 + first.score)
+    np.testing.assert_allclose(first.alignment, [[16 + share, 36], [16 + share, 20]], atol=1e-3)
+    np.testing.assert_allclose(second.alignment, [[48, 36], [48, 20]], atol=1e-3)
