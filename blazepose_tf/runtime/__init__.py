@@ -4,6 +4,7 @@ from blazepose_tf.runtime.detector import Detection, Detector
 from blazepose_tf.runtime.filters import Filters, OneEuroSettings
 from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.poses import Pose, PoseResult
+from blazepose_tf.runtime.recording import Recording
 from blazepose_tf.runtime.stream import PoseStream
 from blazepose_tf.runtime.tracker import Track, Tracker
 
@@ -16,6 +17,7 @@ __all__ = [
     "PosePipeline",
     "PoseResult",
     "PoseStream",
+    "Recording",
     "Track",
     "Tracker",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from blazepose_tf import documents
 from blazepose_tf.runtime.detector import Detection
 
 DETECTED, TRACKED, GIVEN, NONE = "detected", "tracked", "given", "none"
@@ -286,4 +287,4 @@ class PoseResult:
         Raises:
             ValueError: not JSON, or not of a result.
         """
-        return cls.from_dict(json.loads(text))
+        return cls.from_dict(documents.check(documents.parse(text, "pose"), documents.OBJECT, "pose"))

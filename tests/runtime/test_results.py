@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 from blazepose_tf import topology
 from blazepose_tf.runtime import results
+from blazepose_tf.runtime.detector import Detection
 from blazepose_tf.runtime.poses import Pose, PoseResult
+from blazepose_tf.runtime.recording import Recording
 
 
 def _pose(names=topology.KEYPOINTS, **changes):
@@ -73,3 +76,81 @@ def test_document():
     assert document["frames"][1] == results.frame_document(_result(_pose()), index=1, timestamp_ms=40.0)
     assert document["keypoints"][0] == "nose" and len(document["edges"]) == len(topology.EDGES)
     assert document["complete"] is True and (document["width"], document["height"]) == (640, 480)
+
+
+def test_several_people_stand_in_a_list_with_their_ids():
+    first, second = _pose(id=2), _pose(id=5, source="detected")
+    document = results.frame_document(_result(first, second, max_people=3), index=0, timestamp_ms=None)
+    assert [person["id"] for person in document["people"]] == [2, 5] and "landmarks" not in document
+    entries = results.coco_results(_result(first, second, max_people=3), image_id=7, keypoints=topology.COCO_17)
+    assert [(entry["image_id"], entry["track_id"]) for entry in entries] == [(7, 2), (7, 5)]
+    assert "track_id" not in results.coco_results(_result(first), image_id=7, keypoints=topology.COCO_17)[0]
+
+
+@pytest.mark.parametrize("max_people", [1, 4])
+def test_a_result_comes_back_from_its_json(max_people):
+    detection = Detection(np.float32([1, 2, 3, 4]), np.float32([[5, 6], [7, 8]]), 0.75)
+    pose = _pose(world=np.full((33, 3), 0.12345, np.float32), detection=detection, id=3)
+    result = _result(pose, max_people=max_people, timestamp_ms=66.6666, detector_ran=True)
+    text = result.to_json()
+    back = PoseResult.from_json(text)
+    np.testing.assert_array_equal(back.landmarks, pose.landmarks)
+    np.testing.assert_allclose(back.world, 0.1235, atol=1e-6)
+    assert (back.main.id, back.timestamp_ms, back.detector_ran, back.source) == (3, 66.667, True, "tracked")
+    assert back.detection.score == 0.75 and back.z is None and back.image_size == (640, 480)
+    assert back.to_json() == text
+    nobody = PoseResult.from_json(_result(max_people=max_people).to_json())
+    assert not nobody.found and nobody.to_dict() == _result(max_people=max_people).to_dict()
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("{", "not valid JSON"),
+        ("[]", "an object"),
+        ('{"width": 4, "height": 4, "keypoints": ["nose"], "timestamp_ms": null}', "source"),
+        (
+            '{"width": 4, "height": 4, "keypoints": ["nose"], "timestamp_ms": null, "source": "tracked",'
+            ' "pose_presence": 1, "roi": [1, 2, 3, 4], "landmarks": [[1, 2]]}',
+            "not a pose of 1 keypoints",
+        ),
+    ],
+)
+def test_what_is_no_result_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        PoseResult.from_json(text)
+
+
+def _document(tmp_path):
+    people = [(_pose(id=1),), (), (_pose(id=1), _pose(id=2)), (_pose(id=2, visibility=np.full(33, 0.5)),)]
+    frames = [
+        results.frame_json(_result(*poses, max_people=2), index=i, timestamp_ms=40.0 * i)
+        for i, poses in enumerate(people)
+    ]
+    text = results.source_json(
+        frames, source="clip.mp4", size=(640, 480), names=topology.KEYPOINTS, models={}, fps=25.0
+    )
+    path = tmp_path / "clip_pose.json"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_recording_is_read_back_and_sliced(tmp_path):
+    recording = Recording.read(_document(tmp_path))
+    assert len(recording) == 4 and recording.ids == (1, 2) and recording.head["fps"] == 25.0
+    np.testing.assert_array_equal(recording.times_ms, [0, 40, 80, 120])
+    assert recording.found(1).tolist() == [True, False, True, False]
+    assert recording[2:].found(2).tolist() == [True, True] and recording[2:].ids == (1, 2)
+    landmarks = recording.landmarks(1)
+    assert landmarks.shape == (4, 33, 2) and np.isnan(landmarks[1]).all() and landmarks[2, 3, 0] == 3.5
+    assert recording.visibility()[3].tolist() == [0.5] * 33 and np.isnan(recording.world()).all()
+    assert recording[-1].main.id == 2
+
+
+def test_a_broken_recording_is_refused_with_its_place(tmp_path):
+    path = _document(tmp_path)
+    document = json.loads(path.read_text())
+    del document["frames"][2]["people"][1]["roi"]
+    path.write_text(json.dumps(document))
+    with pytest.raises(ValueError, match=r"clip_pose.json: frames\[2\]: not a pose of 33 keypoints .*roi"):
+        Recording.read(path)

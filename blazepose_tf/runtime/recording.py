@@ -1,0 +1,126 @@
+"""The poses of a whole film or picture, as `blazepose predict` writes them: read back, sliced, and as arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from blazepose_tf import documents
+from blazepose_tf.runtime.poses import Pose, PoseResult
+
+_HEAD = documents.Part(
+    {
+        "format": documents.TEXT,
+        "width": documents.COUNT,
+        "height": documents.COUNT,
+        "keypoints": documents.ListOf(documents.TEXT),
+        "frames": documents.ListOf(documents.OBJECT),
+    }
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Poses frame by frame.
+
+    `recording[7]` is a frame's `PoseResult`, `recording[10:20]` a shorter recording. Where an array has a place for a
+    frame in which the person was not seen, it holds nan.
+
+    Attributes:
+        frames: T results.
+        names: the K keypoint names.
+        image_size: width, height in pixels.
+        head: the other entries of the document: source, fps, models and so on.
+    """
+
+    frames: tuple[PoseResult, ...]
+    names: tuple[str, ...]
+    image_size: tuple[int, int]
+    head: dict[str, Any]
+
+    @classmethod
+    def read(cls, path: str | os.PathLike) -> Recording:
+        """Reads a native JSON document of `blazepose predict`.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is no such document; the message says where.
+        """
+        return cls.from_dict(documents.read_object(path), where=str(path))
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any], *, where: str = "document") -> Recording:
+        """The recording of a parsed document; `where` begins every message.
+
+        Raises:
+            ValueError: it is no such document.
+        """
+        documents.check(document, _HEAD, where)
+        names, size = tuple(document["keypoints"]), (document["width"], document["height"])
+        frames = []
+        for number, frame in enumerate(document["frames"]):
+            try:
+                frames.append(PoseResult.from_dict(frame, names=names, image_size=size))
+            except ValueError as error:
+                raise ValueError(f"{where}: frames[{number}]: {error}") from error
+        head = {key: value for key, value in document.items() if key not in _HEAD.fields}
+        return cls(tuple(frames), names, size, head)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __iter__(self) -> Iterator[PoseResult]:
+        return iter(self.frames)
+
+    def __getitem__(self, index: int | slice) -> PoseResult | Recording:
+        if isinstance(index, slice):
+            return replace(self, frames=self.frames[index])
+        return self.frames[index]
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Ids of everybody who is in it, in order."""
+        return tuple(sorted({pose.id for frame in self.frames for pose in frame.people}))
+
+    @property
+    def times_ms(self) -> np.ndarray:
+        """(T,) times of the frames; nan for a picture."""
+        return np.array([np.nan if f.timestamp_ms is None else f.timestamp_ms for f in self.frames], np.float64)
+
+    def poses(self, person: int | None = None) -> list[Pose | None]:
+        """Pose of one person in each frame, None where they are not seen; without an id the first in each frame."""
+        if person is None:
+            return [frame.people[0] if frame.people else None for frame in self.frames]
+        return [next((pose for pose in frame.people if pose.id == person), None) for frame in self.frames]
+
+    def found(self, person: int | None = None) -> np.ndarray:
+        """(T,) bool: whether the person is seen."""
+        return np.array([pose is not None for pose in self.poses(person)], bool)
+
+    def landmarks(self, person: int | None = None) -> np.ndarray:
+        """(T, K, 2) pixels."""
+        return self._stack("landmarks", person, (2,))
+
+    def visibility(self, person: int | None = None) -> np.ndarray:
+        """(T, K) in [0, 1]."""
+        return self._stack("visibility", person, ())
+
+    def z(self, person: int | None = None) -> np.ndarray:
+        """(T, K) pixels; nan throughout where the model has no depth."""
+        return self._stack("z", person, ())
+
+    def world(self, person: int | None = None) -> np.ndarray:
+        """(T, K, 3) metres; nan throughout where the model has none."""
+        return self._stack("world", person, (3,))
+
+    def _stack(self, part: str, person: int | None, shape: tuple[int, ...]) -> np.ndarray:
+        stacked = np.full((len(self.frames), len(self.names), *shape), np.nan, np.float32)
+        for number, pose in enumerate(self.poses(person)):
+            values = None if pose is None else getattr(pose, part)
+            if values is not None:
+                stacked[number] = values
+        return stacked
