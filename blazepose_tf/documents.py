@@ -93,9 +93,9 @@ def parse(data: bytes | str, where: str, *, finite: bool = True) -> object:
     return document
 
 
-def read_object(path: str | os.PathLike) -> dict:
+def read_object(path: str | os.PathLike, *, finite: bool = True) -> dict:
     """As `read`, of a file whose whole is an object."""
-    return check(read(path), OBJECT, str(path))
+    return check(read(path, finite=finite), OBJECT, str(path))
 
 
 def _decode(data: bytes, where: str) -> str:

@@ -46,9 +46,9 @@ def test_every_encoding_of_json_is_read(tmp_path, encoding):
 
 
 def test_folders_and_missing_files(tmp_path):
-    with pytest.raises(ValueError, match="expected a JSON file. Received: a folder"):
+    with pytest.raises(ValueError, match=r"expected a JSON file\. Received: a folder"):
         documents.read(tmp_path)
-    with pytest.raises(FileNotFoundError, match="nothing.json"):
+    with pytest.raises(FileNotFoundError, match=r"nothing\.json"):
         documents.read(tmp_path / "nothing.json")
 
 

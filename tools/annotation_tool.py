@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from blazepose_tf import files
-from blazepose_tf.data.coco_reader import image_folder
+from blazepose_tf.data.converters.annotations import image_folder
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -42,7 +42,7 @@ def rounded(values: Iterable[float]) -> list[float]:
 
 def write_document(content: dict, options: argparse.Namespace) -> None:
     """Writes a changed document of `options.data`, its pictures named relative to the output."""
-    pictures = image_folder(options.data)
+    pictures = image_folder(None, options.data.parent)
     for image in content["images"]:
         image["file_name"] = os.path.relpath(pictures / image["file_name"], options.output.parent)
     files.write_text(options.output, json.dumps(content))

@@ -13,13 +13,12 @@ named by their path relative to the output. `info.labels` says what was done; mo
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
 import annotation_tool
 import numpy as np
 
-from blazepose_tf import topology
+from blazepose_tf import documents, topology
 from blazepose_tf.evaluation.predictions import kept_points
 from blazepose_tf.metrics.keypoints import torso_size
 
@@ -63,7 +62,7 @@ def main() -> int:
 def write(options: argparse.Namespace) -> str:
     """Reads, moves and writes; returns what was done."""
     default, by_name = shares(options.share)
-    content = json.loads(options.data.read_text(encoding="utf-8"))
+    content = documents.read_object(options.data)
     predictions = kept_points(options.predictions)
     moved = points = 0
     for annotation in content["annotations"]:

@@ -23,7 +23,8 @@ import numpy as np
 from tqdm import tqdm
 
 from blazepose_tf import files, specs, topology
-from blazepose_tf.data.coco_reader import image_folder, load
+from blazepose_tf.data.converters.annotations import image_folder
+from blazepose_tf.data.converters.coco import load
 from blazepose_tf.geometry import affine, roi
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.runtime.tracker import Tracker
@@ -192,7 +193,7 @@ def write(options: argparse.Namespace) -> str:
         raise ValueError(f"{options.model} has no segmentation output: {', '.join(tracker.model.output_shapes)}")
     folder = options.output.parent / f"{options.output.stem}_pictures"
     folder.mkdir(exist_ok=True)
-    pictures, images, annotations = image_folder(options.data), [], []
+    pictures, images, annotations = image_folder(None, options.data.parent), [], []
     for person in tqdm(people, desc="people", unit="person"):
         path = pictures / source[person["image_id"]]["file_name"]
         picture = cv2.imread(str(path))

@@ -15,14 +15,13 @@ learnt").
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 import annotation_tool
 import numpy as np
 
-from blazepose_tf import topology
+from blazepose_tf import documents, topology
 from blazepose_tf.evaluation.predictions import kept_points
 from blazepose_tf.metrics.keypoints import normalized_errors, torso_size
 
@@ -48,7 +47,7 @@ def main() -> int:
 
 def write(options: argparse.Namespace) -> str:
     """Reads, compares and writes; returns what was found."""
-    content = json.loads(options.data.read_text(encoding="utf-8"))
+    content = documents.read_object(options.data)
     own, teacher = kept_points(options.predictions), kept_points(options.teacher)
     hard, compared = [], 0
     for annotation in content["annotations"]:

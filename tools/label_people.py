@@ -28,7 +28,8 @@ from tqdm import tqdm
 
 from blazepose_tf import files, topology
 from blazepose_tf.data.coco_document import coco_document
-from blazepose_tf.data.coco_reader import image_folder, load
+from blazepose_tf.data.converters.annotations import image_folder
+from blazepose_tf.data.converters.coco import load
 from blazepose_tf.data.converters.conversion import labelled_box
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.geometry import roi
@@ -214,7 +215,7 @@ def pictures_of(data: Path) -> list[Source]:
     by_image: dict[int, list[dict]] = {}
     for annotation in content["annotations"]:
         by_image.setdefault(annotation["image_id"], []).append(annotation)
-    folder, sources = image_folder(data), []
+    folder, sources = image_folder(None, data.parent), []
     for image in content["images"]:
         annotations = by_image.get(image["id"], [])
         labels = [label for label in map(Label.of, annotations) if label is not None]

@@ -29,9 +29,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from blazepose_tf import files, topology
+from blazepose_tf import documents, files, topology
 from blazepose_tf.data.coco_document import coco_document
-from blazepose_tf.data.coco_reader import image_folder
+from blazepose_tf.data.converters.annotations import image_folder
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
 _TRIES = 8
@@ -187,8 +187,8 @@ def parts_of(folder: Path, side: int) -> Scenes:
 def people_in_parts_of(folder: Path, people: Path, side: int) -> Scenes:
     """Each person of a file of `cut_people.py`, in a random part of any photograph in a folder."""
     photographs, photograph = parts_of(folder, side)
-    content = json.loads(people.read_text(encoding="utf-8"))
-    cutouts = {image["id"]: image_folder(people) / image["file_name"] for image in content["images"]}
+    content = documents.read_object(people)
+    cutouts = {image["id"]: image_folder(None, people.parent) / image["file_name"] for image in content["images"]}
     persons = content["annotations"]
     for person in persons:
         if "cut_off" not in person:
@@ -212,14 +212,14 @@ def people_in_parts_of(folder: Path, people: Path, side: int) -> Scenes:
 
 def labelled_pictures(data: Path) -> Scenes:
     """The pictures of a COCO file and their people."""
-    content = json.loads(data.read_text(encoding="utf-8"))
+    content = documents.read_object(data)
     people: dict[int, list[dict]] = {}
     for annotation in content["annotations"]:
         missing = {"image_id", "keypoints", "bbox"} - annotation.keys()
         if missing:
             raise ValueError(f"{data}: annotation {annotation.get('id')} has no {', '.join(sorted(missing))}")
         people.setdefault(annotation["image_id"], []).append(annotation)
-    folder, images = image_folder(data), content["images"]
+    folder, images = image_folder(None, data.parent), content["images"]
 
     def scene(index: int, rng: np.random.Generator) -> tuple[np.ndarray, list[dict]]:
         picture = np.ascontiguousarray(read(folder / images[index]["file_name"])[..., :3])

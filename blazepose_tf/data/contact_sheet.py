@@ -19,6 +19,7 @@ from blazepose_tf.geometry import alignment as alignment_lib
 _LEFT, _RIGHT, _MIDDLE = (0, 140, 255), (255, 150, 0), (255, 255, 255)  # BGR
 _DENSE = frozenset(topology.GROUPS["face"] + topology.GROUPS["hands"])  # small dots where points crowd
 _MARGIN = 1.25
+_FAR = 1e4  # pixels of the sheet
 _CAPTION = 16  # pixels of the line under a picture
 
 
@@ -69,7 +70,8 @@ def draw_cell(cell: Cell, names: Sequence[str], *, size: int = 200) -> np.ndarra
 
 
 def _draw(canvas: np.ndarray, person: Person, names: Sequence[str], scale: float, shift: np.ndarray) -> None:
-    points = person.keypoints[:, :2] * scale + shift
+    # Points of a wrong label may lie where OpenCV's integers end; nobody sees them.
+    points = np.clip(person.keypoints[:, :2] * scale + shift, -_FAR, _FAR)
     states = person.keypoints[:, 2]
     spots = [tuple(round(float(v)) for v in point) for point in points - 0.5]
     for a, b in topology.edges(names):

@@ -16,10 +16,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from blazepose_tf import documents
 from blazepose_tf.data import contact_sheet, duplicates, image_header, side_swaps
 from blazepose_tf.data.converters import coco, selection
 from blazepose_tf.data.converters import names as names_lib
-from blazepose_tf.data.converters.annotations import Damage, Person, Picture
+from blazepose_tf.data.converters.annotations import Damage, Person, Picture, xywh_to_xyxy
 
 ERROR, WARNING = "error", "warning"
 WITHIN, ACROSS, SWAP = "duplicate within", "duplicate across datasets", "probable swap"
@@ -111,16 +112,20 @@ def open_dataset(path: str | Path, *, images: str | None = None) -> Dataset:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"no such file or folder: {path}")
-    content = None if path.is_dir() else coco.load_json(path)
+    content = None if path.is_dir() else documents.read(path, finite=False)
     if path.is_dir() or (isinstance(content, dict) and "shards" in content):
         return _open_records(path)
-    source = coco.read(path, images=images)
+    content = coco.outline(content, path)
+    source = coco.of_document(content, path, images=images)
     pictures = list(source.pictures)
 
     def load(position: int) -> bytes:
         return (source.images / pictures[position].file_name).read_bytes()
 
-    return Dataset(str(path), source.names, pictures, load, tuple(_outline(path, content)))
+    remarks = [
+        Finding(WARNING, "of the whole file", str(path), text.removeprefix(f"{path}: ")) for text in source.remarks
+    ]
+    return Dataset(str(path), source.names, pictures, load, (*remarks, *_outline(path, content["annotations"])))
 
 
 def _open_records(path: Path) -> Dataset:
@@ -149,21 +154,17 @@ def _open_records(path: Path) -> Dataset:
     return Dataset(str(path), records.names, pictures, lambda position: records.example(position).image)
 
 
-def _outline(path: Path, content: dict) -> Iterator[Finding]:
+def _outline(path: Path, annotations: list) -> Iterator[Finding]:
     """What can be wrong with ids and boxes of the json itself."""
-    for key in ("images", "annotations"):
-        seen: set = set()
-        for i, entry in enumerate(content[key]):
-            identity = coco.entry_id(entry)
-            if identity in seen:
-                yield Finding(ERROR, "repeated id", f"{path}: {key}[{i}]", f"id {identity!r} is there twice")
-            seen.add(identity)
-    for i, entry in enumerate(content["annotations"]):
+    seen: set = set()
+    for i, entry in enumerate(annotations):
+        where, identity = f"{path}: annotations[{i}]", coco.entry_id(entry)
+        if identity in seen and identity is not None:
+            yield Finding(ERROR, "repeated id", where, f"the id {documents.show(identity)} is there twice")
+        seen.add(identity)
         box = entry.get("bbox") if isinstance(entry, dict) else None
-        if box and box != [0, 0, 0, 0] and coco.xywh_to_xyxy(box) is None:
-            yield Finding(
-                WARNING, "box without area", f"{path}: annotations[{i}] (id {entry.get('id')})", f"bbox {box}"
-            )
+        if box and box != [0, 0, 0, 0] and xywh_to_xyxy(box) is None:
+            yield Finding(WARNING, "box without area", f"{where} (id {identity})", f"bbox {box!r:.80}")
 
 
 def validate(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from blazepose_tf import topology
+from blazepose_tf import documents, topology
 from blazepose_tf.data import align, coco_reader, detector_pipeline, order, pipeline, synthetic
 from blazepose_tf.data import records as records_lib
 from blazepose_tf.data.damage import DamageReport
@@ -70,7 +69,7 @@ def _open(text: str, experiment: Experiment, folder: Path, validation: bool) -> 
     if text == SYNTHETIC:
         text = str(_render(experiment, folder, validation))
     path = Path(text)
-    if path.suffix != ".json" or not _is_coco(path):
+    if path.suffix != ".json" or "shards" in documents.read_object(path, finite=False):
         return records_lib.open_records(path)
     folder.mkdir(parents=True, exist_ok=True)
     kind = "persons" if experiment.model == "tracker" else "pictures"
@@ -79,14 +78,6 @@ def _open(text: str, experiment: Experiment, folder: Path, validation: bool) -> 
     )
     log.info("%s: %d records in %s, %d left out", path, report.written, folder, len(report.skipped))
     return records_lib.open_records(folder / f"{report.name}.json")
-
-
-def _is_coco(path: Path) -> bool:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not json: {error}") from error
-    return isinstance(content, dict) and "annotations" in content
 
 
 def _render(experiment: Experiment, folder: Path, validation: bool) -> Path:

@@ -132,7 +132,7 @@ def test_damaged_annotations_are_named_and_the_rest_read(tmp_path):
 
 def test_broken_json_tells_line_and_column(tmp_path):
     (tmp_path / "c.json").write_text('{"images": [],\n "annotations": [}')
-    with pytest.raises(ValueError, match=r"c\.json:2:18: not valid json"):
+    with pytest.raises(ValueError, match=r"c\.json:2:18: not valid JSON"):
         converters.open_source("coco", tmp_path / "c.json")
 
 

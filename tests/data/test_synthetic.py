@@ -244,14 +244,15 @@ def test_dataset_round_trip(tmp_path):
 
 
 def test_dataset_is_read_like_any_other(tmp_path):
-    from blazepose_tf.data import coco_reader  # loads TensorFlow, which the other tests here do without
+    from blazepose_tf.data import coco_reader, records  # loads TensorFlow, which the other tests here do without
 
     path = synthetic.write_dataset(tmp_path, 3, 9, size=SIZE, persons=1)
-    content = coco_reader.load(path)
-    for image, annotation in zip(content["images"], content["annotations"], strict=True):
-        names, folder = coco_reader.keypoint_names(content), coco_reader.image_folder(path)
-        example = coco_reader.to_example(image, [annotation], names=names, folder=folder, dataset="d", split="train")
-        sample = synthetic.render_sample(9, image["id"] - 1, size=SIZE, persons=1)
+    coco_reader.write_records(path, tmp_path / "records", name="d")
+    opened = records.open_records(tmp_path / "records")
+    assert len(opened) == 3
+    for position in range(3):
+        example = opened.example(position)
+        sample = synthetic.render_sample(9, position, size=SIZE, persons=1)
         np.testing.assert_allclose(example.keypoints, sample.keypoints, atol=0.006)
         np.testing.assert_allclose(example.alignment, sample.alignment, atol=0.006)
         x, y, side, _ = sample.face_box[0]

@@ -6,6 +6,7 @@ not of the format at all raises.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 import numpy as np
 
 UNLABELLED, OCCLUDED, VISIBLE = 0, 1, 2
+# Pixels that no picture has: coordinates beyond are slips of a program, and their squares overflow sooner or later.
+LIMIT = 1e6
 # What a reader meets in an entry whose parts have other types than the format says: the entry is damaged.
 MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
 
@@ -29,7 +32,9 @@ class Person:
         weight: sample weight.
         alignment: (2, 2) centre and scale point in pixels where the source has them or once computed.
         face_box: x0, y0, x1, y1 in pixels where the source has it.
-        extra: further fields of the annotation to keep, by name.
+        extra: further fields of the annotation that a conversion keeps, by name.
+        id: of the annotation, in the form of `documents.identity`; None where the source has none.
+        fields: further plain fields of the annotation, by name: for groups and splits.
     """
 
     keypoints: np.ndarray
@@ -40,6 +45,8 @@ class Person:
     alignment: np.ndarray | None = None
     face_box: tuple[float, float, float, float] | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
+    id: int | str | None = None
+    fields: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,8 @@ class Picture:
     """One picture and its people; `width` and `height` are 0 where the source does not tell.
 
     `where` names file and position of the annotation for messages; `problems` lists damaged people left out; `turned`
-    tells that the file has an EXIF orientation and that size and labels are those of the picture held upright.
+    tells that the file has an EXIF orientation and that size and labels are those of the picture held upright. `id` and
+    `fields` as in `Person`.
     """
 
     file_name: str
@@ -59,6 +67,8 @@ class Picture:
     split: str = ""
     problems: tuple[Damage, ...] = ()
     turned: bool = False
+    id: int | str | None = None
+    fields: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,12 +89,23 @@ class Damage:
 
 @dataclass(frozen=True)
 class Source:
-    """An opened annotation file: names of its K keypoints and its pictures (`count` of them, damaged ones included)."""
+    """An opened annotation file.
+
+    Attributes:
+        names: of its K keypoints.
+        pictures: one by one, to be iterated once.
+        count: of the pictures, damaged ones included.
+        images: folder of the pictures.
+        remarks: what the user should know of the whole file, in lines.
+        info: what the file says of itself.
+    """
 
     names: tuple[str, ...]
     pictures: Iterable[Picture | Damage]
     count: int
     images: Path
+    remarks: tuple[str, ...] = ()
+    info: Mapping[str, object] = field(default_factory=dict)
 
 
 def keypoint_array(points, *, offset: float, count: int | None = None) -> np.ndarray:
@@ -99,7 +120,7 @@ def keypoint_array(points, *, offset: float, count: int | None = None) -> np.nda
         (K, 3) float64 with zeros where unlabelled.
 
     Raises:
-        ValueError: another shape, a state outside 0..2, or a labelled point that is not finite.
+        ValueError: another shape, a state outside 0..2, or a labelled point that is not finite or beyond `LIMIT`.
     """
     points = np.array(points, np.float64)
     if points.ndim != 2 or points.shape[1] != 3 or (count is not None and len(points) != count):
@@ -115,10 +136,13 @@ def keypoint_array(points, *, offset: float, count: int | None = None) -> np.nda
         raise ValueError(
             f"labelled keypoints {np.flatnonzero(labelled & ~np.isfinite(points).all(axis=1)).tolist()} are not finite"
         )
+    far = labelled & (np.abs(points[:, :2]) > LIMIT).any(axis=1)
+    if far.any():
+        raise ValueError(f"labelled keypoints {np.flatnonzero(far).tolist()} lie beyond {LIMIT:.0e} pixels")
     return np.where(labelled[:, None], points + np.array([offset, offset, 0.0]), 0.0)
 
 
-def image_folder(images: str | Path | None, beside: Path) -> Path:
+def image_folder(images: str | os.PathLike | None, beside: Path) -> Path:
     """The folder of the pictures: as given, else `images/` in the folder `beside`, else that folder itself."""
     if images:
         folder = Path(images)
@@ -129,9 +153,9 @@ def image_folder(images: str | Path | None, beside: Path) -> Path:
 
 
 def xywh_to_xyxy(box: Sequence[float] | None) -> tuple[float, float, float, float] | None:
-    """COCO's x, y, width, height as corners; None when absent, not four finite numbers, or without area."""
+    """COCO's x, y, width, height as corners; None when absent, not four numbers within `LIMIT`, or without area."""
     try:
         x, y, w, h = (float(value) for value in box or ())
-    except (ValueError, TypeError):
+    except MALFORMED:
         return None
-    return (x, y, x + w, y + h) if np.isfinite([x, y, w, h]).all() and w > 0 and h > 0 else None
+    return (x, y, x + w, y + h) if w > 0 and h > 0 and all(abs(v) <= LIMIT for v in (x, y, w, h)) else None

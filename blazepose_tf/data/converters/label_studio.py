@@ -15,6 +15,7 @@ import urllib.parse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from blazepose_tf import documents
 from blazepose_tf.data.converters import coco
 from blazepose_tf.data.converters.annotations import MALFORMED, OCCLUDED, VISIBLE, Damage, Picture, Source, image_folder
 from blazepose_tf.data.converters.grouping import LoosePoint, people
@@ -35,9 +36,10 @@ def read(
     Raises:
         ValueError: not an export of Label Studio, or one without keypoints.
     """
-    tasks = coco.load_json(path)
+    tasks = documents.read(path)
     if isinstance(tasks, dict) and "annotations" in tasks:
-        return coco.read(path, images=images, keypoints=keypoints, offset=offset, continuous=True)
+        document = coco.outline(tasks, path)
+        return coco.of_document(document, path, images=images, keypoints=keypoints, offset=offset, continuous=True)
     if not isinstance(tasks, list):
         raise ValueError(f"{path}: neither a list of tasks nor a COCO export of Label Studio")
     regions = [_regions(task) if isinstance(task, dict) else [] for task in tasks]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from blazepose_tf.data.converters import coco
+from blazepose_tf import documents
 from blazepose_tf.data.converters.annotations import MALFORMED, OCCLUDED, VISIBLE, Damage, Picture, Source, image_folder
 from blazepose_tf.data.converters.grouping import LoosePoint, people
 
@@ -36,7 +36,7 @@ def read(
     loaded: list[tuple[Path, dict | str]] = []
     for file in files:
         try:
-            content = coco.load_json(file)
+            content = documents.read(file)
             if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
                 raise ValueError(f"{file}: not a labelme file: it has no list of shapes")
             loaded.append((file, {k: content.get(k) for k in ("shapes", "imagePath", "imageWidth", "imageHeight")}))

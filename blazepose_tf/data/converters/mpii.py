@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from blazepose_tf import topology
-from blazepose_tf.data.converters import coco, matlab
+from blazepose_tf import documents, topology
+from blazepose_tf.data.converters import matlab
 from blazepose_tf.data.converters.annotations import (
     MALFORMED,
     Damage,
@@ -108,7 +108,7 @@ def _person(rect, offset: float) -> Person | None:
 
 
 def _read_json(path: Path, folder: Path, offset: float) -> Source:
-    content = coco.load_json(path)
+    content = documents.read(path)
     if not isinstance(content, list) or not content:
         raise ValueError(f"{path}: expected a list of people with image, joints and joints_vis")
     groups: dict[str, list[tuple[int, dict]]] = {}
