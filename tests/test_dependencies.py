@@ -40,7 +40,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         PURE | {"keras", "tensorflow", "tqdm"},
     ),
     "evaluation": (
-        {"metrics", "topology", "geometry", "specs", "runtime"},
+        {"metrics", "topology", "geometry", "specs", "runtime", "data.converters"},
         PURE | {"cv2", "keras", "tensorflow", "pycocotools"},
     ),
     "benchmark": ({"tflite"}, PURE | {"ai_edge_litert", "flatbuffers", "matplotlib"}),

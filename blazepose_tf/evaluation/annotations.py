@@ -1,15 +1,16 @@
-"""Annotated people of a COCO-style JSON file, as the evaluation sees them.
+"""Annotated people of a COCO keypoint json, as the evaluation sees them: in the 33 keypoints, with their normalisers.
 
-Points come in continuous pixels of the stored picture. Optional fields beyond COCO: `center` and `scale_point` (the
-alignment; derived from the keypoints when absent), `keypoint_source` (one letter per keypoint: h human, t teacher, -
-none), `face_box`, `ignore`, and any field to group by.
+The file is read by `data.converters.coco`, as everywhere. Points come in continuous pixels of the stored picture.
+Optional fields beyond COCO: `center` and `scale_point` (the alignment; derived from the keypoints when absent),
+`keypoint_source` (one letter per keypoint: h human, t teacher, - none), `face_box`, `ignore`, any field to group by.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
+import logging
 import os
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,10 +18,16 @@ import cv2
 import numpy as np
 
 from blazepose_tf import topology
+from blazepose_tf.data.converters import annotations as labels
+from blazepose_tf.data.converters import coco
+from blazepose_tf.data.converters import names as names_lib
+from blazepose_tf.data.converters.conversion import AREA_OF_BOX
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.metrics import keypoints as keypoint_metrics
 
+log = logging.getLogger(__name__)
 SOURCES = ("h", "ht")
+_SHOWN = 20  # damaged entries told one by one; all are counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +48,8 @@ class Person:
         fields: the remaining plain fields (dataset, ...), for groups.
     """
 
-    id: int
-    image_id: int
+    id: int | str
+    image_id: int | str
     points: np.ndarray
     state: np.ndarray
     source: np.ndarray
@@ -67,16 +74,17 @@ class Person:
 
 @dataclass(frozen=True, eq=False)
 class Annotations:
-    """A data set: pictures by id, people in file order."""
+    """A data set: pictures by id, people in file order; `left_out` entries of the file were damaged."""
 
     path: Path
     folder: Path
-    pictures: dict[int, str]
+    pictures: dict[int | str, str]
     people: list[Person]
     sha256: str
     info: dict = field(default_factory=dict)
+    left_out: int = 0
 
-    def picture(self, image_id: int) -> np.ndarray:
+    def picture(self, image_id: int | str) -> np.ndarray:
         """(H, W, 3) uint8 RGB.
 
         Raises:
@@ -92,66 +100,44 @@ class Annotations:
         """Those whose region is known: with finite alignment points, and not to be ignored."""
         return [p for p in self.people if not p.ignore and np.isfinite(p.alignment).all()]
 
-    def people_by_picture(self) -> dict[int, list[Person]]:
+    def people_by_picture(self) -> dict[int | str, list[Person]]:
         """image id -> its people; pictures without people are there with an empty list."""
-        out: dict[int, list[Person]] = {image_id: [] for image_id in self.pictures}
+        out: dict[int | str, list[Person]] = {image_id: [] for image_id in self.pictures}
         for person in self.people:
             out[person.image_id].append(person)
         return out
 
 
-def _names(categories: list, where: str, count: int) -> tuple[str, ...]:
-    names = tuple(next((c["keypoints"] for c in categories if c.get("keypoints")), ()))
-    if not names:
-        by_count = {33: topology.KEYPOINTS, 17: topology.COCO_17}
-        if count not in by_count:
-            raise ValueError(f"{where}: categories name no keypoints and the points are {count}, expected 33 or 17")
-        return by_count[count]
-    unknown = [n for n in names if n not in topology.KEYPOINTS]
-    if len(unknown) == len(names):
-        raise ValueError(f"{where}: none of the keypoints is known. Received: {names}")
-    return names
-
-
-def _person(entry: dict, names: tuple[str, ...], where: str) -> Person:
-    for key in ("id", "image_id", "keypoints"):
-        if key not in entry:
-            raise ValueError(f"{where}: annotation {entry.get('id', '?')} has no {key!r}")
-    where = f"{where}: annotation {entry['id']}"
-    values = np.asarray(entry["keypoints"], np.float64)
-    if values.size != 3 * len(names):
-        raise ValueError(f"{where}: expected {len(names)} x (x, y, v). Received: {values.size} numbers")
-    values = topology.remap(values.reshape(-1, 3), names)
-    if not np.isfinite(values).all():
-        raise ValueError(f"{where}: keypoints must be finite numbers")
+def _person(person: labels.Person, image_id: int | str, names: tuple[str, ...]) -> Person:
+    values = topology.remap(person.keypoints, names)
     state = values[:, 2].astype(int)
-    letters = entry.get("keypoint_source") or "h" * len(names)
-    if len(letters) != len(names):
-        raise ValueError(f"{where}: keypoint_source has {len(letters)} letters, expected {len(names)}")
-    source = topology.remap(np.frombuffer(letters.encode(), np.uint8)[:, None], names)[:, 0]
-    source = np.array([chr(c) if c else "-" for c in source])
+    letters = person.extra.get("keypoint_source") or "h" * len(names)
+    places = dict(zip(names, letters, strict=True))
+    source = np.array([places.get(name, "-") for name in topology.KEYPOINTS])
     nowhere = np.full(4, np.nan)
-    box, face = (
-        np.array([b[0], b[1], b[0] + b[2], b[1] + b[3]], np.float64) if b is not None else nowhere
-        for b in (entry.get("bbox"), entry.get("face_box"))
-    )
+    box, face = (nowhere if b is None else np.array(b, np.float64) for b in (person.box, person.face_box))
     if np.isnan(box).any() and (state > 0).any():
         labelled = values[state > 0, :2]
         box = np.concatenate([labelled.min(axis=0), labelled.max(axis=0)])
-    if entry.get("center") is not None and entry.get("scale_point") is not None:
-        alignment = np.array([entry["center"], entry["scale_point"]], np.float64)
-    else:
+    alignment = person.alignment
+    if alignment is None:
         alignment = _derived_alignment(values[:, :2], state)
-    area = entry.get("area")
+    area = person.area
     if area is None:
-        area = 0.53 * float(np.prod(box[2:] - box[:2]))  # COCO's mean share of a person in its box
-    known = {
-        "id", "image_id", "keypoints", "keypoint_source", "center", "scale_point", "bbox", "face_box", "segmentation",
-    }  # fmt: skip
-    fields = {k: v for k, v in entry.items() if k not in known and isinstance(v, (str, int, float, bool))}
-    ignore = bool(entry.get("ignore", 0) or entry.get("iscrowd", 0) or not (state > 0).any())
+        area = AREA_OF_BOX * float(np.prod(box[2:] - box[:2]))
+    ignore = person.ignore or not (state > 0).any()
     return Person(
-        entry["id"], entry["image_id"], values[:, :2], state, source, alignment, float(area), box, face, ignore, fields
+        person.id,
+        image_id,
+        values[:, :2],
+        state,
+        source,
+        alignment,
+        float(area),
+        box,
+        face,
+        ignore,
+        dict(person.fields),
     )
 
 
@@ -165,41 +151,47 @@ def _derived_alignment(points: np.ndarray, state: np.ndarray) -> np.ndarray:
 def load(path: str | os.PathLike, *, images: str | os.PathLike | None = None) -> Annotations:
     """Reads an annotation file; pictures stay on disk until asked for.
 
+    What cannot be read is left out and told to the log, in one line each; `Annotations.left_out` counts it.
+
     Args:
-        path: COCO-style JSON; keypoints by the names of its category, else 33 or 17 in the order of the topology.
+        path: COCO keypoint json, read as `convert-dataset` and training do (docs/data.md).
         images: folder of the pictures; `images/` beside the file, or the file's own folder, without it.
 
     Raises:
         OSError: no such file or folder.
-        ValueError: not JSON, fields missing, ids that appear twice or point nowhere.
+        ValueError: no COCO keypoint file, none of its keypoints is among the 33, or people without ids of their own.
     """
     path = Path(path)
-    content = path.read_bytes()
-    try:
-        document = json.loads(content)
-    except ValueError as error:
-        raise ValueError(f"{path}: not a JSON file ({error})") from error
-    if not isinstance(document, dict) or not {"images", "annotations"} <= document.keys():
-        raise ValueError(f"{path}: expected a COCO document with 'images' and 'annotations'")
-    pictures = {entry["id"]: entry["file_name"] for entry in document["images"]}
-    if len(pictures) != len(document["images"]):
-        raise ValueError(f"{path}: image ids are not unique")
-    usable = [
-        a for a in document["annotations"] if a.get("keypoints") is not None or a.get("ignore") or a.get("iscrowd")
-    ]
-    count = next((len(a["keypoints"]) // 3 for a in usable if a.get("keypoints")), 33)
-    names = _names(document.get("categories", []), str(path), count)
-    people = [
-        _person({**a, "keypoints": a.get("keypoints") or [0] * (3 * len(names))}, names, str(path)) for a in usable
-    ]
-    if len({p.id for p in people}) != len(people):
-        raise ValueError(f"{path}: annotation ids are not unique")
-    lost = sorted({p.image_id for p in people} - pictures.keys())
-    if lost:
-        raise ValueError(f"{path}: annotations name pictures that 'images' lacks: {lost[:10]}")
-    if images is None:
-        images = path.parent / "images" if (path.parent / "images").is_dir() else path.parent
-    if not Path(images).is_dir():
-        raise FileNotFoundError(f"{images}: no such folder of pictures")
-    digest = hashlib.sha256(content).hexdigest()
-    return Annotations(path, Path(images), pictures, people, digest, document.get("info", {}))
+    source = coco.read(path, images=images)
+    names = names_lib.renamed(source.names, {})
+    if not set(names) & set(topology.KEYPOINTS):
+        raise ValueError(f"{path}: none of the keypoints is known. Received: {names!r:.200}")
+    pictures: dict[int | str, str] = {}
+    people: list[Person] = []
+    damaged: list[labels.Damage] = []
+    for picture in source.pictures:
+        if isinstance(picture, labels.Damage):
+            damaged.append(picture)
+            continue
+        damaged += picture.problems
+        if picture.id is None:
+            damaged.append(labels.Damage(picture.where, "has no id"))
+            continue
+        pictures[picture.id] = picture.file_name
+        for person in picture.people:
+            if person.id is None:
+                raise ValueError(f"{picture.where}: a person without an id; predictions are told apart by it")
+            people.append(_person(person, picture.id, names))
+    doubled = [identity for identity, count in Counter(p.id for p in people).items() if count > 1]
+    if doubled:
+        raise ValueError(f"{path}: annotation ids must be unique. Received: {doubled[0]!r:.60} twice")
+    for remark in source.remarks:
+        log.warning("%s", remark)
+    for damage in damaged[:_SHOWN]:
+        log.warning("left out: %s", damage)
+    if len(damaged) > _SHOWN:
+        log.warning("... and %d more damaged entries left out", len(damaged) - _SHOWN)
+    if damaged and all(p.ignore for p in people):
+        raise ValueError(f"{path}: nobody can be read ({len(damaged)} damaged entries)")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Annotations(path, source.images, pictures, people, digest, dict(source.info), len(damaged))

@@ -147,9 +147,10 @@ def evaluate(options: Options, *, progress: Progress = _quiet) -> Evaluation:
         "data": {
             "file": data.path.name,
             "sha256": data.sha256,
-            "description": data.info.get("description", ""),
+            "description": str(data.info.get("description") or "")[:1000],
             "pictures": len(data.pictures),
             "people": sum(not p.ignore for p in data.people),
+            "left_out": data.left_out,
         },
         "settings": {
             "sources": options.sources,

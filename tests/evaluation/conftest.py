@@ -65,6 +65,7 @@ def write_dataset(tmp_path):
             "images": [{"id": n, "file_name": f"{n}.png", "width": 180, "height": 200} for n in range(1, count + 1)],
             "annotations": annotations,
             "categories": [{"id": 1, "name": "person", "keypoints": list(names)}],
+            "info": {"coordinates": "continuous pixels"},
         }
         path = folder / "people.json"
         path.write_text(json.dumps(document), encoding="utf-8")

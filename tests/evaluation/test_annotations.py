@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -62,21 +63,37 @@ def test_ignored_people_and_pictures_without_people(write_dataset, annotation, s
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"keypoints": [1, 2, 3]}, "expected 33 x"),
-        ({"image_id": 77}, "'images' lacks"),
-        ({"keypoints": [float("nan")] * 99}, "finite"),
-        ({"keypoint_source": "hh"}, "letters"),
+        ({"keypoints": [1, 2, 3]}, "keypoints holds 3 numbers, expected 99"),
+        ({"image_id": 77}, "refers to image 77, which is not in the file"),
+        ({"keypoints": [float("nan"), 1, 2] * 33}, "not finite"),
+        ({"keypoints": [1, 1, 3] * 33}, r"label states must be 0, 1 or 2. Received: \[3.0\]"),
+        ({"keypoint_source": "hh"}, "keypoint_source must be 33 letters"),
     ],
 )
-def test_bad_annotations_are_named(write_dataset, annotation, standing, change, message):
-    path = write_dataset([annotation(1, standing(90, 110)) | change], pictures=1)
-    with pytest.raises(ValueError, match=message):
-        annotations.load(path)
+def test_damaged_people_are_left_out_and_told(write_dataset, annotation, standing, change, message, caplog):
+    good, bad = annotation(1, standing(90, 110)), annotation(2, standing(90, 110)) | {"bbox": [5, 6, 7, 8]} | change
+    data = annotations.load(write_dataset([bad, good], pictures=2))
+    assert [p.id for p in data.people if not p.ignore] == [1]
+    assert (data.left_out == 1 and re.search(message, caplog.text) and "annotations[0] (id 2)" in caplog.text) or (
+        "annotations[0]" in caplog.text and change.get("image_id") == 77
+    )
+    if "image_id" not in change:  # nobody knows the points, but where the person is
+        assert [p.box.tolist() for p in data.people if p.ignore] == [[5, 6, 12, 14]]
+
+
+def test_people_need_ids_of_their_own(write_dataset, annotation, standing):
+    twice = [annotation(1, standing(90, 110)), annotation(1, standing(90, 110))]
+    with pytest.raises(ValueError, match="annotation ids must be unique. Received: 1 twice"):
+        annotations.load(write_dataset(twice))
+    with pytest.raises(ValueError, match="a person without an id"):
+        annotations.load(write_dataset([annotation(1, standing(90, 110)) | {"id": None}]))
+    with pytest.raises(ValueError, match="nobody can be read"):
+        annotations.load(write_dataset([annotation(1, standing(90, 110)) | {"keypoints": [None, 1, 2] * 33}]))
 
 
 def test_bad_files(tmp_path, three_people):
     (tmp_path / "x.json").write_text("{", encoding="utf-8")
-    with pytest.raises(ValueError, match="not a JSON"):
+    with pytest.raises(ValueError, match="not valid JSON"):
         annotations.load(tmp_path / "x.json")
     (tmp_path / "x.json").write_text(json.dumps({"a": 1}), encoding="utf-8")
     with pytest.raises(ValueError, match="COCO"):

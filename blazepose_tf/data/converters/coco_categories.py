@@ -107,7 +107,10 @@ def _names(
     """Names of the file's keypoints, and whether each category has an order of its own."""
     if given or not labelled:
         return given or union, False
-    usual = Counter(len(a["keypoints"]) for a in labelled).most_common(1)[0][0]  # a single damaged one must not decide
+    sizes = Counter(len(a["keypoints"]) for a in labelled)
+    # A damaged one must not decide, not even where there are two.
+    named = {3 * len(order) for order in orders.values()}
+    usual = max(sizes, key=lambda size: (sizes[size], size in named))
     first = next(a for a in labelled if len(a["keypoints"]) == usual)
     if "lefthand_kpts" in first or "face_kpts" in first:
         return topology.KEYPOINT_SETS["coco_wholebody_133"], False
@@ -130,4 +133,4 @@ def _remarks(path: Path, annotations: Sequence, titles: Mapping[Id, str], things
     for k in titles:
         if k in things and count[k]:
             title = titles[k] or f"category {k}"
-            yield f"{path}: {count[k]} annotations of {title!r} left out: no people, their keypoints are others' or none"
+            yield f"{path}: {count[k]} annotations of {title!r} left out: no people, with other keypoints or none"

@@ -11,10 +11,7 @@ from blazepose_tf.data.converters.annotations import LIMIT, Person, keypoint_arr
 
 _WHOLEBODY_PARTS = (("foot", 6), ("face", 68), ("lefthand", 21), ("righthand", 21))
 _KEPT_FIELDS = ("keypoint_source", "source_image", "face_visible")
-_READ_FIELDS = (
-    "id", "image_id", "category_id", "keypoints", "keypoint_source", "num_keypoints", "bbox", "area", "segmentation",
-    "iscrowd", "ignore", "weight", "center", "scale_point", "face_box",
-)  # fmt: skip
+_READ_FIELDS = ("id", "image_id", "keypoint_source")
 # From which share of a person's labelled points inside it a box of a person is that person's.
 _INSIDE = 0.5
 
@@ -46,7 +43,7 @@ def person(annotation: dict, names: Sequence[str], order: Sequence[str] | None, 
     source = annotation.get("keypoint_source")
     if source is not None and (not isinstance(source, str) or len(source) != len(order or names)):
         raise ValueError(f"keypoint_source must be {len(order or names)} letters. Received: {documents.show(source)}")
-    extra = {key: annotation[key] for key in _KEPT_FIELDS if annotation.get(key) is not None}
+    extra = {key: annotation[key] for key in _KEPT_FIELDS if _is_plain(annotation.get(key))}
     if source is not None and order is not None:
         letters = dict(zip(order, source, strict=True))
         extra["keypoint_source"] = "".join(letters.get(name, "-") for name in names)
@@ -83,8 +80,12 @@ def surrounds(box: Person, labelled: Person) -> bool:
 
 
 def plain_fields(entry: dict, known: Sequence[str]) -> dict:
-    """Further fields of an entry that are text, numbers or flags."""
-    return {k: v for k, v in entry.items() if k not in known and isinstance(v, (str, int, float, bool))}
+    """Further fields of an entry that are text, finite numbers or flags."""
+    return {k: v for k, v in entry.items() if k not in known and _is_plain(v)}
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, (str, int)) or (isinstance(value, float) and np.isfinite(value))
 
 
 def _number(value: object, what: str) -> float | None:

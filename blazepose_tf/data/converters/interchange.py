@@ -85,7 +85,7 @@ def write_json(
         return 0
     content = coco_document(entries, annotations, names, description=description)
     path.parent.mkdir(parents=True, exist_ok=True)
-    files.write_text(path, json.dumps(content, separators=(",", ":")) + "\n")
+    files.write_text(path, json.dumps(content, separators=(",", ":"), allow_nan=False) + "\n")
     return len(entries)
 
 
