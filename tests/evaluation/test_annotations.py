@@ -74,16 +74,14 @@ def test_damaged_people_are_left_out_and_told(write_dataset, annotation, standin
     good, bad = annotation(1, standing(90, 110)), annotation(2, standing(90, 110)) | {"bbox": [5, 6, 7, 8]} | change
     data = annotations.load(write_dataset([bad, good], pictures=2))
     assert [p.id for p in data.people if not p.ignore] == [1]
-    assert (data.left_out == 1 and re.search(message, caplog.text) and "annotations[0] (id 2)" in caplog.text) or (
-        "annotations[0]" in caplog.text and change.get("image_id") == 77
-    )
+    assert data.left_out == 1 and re.search(message, caplog.text) and "people.json: annotations[0]" in caplog.text
     if "image_id" not in change:  # nobody knows the points, but where the person is
         assert [p.box.tolist() for p in data.people if p.ignore] == [[5, 6, 12, 14]]
 
 
 def test_people_need_ids_of_their_own(write_dataset, annotation, standing):
     twice = [annotation(1, standing(90, 110)), annotation(1, standing(90, 110))]
-    with pytest.raises(ValueError, match="annotation ids must be unique. Received: 1 twice"):
+    with pytest.raises(ValueError, match=r"annotation ids must be unique\. Received: 1 twice"):
         annotations.load(write_dataset(twice))
     with pytest.raises(ValueError, match="a person without an id"):
         annotations.load(write_dataset([annotation(1, standing(90, 110)) | {"id": None}]))
