@@ -11,6 +11,7 @@ from blazepose_tf import topology
 from blazepose_tf.evaluation.predictions import Paired
 from blazepose_tf.metrics import oks
 
+_FAR = -1e6  # pixels
 PIP = "COCO AP needs pycocotools: pip install 'blazepose_tf[evaluate]'"
 
 
@@ -36,7 +37,10 @@ def average_precision(paired: Paired, *, sources: str = "h") -> dict:
     for label, names in (("17", topology.COCO_17), ("33", topology.KEYPOINTS)):
         chosen = topology.indices(names)
         annotations, results = _documents(paired, chosen, sources)
-        if not annotations or not results:
+        if not annotations:
+            continue
+        if not results:  # pycocotools refuses an empty list
+            out |= {f"AP_{label}": 0.0, f"AP50_{label}": 0.0, f"AP75_{label}": 0.0}
             continue
         coco = COCO()
         coco.dataset = {
@@ -47,7 +51,12 @@ def average_precision(paired: Paired, *, sources: str = "h") -> dict:
         }
         with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints
             coco.createIndex()
-            evaluation = COCOeval(coco, coco.loadRes(results), "keypoints")
+            found = coco.loadRes(results)
+            # It sizes a result by the extent of its points and leaves out, instead of counting as false, what is larger
+            # than any picture, as a pose with a missing point is: no result is to be left out for its size.
+            for result in found.dataset["annotations"]:
+                result["area"] = 1.0
+            evaluation = COCOeval(coco, found, "keypoints")
             evaluation.params.kpt_oks_sigmas = oks.sigmas(names)
             evaluation.evaluate()
             evaluation.accumulate()
@@ -61,6 +70,8 @@ def _documents(paired: Paired, chosen: np.ndarray, sources: str) -> tuple[list[d
     annotations, results = [], []
     for number, (person, prediction) in enumerate(zip(paired.people, paired.predictions, strict=True), 1):
         state = np.where(person.scored(sources), person.state, 0)[chosen]
+        if not (state > 0).any():
+            continue  # pycocotools would let this person take up predictions: neither a hit nor a miss
         x0, y0, x1, y1 = person.box if np.isfinite(person.box).all() else (0.0, 0.0, 1.0, 1.0)
         annotations.append(
             {
@@ -75,8 +86,9 @@ def _documents(paired: Paired, chosen: np.ndarray, sources: str) -> tuple[list[d
             }
         )
         if prediction is not None and prediction.points is not None:
-            # pycocotools has no missing points: one that is far outside has no similarity.
-            points = np.nan_to_num(prediction.points[chosen], nan=-1e6)
+            # pycocotools has no missing points, and takes a NaN for a hit: one that is far outside has no similarity.
+            points = prediction.points[chosen]
+            points = np.where(np.isfinite(points).all(axis=1, keepdims=True), points, _FAR)
             values = np.concatenate([points, np.ones((len(chosen), 1))], axis=1).ravel().tolist()
             results.append({"image_id": number, "category_id": 1, "keypoints": values, "score": prediction.score})
     return annotations, results
