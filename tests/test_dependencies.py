@@ -35,6 +35,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"geometry", "codecs", "topology", "specs", "tflite", "metrics"},
         PURE | {"cv2", "ai_edge_litert", "onnxruntime"},
     ),
+    "web": ({"runtime", "codecs", "geometry", "specs", "topology"}, set()),
     "training": (
         {"data", "models", "losses", "metrics", "specs", "topology", "geometry", "codecs", "kernels"},
         PURE | {"keras", "tensorflow", "tqdm"},

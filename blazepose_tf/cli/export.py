@@ -4,10 +4,14 @@
     blazepose export --model=lite.npz --output=lite8.tflite --precision=int8 --calibration=train.json --data=val.json
     blazepose export --model=full.keras --output=full.onnx --format=onnx --dynamic_batch
     blazepose export --model=full.keras --detector=det.keras --output=pose.task --format=task
+    blazepose export --format=web --output=site --litert_js=node_modules/@litertjs/core
 
 --model takes .keras, .npz, the name of a shipped model, or one of MediaPipe's .tflite files. The file is compared with
 the Keras model on crops of --data (COCO-style annotations), or of rendered people without it; --data also gives an
 accuracy table against float32, and --max_drop makes a loss an error.
+
+--format=web writes a folder that any web server can serve: a page that runs two .tflite files (the shipped ones unless
+--model and --detector name others) with LiteRT.js (npm install @litertjs/core). It needs no TensorFlow.
 """
 
 from __future__ import annotations
@@ -19,14 +23,16 @@ from absl import flags
 from blazepose_tf.cli import UserError
 
 FORMATS = {".tflite": "tflite", ".onnx": "onnx", ".task": "task", "": "saved_model"}
+WEB = "web"
 
 
 def define_flags() -> None:
     """Flags of the verb."""
     flags.DEFINE_string("model", None, "what to export")
-    flags.DEFINE_string("detector", None, "detector of a --format=task bundle")
-    flags.DEFINE_string("output", None, "file to write; a new folder for saved_model")
-    flags.DEFINE_enum("format", None, list(FORMATS.values()), "by the suffix of --output without it")
+    flags.DEFINE_string("detector", None, "detector of a --format=task bundle or a --format=web page")
+    flags.DEFINE_string("output", None, "file to write; a new folder for saved_model and web")
+    flags.DEFINE_enum("format", None, [*FORMATS.values(), WEB], "by the suffix of --output without it")
+    flags.DEFINE_string("litert_js", None, "web: folder of the npm package @litertjs/core")
     flags.DEFINE_enum(
         "precision", "float32", ["float32", "float16", "dynamic", "int8", "int8_float_io"], "how it stores and computes"
     )
@@ -44,8 +50,7 @@ def define_flags() -> None:
     flags.DEFINE_float("max_drop", None, "points of any accuracy figure that may be lost", lower_bound=0.0)
     flags.DEFINE_bool("dynamic_batch", False, "ONNX: any number of pictures")
     flags.DEFINE_integer("opset", 17, "ONNX: version of the operator set", lower_bound=17)
-    for name in ("model", "output"):
-        flags.mark_flag_as_required(name)
+    flags.mark_flag_as_required("output")
 
 
 def main(argv: list[str]) -> int:
@@ -59,6 +64,10 @@ def main(argv: list[str]) -> int:
         raise UserError(f"the suffix of {output.name!r} names no format: give --format")
     if not output.parent.is_dir():
         raise UserError(f"no folder {str(output.parent)!r} to write {output.name!r} to")
+    if kind == WEB:
+        return _web(output)
+    if flag.model is None:
+        raise UserError("--model is needed for every format but web")
     if (kind == "task") != bool(flag.detector):
         raise UserError("--format=task needs --detector, and only it does")
 
@@ -92,4 +101,30 @@ def main(argv: list[str]) -> int:
         print(f"parity {line.name}: max {line.max:.3g}, mean {line.mean:.3g}")
     for row in proof.rows:
         print(f"{row.metric}: float32 {row.reference:.2f} %, this file {row.value:.2f} % (drop {row.drop:+.2f})")
+    return 0
+
+
+def _web(output: Path) -> int:
+    flag = flags.FLAGS
+    if flag.litert_js is None:
+        raise UserError(
+            "--format=web needs LiteRT.js: npm install @litertjs/core, then --litert_js=node_modules/@litertjs/core"
+        )
+    if flag.precision != "float32":
+        raise UserError(
+            "a page takes .tflite files as they are: export with --precision to one first, and name it as --model"
+        )
+
+    from blazepose_tf.runtime.weights import DETECTORS, TRACKERS, default_file, model_file
+    from blazepose_tf.web.site import write_site
+
+    site = write_site(
+        output,
+        model_file(flag.detector) if flag.detector else default_file(DETECTORS),
+        model_file(flag.model) if flag.model else default_file(TRACKERS),
+        litert_js=flag.litert_js,
+        score_threshold=flag.score_threshold,
+    )
+    print(f"{output}: {len(site.files)} files, {site.size / 1e6:.1f} MB, LiteRT.js {site.litert_js}")
+    print(f"to look at it: python -m http.server --directory {output} 8000, then http://localhost:8000")
     return 0

@@ -27,6 +27,7 @@ LIMB_SIGMA, TRUNK_SIGMA, SQUARINGS, REGRESSION_WEIGHT = 8.0, 5.0, 3, 1e-6
 _TRUNK = frozenset(topology.GROUPS["face"] + topology.GROUPS["torso"])
 MIN_PEAK = 0.05  # of the product that chooses a point's cell; below, the map says nothing about the point
 MOTION = 4.0  # cells from frame to frame, a quarter of a torso
+REACH, SMOOTH_REACH = 12, 10  # cells on either side that `refine` and `refine_smoothly` look at
 
 
 def _cell_centers(size: int, like, xp):
@@ -119,7 +120,7 @@ def prior_sigmas(names: Sequence[str]) -> np.ndarray:
     return np.array([TRUNK_SIGMA if name in _TRUNK else LIMB_SIGMA for name in names], np.float32)
 
 
-def refine(points, heatmaps, *, stride: float, sigmas=LIMB_SIGMA, reach: int = 12):
+def refine(points, heatmaps, *, stride: float, sigmas=LIMB_SIGMA, reach: int = REACH):
     """Moves regressed points to the most plausible peaks of their heatmaps (numpy), in a picture of its own.
 
     A point goes to the cell with the largest product of the heatmap's probability, blurred by a cell, and a Gaussian
@@ -161,7 +162,7 @@ def refine(points, heatmaps, *, stride: float, sigmas=LIMB_SIGMA, reach: int = 1
     return np.where(found[:, None], refined * stride, points).astype(np.float32)
 
 
-def refine_smoothly(points, heatmaps, *, stride: float, sigmas=LIMB_SIGMA, reach: int = 10, previous=None):
+def refine_smoothly(points, heatmaps, *, stride: float, sigmas=LIMB_SIGMA, reach: int = SMOOTH_REACH, previous=None):
     """`refine` for film, where a point must not jump between two peaks that are as good.
 
     A point becomes the mean position of the cells around it, weighted by a power of (the heatmap's probability x a

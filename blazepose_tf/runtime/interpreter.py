@@ -116,6 +116,7 @@ class LiteRtModel(_SharedModel):
         name: file name for messages.
         metadata: the document our exporter wrote, or None.
         input_size: side of the square input in pixels.
+        input_dtype: numpy type of the input tensor.
         output_shapes: shape of each output by name.
     """
 
@@ -141,6 +142,7 @@ class LiteRtModel(_SharedModel):
         self.input_size = _square_input(inputs[0]["shape"], name)
         self._input_index = inputs[0]["index"]
         self._input = _Quantizer(inputs[0])
+        self.input_dtype = self._input.dtype
         if self._input.dtype.kind == "f" and self._input.dtype != np.float32:
             raise ValueError(f"{name}: unsupported input type. Received: dtype={self._input.dtype}")
         self._outputs = {key: (detail["index"], _Quantizer(detail)) for key, detail in self._named_outputs().items()}

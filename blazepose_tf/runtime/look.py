@@ -14,8 +14,8 @@ from blazepose_tf.runtime.poses import DETECTED, GIVEN
 from blazepose_tf.runtime.tracker import Track, Tracker
 from blazepose_tf.runtime.warp import check_image
 
-# A smaller region holds no body that the tracker could read.
-_MIN_REGION = 4.0
+# A smaller region (in pixels) holds no body that the tracker could read; a larger one (in long sides) is a mistake.
+MIN_REGION, MAX_REGION = 4.0, 8.0
 
 
 class Sighting(NamedTuple):
@@ -156,7 +156,7 @@ class Look:
 def usable(region: np.ndarray, image: np.ndarray) -> bool:
     """Whether a predicted region is finite, of sensible size, and centred in or near the image."""
     height, width = image.shape[:2]
-    if not np.isfinite(region).all() or not _MIN_REGION <= region[2] <= 8.0 * max(width, height):
+    if not np.isfinite(region).all() or not MIN_REGION <= region[2] <= MAX_REGION * max(width, height):
         return False
     half = 0.5 * region[2]
     return bool(-half < region[0] < width + half and -half < region[1] < height + half)

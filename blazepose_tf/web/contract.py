@@ -1,0 +1,78 @@
+"""All that a port of the loop has to know of two models, as one JSON document.
+
+The browser's and the phone's loop hold no constant of their own: sizes, anchors and ranges come from the specs in the
+model files, filters, refinement and thresholds from the modules of the Python runtime.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from blazepose_tf import __version__, topology
+from blazepose_tf.codecs import heatmaps
+from blazepose_tf.geometry.alignment import SAME_PERSON
+from blazepose_tf.runtime import filters, look, pipeline
+from blazepose_tf.specs import DetectorSpec, TrackerSpec
+
+FILE_NAME = "contract.json"
+
+
+def contract(
+    detector: DetectorSpec, tracker: TrackerSpec, *, detector_threshold: float | None = None, **extra: Any
+) -> dict[str, Any]:
+    """The document.
+
+    Args:
+        detector: spec of the detector, with the two alignment points.
+        tracker: spec of the tracker, with x, y and visibility per landmark; depth and MediaPipe's vector are decoded by
+            the Python runtime alone.
+        detector_threshold: score where detections begin; None is the spec's.
+        **extra: further JSON values, such as the names of the model files.
+
+    Returns:
+        JSON values; units are those of the specs and modules that they come from.
+
+    Raises:
+        ValueError: a tracker with depth, or a model of MediaPipe's.
+    """
+    if detector.num_keypoints != 2:
+        raise ValueError(
+            "the loop outside of Python reads detectors with two alignment points alone. "
+            f"Received: num_keypoints={detector.num_keypoints}"
+        )
+    if tracker.mediapipe_head or tracker.depth:
+        raise ValueError(
+            "the loop outside of Python reads trackers with x, y and visibility alone. "
+            f"Received: depth={tracker.depth}, mediapipe_head={tracker.mediapipe_head}"
+        )
+    threshold = detector.score_threshold if detector_threshold is None else detector_threshold
+    return {
+        "version": __version__,
+        "detector": {**dataclasses.asdict(detector), "score_threshold": threshold, "same_person": SAME_PERSON},
+        "tracker": {
+            **{k: v for k, v in dataclasses.asdict(tracker).items() if k not in ("mediapipe_head", "depth")},
+            "edges": [list(edge) for edge in topology.edges(tracker.keypoint_names)],
+            "prior_sigmas": heatmaps.prior_sigmas(tracker.keypoint_names).tolist(),
+        },
+        "refinement": {
+            "reach": heatmaps.REACH,
+            "smooth_reach": heatmaps.SMOOTH_REACH,
+            "squarings": heatmaps.SQUARINGS,
+            "regression_weight": heatmaps.REGRESSION_WEIGHT,
+            "min_peak": heatmaps.MIN_PEAK,
+            "motion": heatmaps.MOTION,
+        },
+        "filters": {
+            **{k: v for k, v in dataclasses.asdict(filters.Filters()).items() if k != "world"},
+            "nominal_seconds": filters.NOMINAL_SECONDS,
+            "gap_seconds": filters.GAP_SECONDS,
+        },
+        "pipeline": {
+            "presence_threshold": pipeline.PRESENCE_THRESHOLD,
+            "candidates": pipeline.CANDIDATES,
+            "min_region": look.MIN_REGION,
+            "max_region": look.MAX_REGION,
+        },
+        **extra,
+    }

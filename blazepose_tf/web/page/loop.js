@@ -1,0 +1,350 @@
+// @ts-check
+/**
+ * The loop of the pose pipeline for browsers: pictures in, landmarks out. The port of blazepose_tf.runtime.
+ *
+ * It knows neither a page nor an engine and holds no constant of its own: the contract (contract.json beside the model
+ * files) carries sizes, anchors and thresholds, two functions run the networks. Points are continuous pixels: x right,
+ * y down, the middle of the first pixel is (0.5, 0.5). testdata/golden/loop holds it to the numbers of Python's.
+ *
+ * @typedef {[number, number]} Point
+ * @typedef {[number, number, number, number]} Roi centre x, centre y, side, rotation in radians (clockwise)
+ * @typedef {[number, number, number, number, number, number]} Matrix crop to picture: x' = ax + by + c, y' = dx + ey + f
+ * @typedef {{width: number, height: number, data: Uint8ClampedArray | Uint8Array}} Picture RGBA, as ImageData
+ * @typedef {{min_cutoff: number, beta: number, derivate_cutoff: number}} OneEuroSettings
+ * @typedef {{input_size: number, strides: number[], anchors_per_cell: number[], num_keypoints: number,
+ *   value_range: Point, score_threshold: number, same_person: number}} DetectorSpec
+ * @typedef {{input_size: number, keypoint_names: string[], heatmap_stride: number, roi_scale: number,
+ *   value_range: Point, edges: Point[], prior_sigmas: number[]}} TrackerSpec
+ * @typedef {{reach: number, smooth_reach: number, squarings: number, regression_weight: number, min_peak: number,
+ *   motion: number}} Refinement
+ * @typedef {{landmarks: OneEuroSettings, alignment: OneEuroSettings, visibility: number, fastest: number,
+ *   nominal_seconds: number, gap_seconds: number}} FilterSettings
+ * @typedef {{presence_threshold: number, candidates: number, min_region: number, max_region: number}} LoopSettings
+ * @typedef {{detector: DetectorSpec, tracker: TrackerSpec, refinement: Refinement, filters: FilterSettings,
+ *   pipeline: LoopSettings}} Contract
+ * @typedef {Float32Array | number[]} Numbers
+ * @typedef {{regressors: Numbers, logits: Numbers}} DetectorOutputs
+ * @typedef {{landmarks: Numbers, pose_presence: Numbers, alignment: Numbers, heatmaps?: Numbers}} TrackerOutputs
+ * @typedef {{detector: (input: Float32Array) => Promise<DetectorOutputs>,
+ *   tracker: (input: Float32Array) => Promise<TrackerOutputs>}} Networks each takes S x S x 3 values of its range
+ * @typedef {{box: Roi, keypoints: Point[], score: number}} Detection box: x0, y0, x1, y1
+ * @typedef {{points: Point[], visibility: number[], posePresence: number, alignment: Point[]}} Track
+ * @typedef {{source: "detected" | "tracked" | "none", detectorRan: boolean, roi: Roi | null, landmarks: Point[],
+ *   visibility: number[], posePresence: number, milliseconds: {total: number, networks: number}}} PoseResult
+ */
+
+import { bodySize, FrameClock, PoseSmoother } from "./filters.js";
+import { warp } from "./warp.js";
+
+/** The region of a letterboxed picture. @returns {Roi} */
+export const wholeImage = (/** @type {number} */ width, /** @type {number} */ height) =>
+  [width / 2, height / 2, Math.max(width, height), 0];
+
+/** @param {Roi} roi @param {number} size side of the crop @returns {Matrix} */
+export function cropMatrix([x, y, side, rotation], size) {
+  const cos = (Math.cos(rotation) * side) / size, sin = (Math.sin(rotation) * side) / size, half = size / 2;
+  return [cos, -sin, x - half * (cos - sin), sin, cos, y - half * (sin + cos)];
+}
+
+/** @param {Point[]} alignment middle of the hips, point on the body circle @param {number} scale @returns {Roi} */
+export function regionOf([[x, y], [topX, topY]], scale) {
+  const dx = topX - x, dy = topY - y, turn = 2 * Math.PI, angle = Math.atan2(dx, -dy);
+  return [x, y, 2 * scale * Math.hypot(dx, dy), angle - turn * Math.floor((angle + Math.PI) / turn)];
+}
+
+/** @param {Matrix} m @returns {Point} */
+const apply = ([a, b, c, d, e, f], /** @type {number} */ x, /** @type {number} */ y) =>
+  [a * x + b * y + c, d * x + e * y + f];
+
+/** @param {Matrix} m @returns {Matrix} */
+function invert([a, b, c, d, e, f]) {
+  const det = a * e - b * d;
+  return [e / det, -b / det, (b * f - c * e) / det, -d / det, a / det, (c * d - a * f) / det];
+}
+
+const clamp = (/** @type {number} */ v, /** @type {number} */ low, /** @type {number} */ high) =>
+  Math.min(Math.max(v, low), high);
+const sigmoid = (/** @type {number} */ v) => 1 / (1 + Math.exp(-clamp(v, -88, 88)));
+
+/** Middles of the anchors, level by level, row by row, all of a cell together. @returns {Point[]} */
+export function gridAnchors(/** @type {DetectorSpec} */ spec) {
+  const anchors = /** @type {Point[]} */ ([]);
+  spec.strides.forEach((stride, level) => {
+    const cells = Math.floor(spec.input_size / stride);
+    for (let i = 0; i < cells * cells; i++) {
+      for (let n = 0; n < spec.anchors_per_cell[level]; n++) {
+        anchors.push([((i % cells) + 0.5) * stride, (Math.floor(i / cells) + 0.5) * stride]);
+      }
+    }
+  });
+  return anchors;
+}
+
+/** People of a detector's tensors, best first. @returns {Detection[]} */
+export function decodeDetections(/** @type {DetectorSpec} */ spec, /** @type {Point[]} */ anchors,
+  /** @type {DetectorOutputs} */ { regressors, logits }, /** @type {Matrix} */ matrix) {
+  const least = Math.log(spec.score_threshold / (1 - spec.score_threshold)), values = 4 + 2 * spec.num_keypoints;
+  const found = /** @type {{corners: number[], score: number}[]} */ ([]);
+  anchors.forEach(([x, y], i) => {
+    if (!(logits[i] >= least)) return;
+    const v = Array.from(regressors.slice(i * values, (i + 1) * values));
+    if (!v.every(Number.isFinite)) return;
+    const points = v.slice(4).map((value, j) => value + (j % 2 ? y : x));
+    const corners = [v[0] + x - v[2] / 2, v[1] + y - v[3] / 2, v[0] + x + v[2] / 2, v[1] + y + v[3] / 2, ...points];
+    found.push({ corners, score: sigmoid(logits[i]) });
+  });
+  return merged(found, spec.same_person).map(({ corners, score }) => {
+    const points = /** @type {Point[]} */ ([]);
+    for (let i = 0; i < corners.length; i += 2) points.push(apply(matrix, corners[i], corners[i + 1]));
+    return { box: /** @type {Roi} */ ([...points[0], ...points[1]]), keypoints: points.slice(2), score };
+  });
+}
+
+/** Candidates of one person become their mean, weighted by the scores; the score stays the best. */
+function merged(/** @type {{corners: number[], score: number}[]} */ candidates, /** @type {number} */ threshold) {
+  let rest = [...candidates].sort((p, q) => q.score - p.score);
+  const kept = [];
+  while (rest.length) {
+    const best = rest[0], group = rest.filter((r) => r === best || apart(best.corners, r.corners) < threshold);
+    rest = rest.filter((r) => !group.includes(r));
+    const total = group.reduce((sum, r) => sum + r.score, 0);
+    const corners = best.corners.map((_, i) => group.reduce((sum, r) => sum + r.corners[i] * r.score, 0) / total);
+    kept.push({ corners, score: best.score });
+  }
+  return kept;
+}
+
+/** How far two bodies are apart, in radii of the larger body circle: the mean distance of the alignment points. */
+function apart(/** @type {number[]} */ p, /** @type {number[]} */ q) {
+  const distance = (/** @type {number} */ i) => Math.hypot(p[i] - q[i], p[i + 1] - q[i + 1]);
+  const radius = (/** @type {number[]} */ c) => Math.hypot(c[6] - c[4], c[7] - c[5]);
+  return (distance(4) + distance(6)) / 2 / Math.max(radius(p), radius(q), 1e-6);
+}
+
+/**
+ * Regressed points moved to the peaks of their heatmaps: on a picture to the most plausible cell and between cells to
+ * the top of a parabola; on film, where `previous` points are known, to a weighted mean that does not jump.
+ * @param {Point[]} points in crop pixels, as `previous` @param {Numbers} maps cells x cells x points, logits
+ * @returns {Point[]}
+ */
+export function refine(points, maps, /** @type {TrackerSpec} */ spec, /** @type {Refinement} */ settings,
+  /** @type {Point[] | null} */ previous) {
+  const cells = Math.floor(spec.input_size / spec.heatmap_stride), stride = spec.heatmap_stride, count = points.length;
+  return points.map((point, k) => {
+    const [x, y] = [point[0] / stride, point[1] / stride], column = Math.floor(x), row = Math.floor(y);
+    // Left alone where it was regressed outside of the map.
+    if (!(column >= 0 && row >= 0 && column < cells && row < cells)) return point;
+    const near = (/** @type {number} */ reach) => ({
+      side: 2 * reach + 1,
+      left: column - reach,
+      top: row - reach,
+      weights: window(maps, cells, count, k, column - reach, row - reach, 2 * reach + 1),
+    });
+    const before = previous && /** @type {Point} */ ([previous[k][0] / stride, previous[k][1] / stride]);
+    const place = before
+      ? smoothPeak(near(settings.smooth_reach), x, y, spec.prior_sigmas[k], settings, before)
+      : bestPeak(near(settings.reach + 2), x, y, spec.prior_sigmas[k], settings);
+    return place ? [place[0] * stride, place[1] * stride] : point;
+  });
+}
+
+/** @typedef {{side: number, left: number, top: number, weights: Float64Array}} Window */
+
+/** Probabilities of a square of cells, row by row; 0 outside of the map. */
+function window(/** @type {Numbers} */ maps, /** @type {number} */ cells, /** @type {number} */ count,
+  /** @type {number} */ k, /** @type {number} */ left, /** @type {number} */ top, /** @type {number} */ side) {
+  const weights = new Float64Array(side * side);
+  for (let row = Math.max(top, 0); row < Math.min(top + side, cells); row++) {
+    for (let column = Math.max(left, 0); column < Math.min(left + side, cells); column++) {
+      const logit = clamp(maps[(row * cells + column) * count + k], -20, 20);
+      weights[(row - top) * side + column - left] = 1 / (1 + Math.exp(-logit));
+    }
+  }
+  return weights;
+}
+
+/** Cell with the largest product of blurred probability and closeness, and the parabolas' top. @returns {Point | null} */
+function bestPeak(/** @type {Window} */ { side, left, top, weights: w }, /** @type {number} */ x,
+  /** @type {number} */ y, /** @type {number} */ sigma, /** @type {Refinement} */ settings) {
+  for (let i = 0; i < 2; i++) {
+    w = blur(w, side, side);
+    w = blur(w, side, 1);
+  }
+  const scale = -0.5 / sigma ** 2;
+  const gauss = (/** @type {number} */ cell, /** @type {number} */ at) => Math.exp(scale * (cell + 0.5 - at) ** 2);
+  w = w.map((v, i) => v * gauss(left + (i % side), x) * gauss(top + Math.floor(i / side), y));
+  let best = 2 * side + 2;
+  for (let row = 2; row < side - 2; row++) {
+    for (let i = row * side + 2; i < (row + 1) * side - 2; i++) if (w[i] > w[best]) best = i;
+  }
+  if (!(w[best] >= settings.min_peak)) return null;
+  const step = (/** @type {number} */ next) => peakOffset(w[best - next], w[best], w[best + next]);
+  return [left + (best % side) + 0.5 + step(1), top + Math.floor(best / side) + 0.5 + step(side)];
+}
+
+/** A quarter of each of two neighbours that lie `next` cells apart; the rim in that direction keeps its values. */
+function blur(/** @type {Float64Array} */ w, /** @type {number} */ side, /** @type {number} */ next) {
+  return w.map((v, i) => {
+    const along = next === 1 ? i % side : Math.floor(i / side);
+    return along === 0 || along === side - 1 ? v : 0.5 * v + 0.25 * (w[i - next] + w[i + next]);
+  });
+}
+
+/** Where, within half a cell, the parabola through three logarithms is highest. */
+function peakOffset(/** @type {number[]} */ ...values) {
+  const [before, peak, after] = values.map((v) => Math.log(Math.max(v, 1e-12))), bend = 2 * peak - before - after;
+  return bend > 1e-6 ? clamp((0.5 * (after - before)) / bend, -0.5, 0.5) : 0;
+}
+
+/** Mean cell, weighted by a power of probability and closeness to now's and the last frame's place. @returns {Point} */
+function smoothPeak(/** @type {Window} */ { side, left, top, weights }, /** @type {number} */ x,
+  /** @type {number} */ y, /** @type {number} */ sigma, /** @type {Refinement} */ settings, /** @type {Point} */ before) {
+  const power = 2 ** settings.squarings, scale = (-0.5 * power) / sigma ** 2;
+  const prior = (/** @type {number} */ first, /** @type {number} */ now, /** @type {number} */ last) =>
+    Float64Array.from({ length: side }, (_, i) => {
+      const at = first + i + 0.5, beyond = clamp(Math.abs(at - last) - settings.motion, 0, settings.smooth_reach);
+      return Math.exp(scale * ((at - now) ** 2 + beyond ** 2));
+    });
+  const alongX = prior(left, x, before[0]), alongY = prior(top, y, before[1]);
+  let sum = settings.regression_weight, sumX = sum * x, sumY = sum * y;
+  for (let row = 0, i = 0; row < side; row++) {
+    for (let column = 0; column < side; column++, i++) {
+      if (weights[i] < 1e-4) continue; // its power is next to nothing
+      const weight = weights[i] ** power * alongX[column] * alongY[row];
+      sum += weight;
+      sumX += weight * (left + column + 0.5);
+      sumY += weight * (top + row + 0.5);
+    }
+  }
+  return [sumX / sum, sumY / sum];
+}
+
+/** Landmarks in picture pixels of a tracker's tensors. @returns {Track} */
+export function decodeTrack(/** @type {Contract} */ contract, /** @type {TrackerOutputs} */ outputs,
+  /** @type {Matrix} */ matrix, /** @type {Point[] | null} */ previous) {
+  const spec = contract.tracker, raw = outputs.landmarks;
+  let points = spec.keypoint_names.map((_, k) => /** @type {Point} */ ([raw[3 * k], raw[3 * k + 1]]));
+  if (outputs.heatmaps) {
+    const inverse = invert(matrix), before = previous && previous.map(([x, y]) => apply(inverse, x, y));
+    points = refine(points, outputs.heatmaps, spec, contract.refinement, before);
+  }
+  const a = outputs.alignment;
+  return {
+    points: points.map(([x, y]) => apply(matrix, x, y)),
+    visibility: points.map((_, k) => sigmoid(raw[3 * k + 2])),
+    posePresence: sigmoid(outputs.pose_presence[0]),
+    alignment: [apply(matrix, a[0], a[1]), apply(matrix, a[2], a[3])],
+  };
+}
+
+/** Finds one person and follows; calls of `frame` are the consecutive frames of one film. */
+export class PoseLoop {
+  /** @type {Roi | null} */
+  region = null;
+  /** @type {Point[] | null} */
+  points = null;
+  size = "";
+  networkMs = 0;
+
+  /** @param {Contract} contract @param {Networks} networks */
+  constructor(contract, networks) {
+    this.contract = contract;
+    this.networks = networks;
+    this.anchors = gridAnchors(contract.detector);
+    this.clock = new FrameClock(contract.filters);
+    this.smoother = new PoseSmoother(contract.filters);
+  }
+
+  /** Forgets the person and the time, as before the first frame. */
+  reset() {
+    this.clock.reset();
+    this.lose();
+  }
+
+  lose() {
+    this.smoother.reset();
+    this.region = this.points = null;
+  }
+
+  /**
+   * Reads the pose of one person.
+   * @param {Picture} picture @param {number | null} timestampMs null is a nominal step after the last
+   * @returns {Promise<PoseResult>}
+   */
+  async frame(picture, timestampMs) {
+    const started = performance.now(), { tracker, pipeline } = this.contract;
+    this.networkMs = 0;
+    const { seconds, gap } = this.clock.step(timestampMs), size = `${picture.width}x${picture.height}`;
+    if (gap || size !== this.size) this.lose();
+    this.size = size;
+    let roi = this.region, source = /** @type {PoseResult["source"]} */ ("tracked"), detectorRan = false;
+    let track = roi && (await this.track(picture, roi, this.points));
+    if (!track) {
+      this.lose();
+      detectorRan = true;
+      source = "detected";
+      for (const { keypoints } of (await this.detect(picture)).slice(0, pipeline.candidates)) {
+        roi = regionOf(keypoints, tracker.roi_scale);
+        track = this.usable(roi, picture) ? await this.track(picture, roi, null) : null;
+        if (track) break;
+      }
+    }
+    const result = { detectorRan, landmarks: /** @type {Point[]} */ ([]), visibility: /** @type {number[]} */ ([]) };
+    if (track && roi) this.follow(picture, track, roi, seconds, result);
+    else this.lose();
+    return {
+      ...result,
+      source: track ? source : "none",
+      roi: track ? roi : null,
+      posePresence: track ? track.posePresence : 0,
+      milliseconds: { total: performance.now() - started, networks: this.networkMs },
+    };
+  }
+
+  /** The next frame's region, and what the filters make of this one's landmarks. */
+  follow(/** @type {Picture} */ picture, /** @type {Track} */ track, /** @type {Roi} */ roi,
+    /** @type {number} */ seconds, /** @type {{landmarks: Point[], visibility: number[]}} */ result) {
+    const scale = this.contract.tracker.roi_scale, known = track.alignment.flat().every(Number.isFinite);
+    this.points = track.points;
+    this.region = null;
+    if (known) {
+      const next = regionOf(this.smoother.alignment(track.alignment, seconds), scale);
+      this.region = this.usable(next, picture) ? next : null;
+    }
+    const size = known ? bodySize(track.alignment) : roi[2] / scale;
+    result.landmarks = this.smoother.landmarks(track.points, seconds, size);
+    result.visibility = this.smoother.visibility(track.visibility);
+  }
+
+  /** @returns {Promise<Detection[]>} */
+  async detect(/** @type {Picture} */ picture) {
+    const spec = this.contract.detector;
+    const matrix = cropMatrix(wholeImage(picture.width, picture.height), spec.input_size);
+    const input = warp(picture, matrix, spec.input_size, "zero", spec.value_range);
+    return decodeDetections(spec, this.anchors, await this.timed(this.networks.detector(input)), matrix);
+  }
+
+  /** @returns {Promise<Track | null>} null where the tracker sees nobody */
+  async track(/** @type {Picture} */ picture, /** @type {Roi} */ roi, /** @type {Point[] | null} */ previous) {
+    const spec = this.contract.tracker, matrix = cropMatrix(roi, spec.input_size);
+    const input = warp(picture, matrix, spec.input_size, "replicate", spec.value_range);
+    const track = decodeTrack(this.contract, await this.timed(this.networks.tracker(input)), matrix, previous);
+    const certain = track.posePresence >= this.contract.pipeline.presence_threshold;
+    return certain && track.points.flat().every(Number.isFinite) ? track : null;
+  }
+
+  /** @template T @param {Promise<T>} run @returns {Promise<T>} */
+  async timed(run) {
+    const started = performance.now(), outputs = await run;
+    this.networkMs += performance.now() - started;
+    return outputs;
+  }
+
+  /** Whether a predicted region is finite, of sensible size, and centred in or near the picture. */
+  usable(/** @type {Roi} */ [x, y, side, rotation], /** @type {Picture} */ { width, height }) {
+    const { min_region, max_region } = this.contract.pipeline, half = side / 2;
+    if (![x, y, side, rotation].every(Number.isFinite)) return false;
+    if (side < min_region || side > max_region * Math.max(width, height)) return false;
+    return -half < x && x < width + half && -half < y && y < height + half;
+  }
+}

@@ -1,0 +1,196 @@
+// @ts-check
+/** The page: a film or a camera in, skeleton, angles and frames/s out. All of the pose is loop.js's. */
+
+import { drawPose, jointAngles } from "./drawing.js";
+import { openNetworks } from "./engine.js";
+import { PoseLoop } from "./loop.js";
+
+/** Of the time between two frames' ends, in frames. */
+const AVERAGED = 30;
+
+const $ = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const canvas = /** @type {HTMLCanvasElement} */ ($("canvas"));
+const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
+const fileInput = /** @type {HTMLInputElement} */ ($("file"));
+const buttons = ["sample", "camera", "pause"].map((id) => /** @type {HTMLButtonElement} */ ($(id)));
+const pauseButton = buttons[2];
+const video = document.createElement("video");
+Object.assign(video, { muted: true, playsInline: true, loop: true });
+
+/** @type {import("./engine.js").Site} */
+let site;
+/** @type {PoseLoop} */
+let loop;
+/** @type {{total: number, interval: number}[]} */
+let times = [];
+let lastEnd = 0;
+/** Numbers the sources: what an older one still delivers is dropped. */
+let current = 0;
+
+function say(/** @type {string} */ text) {
+  if ($("state").textContent !== text) $("state").textContent = text;
+}
+
+function showError(/** @type {string} */ text) {
+  $("error").textContent = text;
+  $("error").hidden = false;
+}
+
+/** One line for what went wrong with a source. */
+function reason(/** @type {any} */ error) {
+  const lines = /** @type {Record<string, string>} */ ({
+    NotAllowedError: "The camera may not be used: allow it for this page in the browser's settings.",
+    NotFoundError: "This device has no camera.",
+    NotReadableError: "The camera is in use by another program.",
+    InsecureContext: "The camera needs a page served over https or from localhost.",
+    FilmUnreadable: "The browser cannot read this film: it knows MP4 with H.264 and WebM with VP8, VP9 or AV1.",
+  });
+  return lines[error?.name] ?? `It failed: ${error?.message ?? error}`;
+}
+
+const named = (/** @type {string} */ name) => Object.assign(new Error(name), { name });
+
+function stopSource() {
+  current++;
+  video.pause();
+  const stream = /** @type {MediaStream | null} */ (video.srcObject);
+  stream?.getTracks().forEach((track) => track.stop());
+  if (video.src.startsWith("blob:")) URL.revokeObjectURL(video.src);
+  video.srcObject = null;
+  video.removeAttribute("src");
+}
+
+/** Plays what `attach` gives to the video element. */
+async function start(/** @type {string} */ name, /** @type {() => Promise<void>} */ attach) {
+  stopSource();
+  const own = current;
+  $("error").hidden = true;
+  setPaused(false);
+  pauseButton.disabled = true;
+  loop.reset();
+  times = [];
+  say(`Opening: ${name}`);
+  try {
+    await attach();
+    await video.play();
+  } catch (error) {
+    if (own !== current) return;
+    stopSource();
+    say("Choose a source");
+    showError(reason(/** @type {any} */ (error)?.name === "NotSupportedError" ? named("FilmUnreadable") : error));
+    return;
+  }
+  if (own !== current) return;
+  pauseButton.disabled = false;
+  next(own);
+}
+
+/** Waits for the next frame that is shown. */
+function next(/** @type {number} */ own) {
+  const callback = (/** @type {number} */ now, /** @type {{mediaTime: number} | undefined} */ frame) => {
+    onFrame(own, 1000 * (frame ? frame.mediaTime : video.currentTime)).catch((error) => {
+      stopSource();
+      showError(reason(error));
+    });
+  };
+  if ("requestVideoFrameCallback" in video) video.requestVideoFrameCallback(callback);
+  else requestAnimationFrame((now) => callback(now, undefined));
+}
+
+async function onFrame(/** @type {number} */ own, /** @type {number} */ milliseconds) {
+  if (own !== current) return;
+  const { videoWidth: width, videoHeight: height } = video;
+  if (width && height) {
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    context.drawImage(video, 0, 0);
+    const pose = await loop.frame(context.getImageData(0, 0, width, height), milliseconds);
+    if (own !== current) return;
+    show(pose);
+  }
+  next(own);
+}
+
+function show(/** @type {import("./loop.js").PoseResult} */ pose) {
+  drawPose(context, pose, site.tracker);
+  const now = performance.now();
+  times.push({ total: pose.milliseconds.total, interval: now - lastEnd });
+  lastEnd = now;
+  if (times.length > AVERAGED) times.shift();
+  const mean = (/** @type {"total" | "interval"} */ what) => times.reduce((sum, t) => sum + t[what], 0) / times.length;
+  $("rate").textContent = times.length > 1 ? (1000 / mean("interval")).toFixed(0) : "–";
+  $("time").textContent = mean("total").toFixed(1);
+  const found = pose.source !== "none";
+  say(found ? "Following a person" : "Looking for a person");
+  const label = found ? "Picture with the skeleton of a person" : "Picture without a person";
+  if (canvas.getAttribute("aria-label") !== label) canvas.setAttribute("aria-label", label);
+  showAngles(pose);
+}
+
+function showAngles(/** @type {import("./loop.js").PoseResult} */ pose) {
+  const rows = $("angles"), text = (/** @type {number | null} */ v) => (v === null ? "–" : v.toFixed(0));
+  jointAngles(pose, site.tracker.keypoint_names).forEach(({ joint, left, right }, i) => {
+    const row = rows.children[i] ?? rows.appendChild(document.createElement("tr"));
+    if (!row.children.length) {
+      const head = document.createElement("th");
+      head.scope = "row";
+      row.append(head, document.createElement("td"), document.createElement("td"));
+    }
+    [joint, text(left), text(right)].forEach((value, k) => (row.children[k].textContent = value));
+  });
+}
+
+function setPaused(/** @type {boolean} */ paused) {
+  pauseButton.textContent = paused ? "Continue" : "Pause";
+  pauseButton.setAttribute("aria-pressed", String(paused));
+}
+
+async function openCamera() {
+  if (!navigator.mediaDevices) throw named("InsecureContext");
+  video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 } }, audio: false });
+}
+
+async function openSample() {
+  const answer = await fetch("sample.webm");
+  if (!answer.ok) throw new Error(`sample.webm: the server answers ${answer.status}`);
+  // As a whole: not every server can send the parts that looping asks for.
+  video.src = URL.createObjectURL(await answer.blob());
+}
+
+function listen() {
+  $("sample").addEventListener("click", () => start("the sample film", openSample));
+  $("camera").addEventListener("click", () => start("the camera", openCamera));
+  fileInput.addEventListener("change", () => {
+    const file = fileInput.files?.[0];
+    fileInput.value = "";
+    if (file) start(file.name, async () => void (video.src = URL.createObjectURL(file)));
+  });
+  pauseButton.addEventListener("click", () => {
+    const paused = !video.paused;
+    if (paused) video.pause();
+    else video.play();
+    setPaused(paused);
+  });
+}
+
+async function main() {
+  try {
+    if (typeof WebAssembly !== "object") throw new Error("this browser has no WebAssembly");
+    const answer = await fetch("contract.json");
+    if (!answer.ok) throw new Error(`contract.json: the server answers ${answer.status}`);
+    site = await answer.json();
+    const { networks, accelerator } = await openNetworks(site, {
+      accelerator: new URLSearchParams(location.search).get("accelerator"),
+    });
+    loop = new PoseLoop(site, networks);
+    $("accelerator").textContent = accelerator;
+  } catch (error) {
+    say("Not ready");
+    showError(`The models cannot be loaded: ${/** @type {any} */ (error)?.message ?? error}`);
+    return;
+  }
+  listen();
+  for (const control of [buttons[0], buttons[1], fileInput]) control.disabled = false;
+  say("Choose a source");
+}
+
+main();

@@ -1,0 +1,113 @@
+// The page's loop against the golden numbers: node golden.mjs FOLDER_OF_THE_PAGE FOLDER_OF_THE_NUMBERS
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+const [page, numbers] = process.argv.slice(2);
+const module = (name) => import(pathToFileURL(`${page}/${name}`).href);
+const read = (name) => JSON.parse(readFileSync(`${numbers}/${name}`, "utf8"));
+const loop = await module("loop.js"), { warp } = await module("warp.js");
+const { bodySize, FrameClock, PoseSmoother } = await module("filters.js");
+let checks = 0;
+
+function close(actual, expected, tolerance, what) {
+  const a = [actual].flat(9), e = [expected].flat(9);
+  if (a.length !== e.length) throw new Error(`${what}: ${a.length} numbers, expected ${e.length}`);
+  a.forEach((value, i) => {
+    checks++;
+    if (!(Math.abs(value - e[i]) <= tolerance)) throw new Error(`${what}[${i}]: ${value}, expected ${e[i]}`);
+  });
+}
+
+function picture(width, height) {
+  const data = new Uint8ClampedArray(4 * width * height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const inside = x >= Math.floor(width / 3) && x < width >> 1 && y >= height >> 2 && y < height >> 1;
+      for (let k = 0; k < 3; k++) {
+        const value = Math.min(2 * x + y + 20 * k + ((x * y) >> 4), 255);
+        data[4 * (y * width + x) + k] = inside ? 255 - value : value;
+      }
+    }
+  }
+  return { width, height, data };
+}
+
+const flat = (matrix) => matrix.flat();
+
+function detectorTensors(spec, anchors) {
+  const count = loop.gridAnchors(spec).length, values = 4 + 2 * spec.num_keypoints;
+  const logits = new Float32Array(count).fill(-12), regressors = new Float32Array(count * values);
+  for (const [anchor, logit, ...row] of anchors) {
+    logits[anchor] = logit;
+    regressors.set(row, anchor * values);
+  }
+  return { logits, regressors };
+}
+
+const trackerTensors = (call) =>
+  Object.fromEntries(Object.entries(call).map(([name, values]) => [name, Float32Array.from([values].flat(9))]));
+
+const crop = read("crop.json");
+for (const { whole_image, roi, crop_size, matrix } of crop.matrices) {
+  if (whole_image) close(loop.wholeImage(...whole_image), roi, 0, "wholeImage");
+  close(loop.cropMatrix(roi, crop_size), flat(matrix), 1e-4, "cropMatrix");
+}
+for (const { picture: size, matrix, crop_size, border, crop: expected } of crop.warps) {
+  const actual = Array.from(warp(picture(...size), flat(matrix), crop_size, border, [0, 255]));
+  // OpenCV places samples to 1/32 of a pixel; across the rectangle's side that is a few levels.
+  close(actual, expected, 8, `warp ${size} ${border}`);
+  close(actual.reduce((sum, v, i) => sum + Math.abs(v - expected[i]), 0) / actual.length, 0, 0.4, "warp, mean");
+}
+
+const detection = read("detection.json"), spec = detection.contract.detector, grid = loop.gridAnchors(spec);
+close(grid, detection.grid, 0, "gridAnchors");
+for (const { anchors, matrix, detections } of detection.cases) {
+  const found = loop.decodeDetections(spec, grid, detectorTensors(spec, anchors), flat(matrix));
+  close(found.map((d) => [d.score, ...d.box, ...d.keypoints.flat()]),
+    detections.map((d) => [d.score, ...d.box, ...d.keypoints.flat()]), 1e-3, "decodeDetections");
+}
+
+const landmarks = read("landmarks.json");
+for (const { alignment, roi } of landmarks.regions) {
+  close(loop.regionOf(alignment, landmarks.contract.tracker.roi_scale), roi, 1e-4, "regionOf");
+}
+for (const { previous, expected } of landmarks.cases) {
+  const track = loop.decodeTrack(landmarks.contract, trackerTensors(landmarks.tensors), flat(landmarks.matrix), previous);
+  close(track.points, expected.points, 1e-3, "decodeTrack points");
+  close(track.alignment, expected.alignment, 1e-3, "decodeTrack alignment");
+  close([...track.visibility, track.posePresence], [...expected.visibility, expected.pose_presence], 1e-4, "decodeTrack");
+}
+
+const filters = read("filters.json"), clock = new FrameClock(filters.contract.filters);
+const smoother = new PoseSmoother(filters.contract.filters);
+for (const { timestamp_ms, points, alignment, visibility, expected } of filters.frames) {
+  const { seconds, gap } = clock.step(timestamp_ms);
+  if (gap) smoother.reset();
+  close([seconds, Number(gap)], [expected.seconds, Number(expected.gap)], 1e-5, "clock");
+  close(smoother.landmarks(points, seconds, bodySize(alignment)), expected.points, 1e-3, "landmarks");
+  close(smoother.alignment(alignment, seconds), expected.alignment, 1e-3, "alignment");
+  close(smoother.visibility(visibility), expected.visibility, 1e-4, "visibility");
+}
+
+const film = read("film.json"), calls = [];
+const next = (kind) => {
+  const call = calls.shift();
+  if (call?.kind !== kind) throw new Error(`the loop asks the ${kind}, the film has ${call?.kind} next`);
+  return call;
+};
+const following = new loop.PoseLoop(film.contract, {
+  detector: async () => detectorTensors(film.contract.detector, next("detector").anchors),
+  tracker: async () => trackerTensors((({ kind, ...rest }) => rest)(next("tracker"))),
+});
+for (const [number, frame] of film.frames.entries()) {
+  calls.push(...frame.calls);
+  const result = await following.frame(picture(...film.picture), frame.timestamp_ms), { expected } = frame;
+  if (calls.length) throw new Error(`frame ${number}: outputs that the loop did not ask for`);
+  if (result.source !== expected.source || result.detectorRan !== expected.detector_ran) {
+    throw new Error(`frame ${number}: ${result.source}, expected ${expected.source}`);
+  }
+  close(result.roi ?? [], expected.roi ?? [], 2e-3, `frame ${number} roi`);
+  close(result.landmarks, expected.landmarks, 5e-3, `frame ${number} landmarks`);
+  close([...result.visibility, result.posePresence], [...expected.visibility, expected.pose_presence], 1e-4, "film");
+}
+console.log(`${checks} numbers`);

@@ -1,0 +1,83 @@
+"""One set of numbers for every port of the loop: Python made them, Python and the page's modules give them again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from blazepose_tf import specs
+from blazepose_tf.web.contract import contract
+from blazepose_tf.web.site import PAGE
+
+HERE = Path(__file__).resolve().parent
+TSC = HERE.parents[1] / "tools" / "web" / "node_modules" / ".bin" / "tsc"
+
+
+def _equal(actual, expected, where: str) -> None:
+    if isinstance(expected, dict):
+        assert actual.keys() == expected.keys(), where
+        for key in expected:
+            _equal(actual[key], expected[key], f"{where}.{key}")
+    elif isinstance(expected, list):
+        assert len(actual) == len(expected), where
+        for i, (a, e) in enumerate(zip(actual, expected, strict=True)):
+            _equal(a, e, f"{where}[{i}]")
+    elif isinstance(expected, float):
+        assert actual == pytest.approx(expected, abs=2e-3), where
+    elif ".crop[" in where:
+        # Other builds of OpenCV round the samples of a crop differently.
+        assert abs(actual - expected) <= 2, where
+    else:
+        assert actual == expected, where
+
+
+def test_python_gives_the_golden_numbers(tool, testdata_dir):
+    """After a change of the runtime or of the shipped constants: python tools/loop_golden.py, then mend the ports."""
+    made = json.loads(json.dumps(tool("loop_golden").documents()))
+    assert sorted(made) == sorted(path.name for path in (testdata_dir / "golden" / "loop").iterdir())
+    for name, document in made.items():
+        stored = json.loads((testdata_dir / "golden" / "loop" / name).read_text(encoding="utf-8"))
+        _equal(document, stored, name)
+
+
+def test_the_film_visits_every_state(testdata_dir):
+    frames = json.loads((testdata_dir / "golden" / "loop" / "film.json").read_text(encoding="utf-8"))["frames"]
+    kinds = {(f["expected"]["source"], f["expected"]["detector_ran"], len(f["calls"])) for f in frames}
+    # Nobody; found with the first or the second candidate; followed; lost and found at once; a face without a body.
+    assert {("none", True, 1), ("detected", True, 2), ("detected", True, 3), ("tracked", False, 1)} <= kinds
+    assert ("none", True, 2) in kinds
+
+
+def test_the_page_gives_the_golden_numbers(node, testdata_dir):
+    command = [node, HERE / "golden.mjs", PAGE, testdata_dir / "golden" / "loop"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout.split()[0]) > 4000
+
+
+def test_the_pages_types_hold(node, litert_js):
+    if not TSC.exists():
+        pytest.skip("no TypeScript: npm install --prefix tools/web")
+    # The engine's imports are LiteRT.js's own types.
+    options = "--noEmit --allowJs --checkJs --strict --skipLibCheck --target es2022 --module es2022"
+    options += " --moduleResolution bundler --lib es2022,dom,dom.iterable"
+    files = [path for path in PAGE.glob("*.js") if path.name not in ("engine.js", "page.js")]
+    result = subprocess.run([TSC, *options.split(), *files], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+def test_a_contract_of_what_the_ports_cannot_read_is_refused():
+    for tracker in (specs.TrackerSpec(depth=True), specs.TrackerSpec(mediapipe_head=True)):
+        with pytest.raises(ValueError, match="reads trackers with x, y and visibility alone"):
+            contract(specs.DetectorSpec(), tracker)
+
+
+def test_a_contract_follows_the_specs():
+    document = contract(specs.DetectorSpec(192, (8, 16), (2, 6)), specs.TrackerSpec(), detector_threshold=0.3, extra=1)
+    assert document["detector"]["anchors_per_cell"] == (2, 6)
+    assert document["detector"]["score_threshold"] == 0.3
+    assert document["extra"] == 1
+    assert len(document["tracker"]["prior_sigmas"]) == 33

@@ -1,0 +1,152 @@
+"""The page in a real browser: it follows a film, says what is wrong in one line, and finds what Python finds."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+# The engine looks for a GPU, finds none in a browser without a screen, and says so.
+NO_GPU = ("No available adapters", "Failed to create default WebGPU device")
+READY = "document.getElementById('sample')?.disabled === false || document.getElementById('error')?.hidden === false"
+# Reads the sample film frame by frame: frames are sought, so that a slow machine misses none.
+FILM = """(async () => {
+  const engine = await import("@litertjs/core");
+  engine.unloadLiteRt();
+  const site = await (await fetch("contract.json")).json();
+  const { openNetworks } = await import("./engine.js"), { PoseLoop } = await import("./loop.js");
+  const loop = new PoseLoop(site, (await openNetworks(site, { accelerator: "wasm" })).networks);
+  const video = document.createElement("video"), canvas = document.createElement("canvas");
+  Object.assign(video, { muted: true, src: URL.createObjectURL(await (await fetch("sample.webm")).blob()) });
+  await new Promise((resolve) => (video.onloadeddata = resolve));
+  const { videoWidth: width, videoHeight: height } = video;
+  Object.assign(canvas, { width, height });
+  const context = canvas.getContext("2d", { willReadFrequently: true }), results = [];
+  for (const milliseconds of TIMES) {
+    video.currentTime = milliseconds / 1000 + 0.01;
+    await new Promise((resolve) => (video.onseeked = resolve));
+    context.drawImage(video, 0, 0);
+    const { source, landmarks, visibility } = await loop.frame(context.getImageData(0, 0, width, height), milliseconds);
+    results.push({ source, landmarks, visibility });
+  }
+  return results;
+})()"""
+
+
+@pytest.fixture(scope="module")
+def page(chromium, site):
+    """The open page and its address."""
+    with chromium.served(site) as address, chromium.Browser() as browser:
+        browser.open(address)
+        browser.wait(READY)
+        yield browser, address
+
+
+def _text(browser, name: str) -> str:
+    return browser.run(f"document.getElementById('{name}').textContent")
+
+
+def _noise(browser) -> list[str]:
+    return [line for line in browser.console if not line.startswith(NO_GPU)]
+
+
+def _rows(browser) -> list[list[str]]:
+    return browser.run("[...document.querySelectorAll('#angles tr')].map(r => [...r.children].map(c => c.textContent))")
+
+
+def test_the_sample_film_is_followed(page):
+    browser, address = page
+    assert _text(browser, "accelerator") == "WebAssembly, one thread"
+    browser.run("document.getElementById('sample').click()")
+    browser.wait("Number(document.getElementById('rate').textContent) > 0")
+    assert _text(browser, "state") == "Following a person"
+    rows = _rows(browser)
+    assert [row[0] for row in rows] == ["Elbow", "Shoulder", "Hip", "Knee", "Ankle"]
+    shown = [float(value) for row in rows for value in row[1:] if value != "–"]
+    assert len(shown) >= 6
+    assert all(0 <= value <= 180 for value in shown)
+    browser.run("document.getElementById('pause').click()")
+    assert browser.run("document.getElementById('pause').getAttribute('aria-pressed')") == "true"
+    assert _noise(browser) == []
+    asked = [url for url in browser.requests if not url.startswith((address, f"blob:{address}"))]
+    assert asked == [], "the page asks its own origin only"
+
+
+def test_a_request_elsewhere_is_refused(page, chromium, site):
+    browser, _ = page
+    with chromium.served(site) as other, pytest.raises(RuntimeError, match="Failed to fetch"):
+        browser.run(f"fetch('{other}contract.json', {{mode: 'no-cors'}})")
+    browser.console.clear()
+
+
+def test_a_file_that_is_no_film_costs_one_line(page):
+    browser, _ = page
+    browser.run("""(() => {
+      const files = new DataTransfer(), input = document.getElementById("file");
+      files.items.add(new File(["nothing of the kind"], "film.mp4", { type: "video/mp4" }));
+      input.files = files.files;
+      input.dispatchEvent(new Event("change"));
+    })()""")
+    browser.wait("!document.getElementById('error').hidden")
+    assert _text(browser, "error").startswith("The browser cannot read this film")
+    assert _text(browser, "state") == "Choose a source"
+
+
+def test_a_camera_without_a_person(page):
+    browser, _ = page
+    browser.run("document.getElementById('camera').click()")  # the browser's own test picture
+    browser.wait("document.getElementById('state').textContent === 'Looking for a person'")
+    assert browser.run("document.getElementById('error').hidden")
+    assert {value for row in _rows(browser) for value in row[1:]} == {"–"}
+    assert _noise(browser) == []
+
+
+def test_every_control_has_a_name_and_takes_the_keyboard(page):
+    browser, _ = page
+    nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
+    controls = [n for n in nodes if n.get("role", {}).get("value") in ("button", "image", "status", "table")]
+    names = {n["name"]["value"] for n in controls if n["role"]["value"] == "button"}
+    assert len(names) == 4
+    assert all(names)
+    assert {n["role"]["value"] for n in controls} >= {"button", "image", "table"}
+    order = browser.run("""(() => {
+      const all = [...document.querySelectorAll("button, input")];
+      return all.filter((e) => e.tabIndex === 0 && !e.disabled).map((e) => e.id);
+    })()""")
+    assert order == ["sample", "camera", "file", "pause"]
+
+
+def test_without_its_models_the_page_says_so(chromium, site, tmp_path):
+    broken = tmp_path / "site"
+    shutil.copytree(site, broken)
+    (broken / "models/tracker.tflite").write_bytes(b"no model")
+    with chromium.served(broken) as address, chromium.Browser() as browser:
+        browser.open(address)
+        browser.wait(READY)
+        assert _text(browser, "error").startswith("The models cannot be loaded: ")
+        assert _text(browser, "state") == "Not ready"
+        assert browser.run("document.getElementById('sample').disabled")
+
+
+def test_the_film_gives_the_landmarks_of_the_python_runtime(page, site):
+    from blazepose_tf.runtime.pipeline import PosePipeline
+    from blazepose_tf.runtime.videos import VideoReader
+
+    browser, _ = page
+    pipeline = PosePipeline(site / "models/detector.tflite", site / "models/tracker.tflite")
+    with VideoReader(site / "sample.webm") as video:
+        frames = list(video)
+    expected = [pipeline(frame.image, frame.timestamp_ms) for frame in frames]
+    results = browser.run(FILM.replace("TIMES", str([frame.timestamp_ms for frame in frames])), 300)
+    assert [r["source"] for r in results] == [e.source for e in expected]
+    assert sum(e.found for e in expected) > 50
+    pairs = [(r, e) for r, e in zip(results, expected, strict=True) if e.found]
+    distance = np.stack([np.linalg.norm(np.asarray(r["landmarks"]) - e.landmarks, axis=1) for r, e in pairs])
+    seen = np.stack([np.abs(np.asarray(r["visibility"]) - e.visibility) for r, e in pairs])
+    print(f"pixels: median {np.median(distance):.3f}, worst frame's median {np.median(distance, 1).max():.3f}, ")
+    print(f"95 % {np.percentile(distance, 95):.3f}, largest {distance.max():.3f}; visibility {seen.max():.4f}")
+    # Frame by frame: the decoders' colours differ by a level or two, the networks' arithmetic by less.
+    assert np.median(distance, axis=1).max() <= 0.5
+    assert np.percentile(distance, 99) <= 2.0
+    assert np.median(seen) <= 0.01

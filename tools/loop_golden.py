@@ -1,0 +1,321 @@
+"""Writes testdata/golden/loop/: what the Python runtime makes of small inputs, for every port of the loop.
+
+    python tools/loop_golden.py
+
+The browser's loop (blazepose_tf/web/page/loop.js) and the phone's (tools/android/sample/loop) are held to these
+numbers, and so is Python itself, so that a change of the runtime shows until this program ran again and the ports
+followed.
+
+crop.json: regions to matrices, a small picture by a formula to crops. detection.json: tensors to people.
+landmarks.json: alignment to regions, tensors to landmarks with both refinements. filters.json: clock and filters over
+time. film.json: the whole loop over recorded outputs of networks. Each names the contract (sizes, anchors, constants)
+that it was made with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from blazepose_tf import specs
+from blazepose_tf.files import write_text
+from blazepose_tf.geometry import roi
+from blazepose_tf.runtime import filters, metadata
+from blazepose_tf.runtime.detector import Detector
+from blazepose_tf.runtime.pipeline import PosePipeline
+from blazepose_tf.runtime.tracker import Tracker
+from blazepose_tf.runtime.warp import warp
+from blazepose_tf.web.contract import contract
+
+FOLDER = Path(__file__).resolve().parents[1] / "testdata" / "golden" / "loop"
+NAMES = ("nose", "left_shoulder", "right_shoulder", "left_wrist", "left_ankle")
+K = len(NAMES)
+# Two levels, several anchors in a cell: what a port must take from the spec.
+DETECTOR = specs.DetectorSpec(64, (8, 16), (2, 1), score_threshold=0.4)
+TRACKER = specs.TrackerSpec(input_size=128, keypoint_names=NAMES, heatmap_stride=8)
+# Maps of 4 x 4 cells keep the film small.
+FILM_TRACKER = specs.TrackerSpec(input_size=128, keypoint_names=NAMES, heatmap_stride=32)
+
+
+class Recorded:
+    """A model file's surface with outputs that were written down."""
+
+    def __init__(self, spec):
+        self.name, self.input_size, self.invoke_ms = "recorded", spec.input_size, 0.0
+        self.metadata = metadata.metadata_of(spec, model="recorded")
+        if isinstance(spec, specs.DetectorSpec):
+            self.output_shapes = {
+                specs.REGRESSORS: (1, spec.num_anchors, spec.num_values),
+                specs.LOGITS: (1, spec.num_anchors, 1),
+            }
+        else:
+            cells = spec.heatmap_size
+            self.output_shapes = {
+                specs.LANDMARKS: (1, spec.num_keypoints, 3),
+                specs.POSE_PRESENCE: (1, 1),
+                specs.ALIGNMENT: (1, 2, 2),
+                specs.HEATMAPS: (1, cells, cells, spec.num_keypoints),
+            }
+        self.kind = self.metadata["kind"]
+        self.script: list[dict] = []
+
+    def __call__(self, crop, value_range=(0.0, 1.0), outputs=None) -> dict[str, np.ndarray]:
+        call = self.script.pop(0)
+        assert call["kind"] == self.kind, f"the loop asks the {self.kind}, the film has the {call['kind']} next"
+        return self.tensors(call)
+
+    def tensors(self, call: dict) -> dict[str, np.ndarray]:
+        """Arrays of a call's document: a tracker's in full, a detector's without the anchors that see nobody."""
+        if self.kind == metadata.TRACKER:
+            shapes = {name: shape for name, shape in self.output_shapes.items() if name in call}
+            return {name: np.float32(call[name]).reshape(shape) for name, shape in shapes.items()}
+        logits = np.full(self.output_shapes[specs.LOGITS], -12.0, np.float32)
+        regressors = np.zeros(self.output_shapes[specs.REGRESSORS], np.float32)
+        for anchor, logit, *values in call["anchors"]:
+            logits[0, anchor], regressors[0, anchor] = logit, values
+        return {specs.LOGITS: logits, specs.REGRESSORS: regressors}
+
+
+def picture(width: int, height: int) -> np.ndarray:
+    """(height, width, 3) uint8: slopes and a rectangle with sharp sides, in whole numbers that any language counts."""
+    y, x, channel = np.mgrid[:height, :width, :3]
+    value = np.minimum(2 * x + y + 20 * channel + (x * y >> 4), 255)
+    inside = (x >= width // 3) & (x < width // 2) & (y >= height // 4) & (y < height // 2)
+    return np.where(inside, 255 - value, value).astype(np.uint8)
+
+
+def _plain(values, digits: int = 5):
+    return np.round(np.asarray(values, np.float64), digits).tolist()
+
+
+def crop_cases() -> dict[str, Any]:
+    """Regions and pictures."""
+    matrices = []
+    for width, height, size in ((320, 240, 192), (48, 101, 64)):
+        region = roi.whole_image(width, height)
+        matrices.append({"whole_image": [width, height], "roi": region, "crop_size": size})
+    for region in ([100.0, 80.0, 60.0, 0.0], [-5.5, 31.25, 200.0, 0.7], [40.0, 300.0, 17.0, -2.9]):
+        matrices.append({"roi": np.float32(region), "crop_size": 128})
+    for case in matrices:
+        case["matrix"] = _plain(roi.crop_matrix(case["roi"], case["crop_size"]), 6)
+        case["roi"] = _plain(case["roi"])
+    warps = []
+    for size, region, border in (
+        ((50, 38), [25.0, 19.0, 50.0, 0.0], "zero"),  # enlarged, black bars
+        ((50, 38), [22.0, 17.0, 14.0, 0.5], "replicate"),  # enlarged, turned
+        ((50, 38), [4.0, 30.0, 40.0, -1.9], "replicate"),  # beyond the rim
+        ((97, 63), [50.0, 30.0, 60.0, 0.3], "replicate"),  # halved once
+        ((97, 63), [48.5, 31.5, 97.0, 0.0], "zero"),  # halved twice, odd sides
+    ):
+        crop_size = 16
+        matrix = roi.crop_matrix(np.float32(region), crop_size)
+        crop = warp(picture(*size), matrix, crop_size, border=border)
+        case = {"picture": list(size), "matrix": _plain(matrix, 6), "crop_size": crop_size, "border": border}
+        warps.append({**case, "crop": crop.reshape(-1).tolist()})
+    return {"matrices": matrices, "warps": warps}
+
+
+def _people(anchors, rng, faces) -> list:
+    """Rows anchor, logit, values: what the anchors nearest to each face see of it, with some disagreement."""
+    rows = []
+    for x, y, side, strength in faces:
+        near = np.argsort(np.abs(anchors - (x, y)).sum(axis=1), kind="stable")[:4]
+        for anchor in sorted(near.tolist()):
+            center = np.float64([x, y]) - anchors[anchor]
+            hip, top = center + np.float64([0, 2.5 * side]), center - np.float64([0, side])
+            values = np.concatenate([center, (side, 1.2 * side), hip, top]) + rng.normal(0, 0.3, 8)
+            rows.append([anchor, round(strength + rng.normal(0, 0.5), 3), *_plain(values, 3)])
+    return sorted(rows)
+
+
+def detection_cases() -> dict[str, Any]:
+    """Tensors of a detector to people: two near each other, one far, one too uncertain; and nobody."""
+    from blazepose_tf.codecs.anchors import grid_anchors
+
+    rng, anchors = np.random.default_rng(1), grid_anchors(DETECTOR)
+    recorded = Recorded(DETECTOR)
+    detector = Detector(recorded)
+    matrix = roi.crop_matrix(roi.whole_image(320, 240), DETECTOR.input_size)
+    cases = []
+    for faces in (((20, 22, 9, 3), (24, 25, 9, 1.5), (50, 14, 6, 0.8), (10, 55, 8, -3)), ()):
+        call = {"anchors": _people(anchors, rng, faces)}
+        found = detector.decode(recorded.tensors(call), matrix)
+        people = [{"score": d.score, "box": _plain(d.box), "keypoints": _plain(d.keypoints)} for d in found]
+        cases.append({"anchors": call["anchors"], "matrix": _plain(matrix, 6), "detections": people})
+    return {"contract": contract(DETECTOR, TRACKER), "grid": _plain(anchors), "cases": cases}
+
+
+def _maps(spec, rng, peaks) -> np.ndarray:
+    """(S, S, K) logits: one or two hills per point on a low, uneven ground."""
+    cells = spec.heatmap_size
+    y, x = np.mgrid[:cells, :cells] + 0.5
+    maps = rng.normal(-6.0, 0.5, (cells, cells, spec.num_keypoints))
+    for k, hills in enumerate(peaks):
+        for hill_x, hill_y, height in hills:
+            maps[..., k] += height * np.exp(-((x - hill_x) ** 2 + (y - hill_y) ** 2) / 4.5)
+    return np.round(maps, 2)
+
+
+def landmark_cases() -> dict[str, Any]:
+    """Regions of alignments; tensors of a tracker to landmarks, on a picture, and on film with the points before."""
+    rng = np.random.default_rng(2)
+    recorded = Recorded(TRACKER)
+    tracker = Tracker(recorded)
+    regions = []
+    for points in ([[100, 80], [100, 30]], [[60.5, 70.25], [90, 71]], [[10, 10], [-20, 35]], [[5, 5], [5, 45]]):
+        regions.append({"alignment": points, "roi": _plain(roi.from_alignment(np.float32(points), TRACKER.roi_scale))})
+    # Near its hill; between two; no hill; at the rim; regressed outside of the map.
+    raw = [[61, 39, 2.5], [64, 66, 0.5], [90, 30, -1.0], [3, 125, -3.0], [-7, 60, 1.0]]
+    peaks = [[(8.1, 5.3, 9)], [(5.5, 8.4, 8), (10.6, 8.1, 8.2)], [], [(0.6, 15.2, 8)], [(1.0, 7.0, 9)]]
+    tensors = {
+        specs.LANDMARKS: raw,
+        specs.POSE_PRESENCE: 2.2,
+        specs.ALIGNMENT: [[64, 70], [66, 14]],
+        specs.HEATMAPS: _maps(TRACKER, rng, peaks).reshape(-1).tolist(),
+    }
+    matrix = roi.crop_matrix(np.float32([160.0, 120.0, 190.0, 0.4]), TRACKER.input_size)
+    before = roi.crop_matrix(np.float32([158.0, 119.0, 188.0, 0.38]), TRACKER.input_size)
+    previous = np.float32(raw)[:, :2] @ before[:, :2].T + before[:, 2]
+    previous[1] += 20.0
+    cases = []
+    for points in (None, _plain(previous, 3)):
+        track = tracker.decode(recorded.tensors(tensors), matrix, points)
+        expected = {"points": _plain(track.points), "visibility": _plain(track.visibility)}
+        expected |= {"pose_presence": track.pose_presence, "alignment": _plain(track.alignment)}
+        cases.append({"previous": points, "expected": expected})
+    document = {"contract": contract(DETECTOR, TRACKER), "regions": regions, "tensors": tensors}
+    return {**document, "matrix": _plain(matrix, 6), "cases": cases}
+
+
+def filter_cases() -> dict[str, Any]:
+    """A clock with late, repeated and missing frames, and everything that is filtered over it."""
+    rng = np.random.default_rng(3)
+    clock, smoother = filters.FrameClock(), filters.PoseSmoother()
+    times = [0, 33.3, 66.7, 66.7, 60.0, 140.0, 173.3, 206.7, None, 240.0, 2000.0, 2033.3, 2066.7, 900.0, 933.3]
+    points = rng.uniform(40, 200, (K, 2))
+    alignment = np.float64([[120, 110], [118, 40]])
+    frames = []
+    for number, time in enumerate(times):
+        points = points + rng.normal(0, 3.0, points.shape)
+        alignment = alignment + rng.normal(0, 2.0, alignment.shape)
+        seen = points.copy()
+        if number in (5, 8, 9):
+            seen[3] += 90.0  # a jump for one frame, and one that stays for two
+        given = {
+            "timestamp_ms": time,
+            "points": _plain(seen, 2),
+            "alignment": _plain(alignment, 2),
+            "visibility": _plain(rng.uniform(0, 1, K), 3),
+        }
+        seconds, gap = clock.step(time)
+        if gap:
+            smoother.reset()
+        now = np.float32(given["alignment"])
+        size = filters.body_size(now)
+        smooth, _ = smoother.landmarks(np.float32(given["points"]), None, seconds, body_size=size)
+        expected = {
+            "seconds": round(seconds, 6),
+            "gap": gap,
+            "points": _plain(smooth),
+            "alignment": _plain(smoother.alignment(now, seconds)),
+            "visibility": _plain(smoother.visibility(np.float32(given["visibility"]))),
+        }
+        frames.append({**given, "expected": expected})
+    return {"contract": contract(DETECTOR, TRACKER), "frames": frames}
+
+
+def _tracker_call(rng, presence: float, *, shift=(0.0, 0.0), jump: float = 0.0) -> dict:
+    """A tracker's outputs for a body that stands `shift` beside its crop's middle, in crop pixels."""
+    body = np.float64([[64, 20], [84, 40], [44, 40], [100, 70], [70, 112]]) + shift + rng.normal(0, 1.0, (K, 2))
+    body[3] += jump
+    hills = [[(*(p / FILM_TRACKER.heatmap_stride), 8)] for p in body]
+    center = np.float64([64, 66]) + shift
+    return {
+        "kind": metadata.TRACKER,
+        specs.LANDMARKS: _plain(np.concatenate([body, rng.normal(1.5, 1.0, (K, 1))], axis=1), 2),
+        specs.POSE_PRESENCE: presence,
+        specs.ALIGNMENT: _plain([center, center - (rng.normal(0, 2.0), 52.0)], 2),
+        specs.HEATMAPS: _maps(FILM_TRACKER, rng, hills).reshape(-1).tolist(),
+    }
+
+
+def film() -> list[dict]:
+    """Frames of a film: time, and the networks' outputs in the order in which the loop asks for them."""
+    from blazepose_tf.codecs.anchors import grid_anchors
+
+    rng, anchors = np.random.default_rng(4), grid_anchors(DETECTOR)
+
+    def detector(*faces) -> dict:
+        return {"kind": metadata.DETECTOR, "anchors": _people(anchors, rng, faces)}
+
+    one, two = (30, 20, 8, 3), (12, 40, 6, 2)
+    seen = lambda **how: _tracker_call(rng, 3.0, **how)  # noqa: E731
+    unseen = lambda: _tracker_call(rng, -2.0)  # noqa: E731
+    steps = [
+        (0, detector()),  # nobody
+        (33, detector(one, two), unseen(), seen()),  # the second candidate is somebody
+        (67, seen(shift=(3, 1))),
+        (100, seen(shift=(-2, 2))),
+        (133, seen(jump=200.0)),  # a point jumps: held back
+        (167, seen(jump=200.0)),  # still there: followed
+        (200, seen(shift=(2, 2))),
+        (233, unseen(), detector(one), seen()),  # lost, and found again in the same frame
+        (267, seen()),
+        (2500, detector(one), seen()),  # a gap: the detector looks although someone was followed
+        (2500, seen(shift=(1, 0))),  # the same time again
+        (2533, seen(shift=(-900, 0))),  # a body far outside of the picture is not followed
+        (2567, detector()),  # so the detector looks, and finds nobody
+        (2600, detector(one), unseen()),  # a face, but no body
+        (2633, detector(two), seen()),
+        (None, seen(shift=(-3, 0))),  # no time: a nominal step
+    ]  # fmt: skip
+    return [{"timestamp_ms": time, "calls": list(calls)} for time, *calls in steps]
+
+
+def film_cases() -> dict[str, Any]:
+    """The whole loop."""
+    detector, tracker = Recorded(DETECTOR), Recorded(FILM_TRACKER)
+    stream = PosePipeline(Detector(detector), Tracker(tracker)).stream()
+    image = picture(320, 240)
+    frames = film()
+    for frame in frames:
+        detector.script = tracker.script = list(frame["calls"])
+        result = stream(image, frame["timestamp_ms"])
+        assert not tracker.script, "the film has outputs that the loop did not ask for"
+        frame["expected"] = {
+            "source": result.source,
+            "detector_ran": result.detector_ran,
+            "pose_presence": result.pose_presence,
+            "roi": None if result.roi is None else _plain(result.roi),
+            "landmarks": _plain(result.landmarks),
+            "visibility": _plain(result.visibility),
+        }
+    return {"contract": contract(DETECTOR, FILM_TRACKER), "picture": [320, 240], "frames": frames}
+
+
+def documents() -> dict[str, dict]:
+    """File name -> document."""
+    return {
+        "crop.json": crop_cases(),
+        "detection.json": detection_cases(),
+        "landmarks.json": landmark_cases(),
+        "filters.json": filter_cases(),
+        "film.json": film_cases(),
+    }
+
+
+def main() -> None:
+    """Writes the files."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, document in documents().items():
+        write_text(FOLDER / name, json.dumps(document, separators=(",", ":")) + "\n")
+        print(f"{FOLDER / name}: {(FOLDER / name).stat().st_size / 1e3:.1f} kB")
+
+
+if __name__ == "__main__":
+    main()
