@@ -61,6 +61,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "feet": KEYPOINTS[29:33],
 }
 
+# Joint angles: the two limbs meet at the joint of that name, on one side of the body.
+JOINTS: dict[str, tuple[str, str, str]] = {
+    "elbow": ("shoulder", "elbow", "wrist"),
+    "knee": ("hip", "knee", "ankle"),
+    "hip": ("shoulder", "hip", "knee"),
+    "shoulder": ("hip", "shoulder", "elbow"),
+}
+
 COCO_17: tuple[str, ...] = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear",
     "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
@@ -203,6 +211,24 @@ def alignment_indices(names: Sequence[str] = KEYPOINTS) -> dict | None:
         if f"{side}_{part}" in index and f"{side}_ankle" in index
     }
     return {"hips": hips, "shoulders": shoulders, "ankles": both("ankle"), "feet": feet}
+
+
+def angle_indices(names: Sequence[str] = KEYPOINTS) -> dict[str, tuple[int, int, int]]:
+    """Joint angle -> indices of its three points, the joint in the middle: `left_elbow` -> (shoulder, elbow, wrist).
+
+    Angles with a point that `names` lacks are left out.
+    """
+    index = {name: i for i, name in enumerate(names)}
+    wanted = {
+        f"{side}_{joint}": tuple(f"{side}_{part}" for part in parts)
+        for joint, parts in JOINTS.items()
+        for side in ("left", "right")
+    }
+    return {
+        angle: tuple(index[name] for name in points)
+        for angle, points in wanted.items()
+        if all(name in index for name in points)
+    }
 
 
 def edges(names: Sequence[str] = KEYPOINTS) -> tuple[tuple[int, int], ...]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from blazepose_tf import __version__, files
+from blazepose_tf import __version__, files, topology
 from blazepose_tf.evaluation import (
     adapters,
     annotations,
@@ -244,9 +244,19 @@ def _from_file(options, data, name, path) -> tuple[dict, predictions.Paired]:
     read = predictions.read(path, data)
     if any(p.annotation_id is not None for p in read):
         people = spread_out([p for p in data.people if not p.ignore], options.limit)
-    paired = predictions.pair(read, people)
+    paired = predictions.pair(_with_visibility(read), people)
     metrics = measure.measure(paired, sources=options.sources, group=options.group)
     return {"label": name, "protocol": "predictions", "file": model_entry(path), "metrics": metrics}, paired
+
+
+def _with_visibility(found: list[predictions.Prediction]) -> list[predictions.Prediction]:
+    """The same, without visibility where it is one number throughout: COCO results have a third column in any case."""
+    given = [p.visibility for p in found if p.visibility is not None]
+    values = np.concatenate(given) if given else np.zeros(0)
+    if np.unique(values[np.isfinite(values)]).size > 1:
+        return found
+    unknown = np.full(len(topology.KEYPOINTS), np.nan)
+    return [p if p.visibility is None else dataclasses.replace(p, visibility=unknown) for p in found]
 
 
 def _sweep(options, data, system, kind, pool, progress) -> dict:

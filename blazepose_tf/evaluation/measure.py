@@ -6,6 +6,8 @@ Rates are shares in [0, 1]; tables show them in percent. Points that count are t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from blazepose_tf import topology
@@ -13,7 +15,7 @@ from blazepose_tf.evaluation import coco_ap, fairness
 from blazepose_tf.evaluation.predictions import Paired
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.metrics import alignment as alignment_metrics
-from blazepose_tf.metrics import bootstrap, classification, keypoints, oks, sides
+from blazepose_tf.metrics import angles, bootstrap, classification, keypoints, oks, sides
 
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 COMMON = topology.indices(topology.COCO_17)
@@ -27,7 +29,11 @@ INTERVAL_SAMPLES = 200
 
 
 class Arrays:
-    """People and predictions as arrays: N people, 33 points; nan where there is no prediction."""
+    """People and predictions as arrays: N people, 33 points; nan where there is no prediction.
+
+    `lacks` (33,) says which points the system never gives (a 17-point one: 16 of them), `sets` which of SETS it can be
+    judged by: what it does not claim to know is not missed by it, and shown as a dash.
+    """
 
     def __init__(self, paired: Paired, sources: str):
         people, predictions = paired.people, paired.predictions
@@ -54,9 +60,17 @@ class Arrays:
                 self.milliseconds[i] = p.milliseconds
             if p.points is not None:
                 self.found[i] = True
-                self.points[i], self.visibility[i] = p.points, p.visibility
+                self.points[i] = p.points
+                self.visibility[i] = np.nan if p.visibility is None else p.visibility
             if p.alignment is not None:
                 self.predicted_alignment[i] = p.alignment
+        given = np.isfinite(self.points).all(axis=-1).any(axis=0)
+        self.lacks = ~given if self.found.any() else np.zeros(count, bool)
+        self.sets = {name for name in SETS if name == "17" or not self.lacks[SETS[name]].any()}
+
+    def by_set(self, value: Callable[[np.ndarray], float]) -> dict[str, float]:
+        """`value` of the indices of each set of points; nan for sets that the system does not have."""
+        return {name: value(chosen) if name in self.sets else float("nan") for name, chosen in SETS.items()}
 
 
 def measure(paired: Paired, *, sources: str = "h", group: str = "dataset", samples: int = 1000) -> dict:
@@ -74,26 +88,29 @@ def measure(paired: Paired, *, sources: str = "h", group: str = "dataset", sampl
     a = Arrays(paired, sources)
     groups = np.array([str(p.fields.get(group, "none")) for p in a.people])
     errors = keypoints.normalized_errors(a.points, a.truth, a.scored, a.torso)
+    diagonal = np.linalg.norm(a.box[:, 2:] - a.box[:, :2], axis=-1)
     document = {
         "people": len(a.people),
         "people_without_torso": int(np.isnan(a.torso).sum()),
         "missing_predictions": paired.missing,
         "lost": _lost(a),
         "pck_torso": _pck_curve(a),
-        "pck_torso@0.2": _at_02(errors, groups, samples),
+        "pck_torso@0.2": _at_02(a, errors, groups, samples),
         "pdj_torso@0.2": _pdj(a),
         "pckh@0.5": _pckh(a),
-        "nme_torso": {name: _nme(a, chosen) for name, chosen in SETS.items()},
-        "nme_box": _nme_box(a),
+        "nme_torso": a.by_set(lambda chosen: _nme(a, chosen, a.torso)),
+        "nme_box": a.by_set(lambda chosen: _nme(a, chosen, diagonal)),
         "oks": _oks(a),
         "visibility": _visibility(a),
         "presence": {"share_at_0.5": float((a.score >= VISIBLE).mean()) if len(a.people) else float("nan")},
         "alignment": _alignment(a),
         "left_right": _left_right(a),
+        "angles": _angles(a),
         "fairness": fairness.by_group(_person_rates(a), groups, field=group),
         "milliseconds": _milliseconds(a),
     }
-    document["oks"].update(coco_ap.average_precision(paired, sources=sources))
+    precision = coco_ap.average_precision(paired, sources=sources)
+    document["oks"] |= {key: value for key, value in precision.items() if key.rpartition("_")[2] in a.sets}
     return document
 
 
@@ -105,7 +122,7 @@ def rates(paired: Paired, *, sources: str = "h") -> dict:
     interval = bootstrap.ratio_interval(
         (common < 0.2).sum(axis=1), (~np.isnan(common)).sum(axis=1), samples=INTERVAL_SAMPLES
     )
-    return {name: _rate(errors[:, chosen], 0.2) for name, chosen in SETS.items()} | {"interval_17": interval}
+    return a.by_set(lambda chosen: _rate(errors[:, chosen], 0.2)) | {"interval_17": interval}
 
 
 def difference(first: Paired, second: Paired, *, sources: str = "h") -> tuple[float, tuple[float, float]]:
@@ -142,8 +159,8 @@ def _pck_curve(a: Arrays) -> dict:
     out: dict = {name: {} for name in SETS}
     for threshold in THRESHOLDS:
         result = keypoints.pck(a.points, a.truth, a.scored, a.torso, threshold=threshold)
-        for name, chosen in SETS.items():
-            out[name][f"{threshold:g}"] = result.subset(chosen).overall
+        for name, value in a.by_set(lambda chosen: result.subset(chosen).overall).items():  # noqa: B023
+            out[name][f"{threshold:g}"] = value
     return out
 
 
@@ -163,22 +180,25 @@ def _rate(errors: np.ndarray, threshold: float) -> float:
     return float((errors[known] < threshold).mean()) if known.any() else float("nan")
 
 
-def _at_02(errors: np.ndarray, groups: np.ndarray, samples: int) -> dict:
+def _at_02(a: Arrays, errors: np.ndarray, groups: np.ndarray, samples: int) -> dict:
     """PCK@0.2 by keypoint, body part, group of people, with intervals."""
-    out: dict = {"keypoints": {}, "parts": {}, "groups": {}, "interval": {}, "found_only": {}}
     hit, known = errors < 0.2, ~np.isnan(errors)
+    answered = np.isfinite(errors).any(axis=1)
+    out: dict = a.by_set(lambda chosen: _rate(errors[:, chosen], 0.2))
+    out["found_only"] = a.by_set(lambda chosen: _rate(errors[answered][:, chosen], 0.2))
+    out["interval"], out["groups"] = {}, {}
     for name, chosen in SETS.items():
-        out[name] = _rate(errors[:, chosen], 0.2)
-        out["interval"][name] = bootstrap.ratio_interval(
-            hit[:, chosen].sum(axis=1), known[:, chosen].sum(axis=1), samples=samples
-        )
-        answered = np.isfinite(errors).any(axis=1)
-        out["found_only"][name] = _rate(errors[answered][:, chosen], 0.2)
-        out["groups"][name] = {str(g): _rate(errors[groups == g][:, chosen], 0.2) for g in np.unique(groups)}
-    for i, name in enumerate(topology.KEYPOINTS):
-        out["keypoints"][name] = _rate(errors[:, i], 0.2)
-    for part, names in topology.GROUPS.items():
-        out["parts"][part] = _rate(errors[:, topology.indices(names)], 0.2)
+        out["interval"][name], out["groups"][name] = (float("nan"), float("nan")), {}
+        if name in a.sets:
+            counts = hit[:, chosen].sum(axis=1), known[:, chosen].sum(axis=1)
+            out["interval"][name] = bootstrap.ratio_interval(*counts, samples=samples)
+            out["groups"][name] = {str(g): _rate(errors[groups == g][:, chosen], 0.2) for g in np.unique(groups)}
+
+    def part(indices) -> float:
+        return float("nan") if a.lacks[indices].any() else _rate(errors[:, indices], 0.2)
+
+    out["keypoints"] = {name: part([i]) for i, name in enumerate(topology.KEYPOINTS)}
+    out["parts"] = {name: part(topology.indices(names)) for name, names in topology.GROUPS.items()}
     return out
 
 
@@ -188,12 +208,12 @@ def _pdj(a: Arrays) -> dict:
     result = keypoints.pdj(
         a.points, a.truth, np.where(a.scored, a.state, 0), a.torso, np.nan_to_num(a.visibility) >= VISIBLE
     )
-    return {name: result.subset(chosen).overall for name, chosen in SETS.items()}
+    return a.by_set(lambda chosen: result.subset(chosen).overall)
 
 
 def _person_rates(a: Arrays) -> np.ndarray:
-    """(N,) PDJ of each person over all scored points; the plain PCK where a system has no visibility."""
-    errors = keypoints.normalized_errors(a.points, a.truth, a.scored, a.torso)
+    """(N,) PDJ of each person over the scored points that the system has; the PCK where it has no visibility."""
+    errors = keypoints.normalized_errors(a.points, a.truth, a.scored & ~a.lacks, a.torso)
     hit = errors < 0.2
     if not np.isnan(a.visibility[a.found]).all():
         hit &= (np.nan_to_num(a.visibility) >= VISIBLE) == (a.state == 2)
@@ -204,30 +224,20 @@ def _person_rates(a: Arrays) -> np.ndarray:
 def _pckh(a: Arrays) -> dict:
     size = keypoints.head_size(a.truth, a.state)
     result = keypoints.pck(a.points, a.truth, a.scored, size, threshold=0.5)
-    return {name: result.subset(chosen).overall for name, chosen in SETS.items()} | {
-        "people": int(np.isfinite(size).sum())
-    }
+    return a.by_set(lambda chosen: result.subset(chosen).overall) | {"people": int(np.isfinite(size).sum())}
 
 
-def _nme(a: Arrays, chosen: np.ndarray) -> float:
-    return keypoints.nme(a.points[:, chosen], a.truth[:, chosen], a.scored[:, chosen], a.torso).overall
-
-
-def _nme_box(a: Arrays) -> dict:
-    diagonal = np.linalg.norm(a.box[:, 2:] - a.box[:, :2], axis=-1)
-    result = {}
-    for name, chosen in SETS.items():
-        result[name] = keypoints.nme(a.points[:, chosen], a.truth[:, chosen], a.scored[:, chosen], diagonal).overall
-    return result
+def _nme(a: Arrays, chosen: np.ndarray, unit: np.ndarray) -> float:
+    return keypoints.nme(a.points[:, chosen], a.truth[:, chosen], a.scored[:, chosen], unit).overall
 
 
 def _oks(a: Arrays) -> dict:
-    out = {}
-    for name, chosen in SETS.items():
+    def mean(chosen: np.ndarray) -> float:
         names = tuple(topology.KEYPOINTS[i] for i in chosen)
         values = oks.oks(a.points[:, chosen], a.truth[:, chosen], a.scored[:, chosen], a.area, names)
-        out[name] = float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
-    return out
+        return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+
+    return a.by_set(mean)
 
 
 def _visibility(a: Arrays) -> dict:
@@ -273,6 +283,14 @@ def _left_right(a: Arrays) -> dict:
     out = {name: found.shares((name,)) for name in found.names}
     out |= {"legs": found.shares(sides.LEGS), "all": found.shares()}
     return out | {"people": {"mirrored": found.mirrored_share, "people": found.people}}
+
+
+def _angles(a: Arrays) -> dict:
+    """Agreement of each kind of joint angle with the labels, both sides together: with those of humans, where the data
+    has any, for a teacher's angles are a model's own."""
+    human = a.scored & np.array([p.source == "h" for p in a.people]).reshape(a.scored.shape)
+    errors = angles.angle_errors(a.points, a.truth, human if human.any() else a.scored, a.torso)
+    return {joint: angles.agreement(values)._asdict() for joint, values in errors.items()}
 
 
 def _milliseconds(a: Arrays) -> dict:

@@ -234,6 +234,8 @@ def render(document: dict, pairs: Sequence[Paired], annotations: Annotations | N
         parts += ["<h2>Video</h2>", f'<p class="note">{note}</p>', _table(*tables.video_rows(document))]
     if runs:
         parts += ["<h2>Keypoints one by one</h2>", _keypoint_table(runs)]
+        note = "Degrees in the picture: median absolute error (bias; 95 % limits of agreement), both sides together."
+        parts += ["<h2>Joint angles</h2>", f'<p class="note">{note}</p>', _table(*tables.angle_rows(document))]
         parts += ["<h2>Left and right confused</h2>", _table(*tables.side_rows(document))]
         parts.append(_left_right_table(runs, "as_one", "pairs read as one"))
         parts.append(_left_right_table(runs, "exchanged", "pairs that fit better exchanged"))

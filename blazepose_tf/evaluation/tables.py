@@ -16,6 +16,11 @@ def number(value: float | None, digits: int = 2) -> str:
     return "-" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
 
 
+def signed(value: float | None) -> str:
+    """A number with its sign; a dash where there is none."""
+    return "-" if value is None or not math.isfinite(value) else f"{value:+.1f}"
+
+
 def grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table in plain text, first column left, the others right."""
     widths = [max(len(str(row[i])) for row in [header, *rows]) for i in range(len(header))]
@@ -70,6 +75,20 @@ def side_rows(document: dict) -> tuple[list[str], list[list[str]]]:
             [run["label"], run["protocol"], str(sides["legs"]["pairs"]), *shares, percent(mirrored["mirrored"])]
         )
     return [*header, "people mirrored"], rows
+
+
+def angle_rows(document: dict) -> tuple[list[str], list[list[str]]]:
+    """Per joint: median absolute error (bias; 95 % limits of agreement) in degrees."""
+    joints = list(dict.fromkeys(joint for run in document["runs"] for joint in run["metrics"]["angles"]))
+    rows = []
+    for run in document["runs"]:
+        cells = []
+        for joint in joints:
+            m = run["metrics"]["angles"][joint]
+            limits = "; ".join([signed(m["bias"]), f"{number(m['low'], 0)} to {number(m['high'], 0)}"])
+            cells.append(f"{number(m['median'], 1)} ({limits})" if m["count"] else "-")
+        rows.append([run["label"], run["protocol"], *cells])
+    return ["system", "protocol", *joints], rows
 
 
 def comparison_rows(document: dict) -> tuple[list[str], list[list[str]]]:
@@ -178,6 +197,8 @@ def terminal(document: dict) -> str:
         )
         parts.append(f"{document['data']['file']}: percent; {note}\n" + grid(*keypoint_rows(document)))
         parts.append("left and right, percent of pairs and people\n" + grid(*side_rows(document)))
+        title = "joint angles, degrees: median error (bias; 95 % limits of agreement)"
+        parts.append(f"{title}\n" + grid(*angle_rows(document)))
         if document["comparisons"]:
             parts.append("differences in points of PCK_torso@0.2, 17 points\n" + grid(*comparison_rows(document)))
     if document["detectors"]:

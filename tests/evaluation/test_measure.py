@@ -82,3 +82,33 @@ def test_coco_ap_by_pycocotools(data):
     found[0] = predictions.Prediction(1, 1, None, None, 0.0)
     m = measure.measure(predictions.pair(found, data.people), samples=10)
     assert m["oks"]["AP_17"] == pytest.approx(2 / 3, abs=0.02)  # two of three people, on COCO's 101 recall points
+
+
+def test_seventeen_points_are_not_blamed_for_the_other_sixteen(data):
+    found = perfect(data)
+    others = np.setdiff1d(np.arange(33), measure.COMMON)
+    for p in found:
+        p.points[others] = np.nan
+    found[2].points[0] = np.nan  # a nose that was not found is a miss: the system knows noses
+    seventeen = [predictions.Prediction(p.image_id, p.annotation_id, p.points, None, p.score) for p in found]
+    m = measure.measure(predictions.pair(seventeen, data.people), samples=50)
+    at = m["pck_torso@0.2"]
+    assert at["17"] == pytest.approx(50 / 51) and at["keypoints"]["nose"] == pytest.approx(2 / 3)
+    assert at["parts"]["legs"] == 1.0 and at["groups"]["17"]["a"] > 0.9
+    unknown = [at["33"], at["keypoints"]["left_heel"], at["parts"]["feet"], m["pck_torso"]["33"]["0.1"]]
+    unknown += [m["nme_torso"]["33"], m["nme_box"]["33"], m["oks"]["33"], m["pdj_torso@0.2"]["17"]]
+    unknown += [m["visibility"]["f1"], m["visibility"]["auc"]]
+    assert np.isnan(unknown).all() and "AP_33" not in m["oks"]
+    run = {"label": "a", "protocol": "predictions", "metrics": m}
+    (row,) = tables.keypoint_rows({"runs": [run]})[1]
+    assert row[tables.keypoint_rows({"runs": [run]})[0].index("33pt")] == "-"
+
+
+def test_joint_angles_of_the_run(data):
+    found = perfect(data)
+    knee, ankle = topology.indices(("left_knee", "left_ankle"))
+    for p, person in zip(found, data.people, strict=True):  # the left shin points to the side
+        p.points[ankle] = person.points[knee] + [person.torso, 0]
+    m = measure.measure(predictions.pair(found, data.people), samples=50)["angles"]
+    assert m["knee"]["count"] == 6 and m["elbow"]["median"] == pytest.approx(0.0, abs=1e-6)
+    assert m["knee"]["bias"] < -40 and m["trunk"]["bias"] == pytest.approx(0.0)

@@ -89,3 +89,8 @@ def test_worst_best_and_most_different(result):
 def test_unknown_numbers_become_null():
     text = evaluate.to_json({"a": float("nan"), "b": np.float32(0.25), "c": [np.int64(3), (1.0, float("inf"))]})
     assert json.loads(text) == {"a": None, "b": 0.25, "c": [3, [1.0, None]]}
+
+
+def test_a_third_column_of_one_number_is_no_visibility(result):
+    for run in result.document["runs"]:
+        assert np.isnan(run["metrics"]["visibility"]["f1"]) and np.isnan(run["metrics"]["pdj_torso@0.2"]["17"])

@@ -1,0 +1,46 @@
+"""Angles of a body: between two limbs, and of a limb against the vertical (numpy, degrees).
+
+In the picture's plane a limb that points at the camera has no angle; where that matters, callers ask how long it is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def between(first, vertex, second) -> np.ndarray:
+    """Angle at `vertex` between the directions to `first` and to `second`.
+
+    Args:
+        first, vertex, second: (..., D) points of two or three dimensions, y down or up.
+
+    Returns:
+        (...) degrees in [0, 180], 180 when the three lie on a line; nan where two points coincide or one is not finite.
+    """
+    first, vertex, second = (np.asarray(p, np.float64) for p in (first, vertex, second))
+    one, two = first - vertex, second - vertex
+    lengths = np.linalg.norm(one, axis=-1), np.linalg.norm(two, axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        # Twice the arctangent of the half angle is exact at 0 and 180 degrees, where the arccosine is not.
+        one, two = one / lengths[0][..., None], two / lengths[1][..., None]
+        angle = 2.0 * np.arctan2(np.linalg.norm(one - two, axis=-1), np.linalg.norm(one + two, axis=-1))
+    return np.where(np.isfinite(angle) & (lengths[0] > 0) & (lengths[1] > 0), np.rad2deg(angle), np.nan)
+
+
+def lean(lower, upper) -> np.ndarray:
+    """Inclination of the direction from `lower` to `upper` against the picture's vertical.
+
+    Args:
+        lower, upper: (..., 2) pixels, y down.
+
+    Returns:
+        (...) degrees in (-180, 180], 0 = upright, positive to the right; nan as in `between`.
+    """
+    way = np.asarray(upper, np.float64) - np.asarray(lower, np.float64)
+    angle = np.rad2deg(np.arctan2(way[..., 0], -way[..., 1]))
+    return np.where(np.isfinite(way).all(axis=-1) & (np.abs(way).max(axis=-1) > 0), angle, np.nan)
+
+
+def wrapped(degrees) -> np.ndarray:
+    """Differences of leans in [-180, 180)."""
+    return np.mod(np.asarray(degrees, np.float64) + 180.0, 360.0) - 180.0
