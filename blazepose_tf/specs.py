@@ -6,10 +6,14 @@ signature of an exported file: one word per tensor everywhere.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
-from blazepose_tf import topology
+from blazepose_tf import __version__, documents, topology
 
+# Kinds of models.
+TRACKER = "tracker"
+DETECTOR = "detector"
 IMAGE = "image"
 # Tracker outputs.
 LANDMARKS = "landmarks"
@@ -109,6 +113,11 @@ class DetectorSpec:
                 "strides and anchors_per_cell must have one entry per level. "
                 f"Received: {self.strides}, {self.anchors_per_cell}"
             )
+        if min(*self.strides, *self.anchors_per_cell) < 1:
+            raise ValueError(
+                "strides and anchors_per_cell must be positive. "
+                f"Received: strides={self.strides}, anchors_per_cell={self.anchors_per_cell}"
+            )
         if any(self.input_size % s for s in self.strides):
             raise ValueError(
                 f"input_size must be a multiple of every stride. Received: {self.input_size}, {self.strides}"
@@ -131,3 +140,51 @@ class DetectorSpec:
 # MediaPipe's files (spec of their graphs): anchors by stride, four keypoints, input in [-1, 1].
 DETECTOR_2020 = DetectorSpec(128, (8, 16), (2, 6), 4, (-1.0, 1.0))
 DETECTOR_2021 = DetectorSpec(224, (8, 16, 32), (2, 2, 6), 4, (-1.0, 1.0))
+_KINDS = {TRACKER: TrackerSpec, DETECTOR: DetectorSpec}
+_SHAPES = {
+    "int": documents.COUNT,
+    "float": documents.NUMBER,
+    "bool": documents.FLAG,
+    "str": documents.TEXT,
+    "tuple[str, ...]": documents.ListOf(documents.TEXT),
+    "tuple[int, ...]": documents.ListOf(documents.COUNT),
+    "tuple[float, float]": documents.ListOf(documents.NUMBER, 2),
+}
+
+
+def kind_of(spec: TrackerSpec | DetectorSpec) -> str:
+    """TRACKER or DETECTOR."""
+    return TRACKER if isinstance(spec, TrackerSpec) else DETECTOR
+
+
+def to_document(spec: TrackerSpec | DetectorSpec) -> dict:
+    """The spec as model files carry it: {"kind": TRACKER or DETECTOR, "spec": {its fields}}."""
+    fields = {name: list(v) if isinstance(v, tuple) else v for name, v in dataclasses.asdict(spec).items()}
+    return {"kind": kind_of(spec), "spec": fields}
+
+
+def from_document(document: dict) -> TrackerSpec | DetectorSpec:
+    """Inverse of `to_document`; absent fields have their defaults, and other entries of the document are left alone.
+
+    Raises:
+        ValueError: an unknown kind, a field of the wrong type or that this version does not know, or senseless values.
+    """
+    kind = document.get("kind")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise ValueError(f"kind must be one of {sorted(_KINDS)}. Received: kind={documents.show(kind)}")
+    fields = {field.name: field for field in dataclasses.fields(_KINDS[kind])}
+    given = documents.check(document.get("spec"), documents.OBJECT, "spec")
+    if unknown := sorted(set(given) - set(fields)):
+        raise ValueError(
+            f"the {kind} spec has fields {unknown} that blazepose_tf {__version__} does not know "
+            f"(file written by {documents.show(document.get('version'))})"
+        )
+    documents.check(given, {name: _SHAPES[fields[name].type] for name in given}, "spec")
+    return _KINDS[kind](**{name: _plain(value, fields[name].type) for name, value in given.items()})
+
+
+def _plain(value, kind: str):
+    """Values of a JSON document as the fields hold them; 8.0 is 8 to other writers."""
+    if isinstance(value, list):
+        return tuple(int(v) if "int" in kind else v for v in value)
+    return int(value) if kind == "int" else value

@@ -27,8 +27,9 @@ from tqdm import tqdm
 
 from blazepose_tf.export.sources import open_source
 from blazepose_tf.models import Description
-from blazepose_tf.models.saving import DETECTOR, save_model
+from blazepose_tf.models.saving import save_model
 from blazepose_tf.models.weights import transfer
+from blazepose_tf.specs import DETECTOR
 from blazepose_tf.training.config import FILE_NAME, Experiment, Stage
 from blazepose_tf.training.inputs import open_data
 

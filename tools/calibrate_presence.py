@@ -27,8 +27,8 @@ from blazepose_tf.evaluation import annotations
 from blazepose_tf.evaluation.adapters import KerasModel
 from blazepose_tf.export.sources import open_source
 from blazepose_tf.geometry import roi as roi_lib
-from blazepose_tf.models.saving import DETECTOR
 from blazepose_tf.runtime.tracker import Tracker
+from blazepose_tf.specs import DETECTOR
 
 BIAS = "presence_0_conv/bias"
 

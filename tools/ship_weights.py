@@ -17,9 +17,10 @@ from pathlib import Path
 from blazepose_tf import files
 from blazepose_tf.export.exporting import Options, export
 from blazepose_tf.export.litert import FLOAT16
-from blazepose_tf.models.saving import DETECTOR, load_model
+from blazepose_tf.models.saving import load_model
 from blazepose_tf.models.weights import save_weights
 from blazepose_tf.runtime.weights import FOLDER, SUMS
+from blazepose_tf.specs import DETECTOR
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ("config.json", "train.csv", "validation.csv")

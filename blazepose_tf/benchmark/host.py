@@ -21,7 +21,7 @@ from ai_edge_litert import interpreter as litert
 from blazepose_tf.benchmark import machine, timing
 from blazepose_tf.benchmark.energy import EnergyMeter
 from blazepose_tf.benchmark.profile import profile_operations, resolver_type
-from blazepose_tf.tflite import graph
+from blazepose_tf.tflite import graph, opening
 from blazepose_tf.tflite.delegates import delegate_partitions
 
 _MEMORY_PROBE = """
@@ -134,6 +134,8 @@ def run_host(
     pairs = [(Path(model), configuration) for model in models for configuration in configurations]
     if not pairs:
         raise ValueError("at least one model and one configuration are needed. Received: none")
+    for path in dict.fromkeys(path for path, _ in pairs):
+        opening.check(path.read_bytes(), name=str(path))
     described = {path: describe_model(path) for path, _ in pairs}
     runners = [Runner(path, configuration, seed=plan.seed) for path, configuration in pairs]
     first = [runner.run() for runner in runners]

@@ -161,7 +161,13 @@ def decode(record: bytes) -> Example:
     feature = proto.features.feature
     if "image/encoded" not in feature or "keypoints/names" not in feature:
         raise ValueError(f"record lacks image/encoded or keypoints/names. Received: features={sorted(feature)}")
+    try:
+        return _of_features(feature)
+    except (IndexError, TypeError, AttributeError) as error:
+        raise ValueError(f"a record's features are damaged: {error}") from error
 
+
+def _of_features(feature) -> Example:
     def text(key: str) -> str:
         values = feature[key].bytes_list.value
         return values[0].decode() if values else ""

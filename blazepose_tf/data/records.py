@@ -27,7 +27,7 @@ from typing import TypeVar
 import numpy as np
 import tensorflow as tf
 
-from blazepose_tf import files
+from blazepose_tf import documents, files
 from blazepose_tf.data import example as example_lib
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,23 @@ Item = TypeVar("Item")
 FORMAT = 1
 _READ_BUFFER = 64 * 1024  # bytes read at a time; a record is about 12 kB and read alone
 _HEADER, _FOOTER = 12, 4  # length (8 bytes) and its checksum (4) before, checksum (4) after the data
+_ENTRY = documents.Part(
+    {
+        "file": documents.TEXT,
+        "fingerprint": documents.TEXT,
+        "written": documents.COUNT,
+        "names": documents.ListOf(documents.TEXT),
+        "skipped": documents.MapOf(documents.TEXT),
+    }
+)
+_MANIFEST = documents.Part(
+    {
+        "format": documents.WHOLE,
+        "name": documents.TEXT,
+        "keypoint_names": documents.ListOf(documents.TEXT),
+        "shards": documents.ListOf(_ENTRY),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -88,7 +105,7 @@ def write_shards(
     keys = [describe(item) for item in items]
 
     paths = [folder / f"{name}-{shard:05d}-of-{count:05d}.tfrecord" for shard in range(count)]
-    done = {entry["file"]: entry for entry in _read_json(folder / f"{name}.json").get("shards", [])}
+    done = {entry["file"]: entry for entry in _known(folder / f"{name}.json", _MANIFEST).get("shards", [])}
 
     failed = threading.Event()
 
@@ -129,7 +146,7 @@ def write_shards(
 def _write_shard(path: Path, items: Sequence[Item], keys: Sequence[str], build, done: dict | None) -> dict:
     """Writes a shard, or recognises a finished one by the names of its items. Returns its entry in the manifest."""
     fingerprint = hashlib.sha256("\n".join([str(FORMAT), *keys]).encode()).hexdigest()[:16]
-    for entry in (done, _read_json(_note(path))):
+    for entry in (done, _known(_note(path), _ENTRY)):
         if entry and entry.get("fingerprint") == fingerprint and path.exists():
             return {**entry, "reused": 1}
     names: tuple[str, ...] = ()
@@ -165,10 +182,11 @@ def _note(path: Path) -> Path:
     return path.with_suffix(".note")
 
 
-def _read_json(path: Path) -> dict:
+def _known(path: Path, shape: documents.Part) -> dict:
+    """What an earlier run wrote down; nothing when it did not, or when that is of no use."""
     try:
-        return json.loads(path.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+        return documents.check(documents.read(path), shape, str(path))
+    except (FileNotFoundError, ValueError):
         return {}
 
 
@@ -222,7 +240,7 @@ def open_records(path: str | os.PathLike) -> Records:
     """
     path = Path(path)
     if path.is_dir():
-        found = sorted(p for p in path.glob("*.json") if "shards" in _read_json(p))
+        found = sorted(p for p in path.glob("*.json") if _known(p, documents.Part({"shards": documents.LIST})))
         if len(found) != 1:
             raise ValueError(f"expected one dataset in {path}; name its manifest. Received: {[p.name for p in found]}")
         path = found[0]
@@ -230,12 +248,17 @@ def open_records(path: str | os.PathLike) -> Records:
         path = path.with_name(path.name + ".json")
     if not path.exists():
         raise FileNotFoundError(f"no dataset manifest {path}")
-    manifest = _read_json(path)
-    if manifest.get("format") != FORMAT or "shards" not in manifest:
+    manifest = documents.read_object(path)
+    if manifest.get("format") != FORMAT or not manifest.get("shards"):
         raise ValueError(f"{path} is not a manifest of record shards (format {FORMAT})")
+    documents.check(manifest, _MANIFEST, str(path))
     shard_files, index, offsets = [], [], []
     for i, shard in enumerate(manifest["shards"]):
         file = path.parent / shard["file"]
+        if file.name != shard["file"]:
+            raise ValueError(f"{path}: shards[{i}].file: expected a file name. Received: {shard['file']!r}")
+        if not file.is_file():
+            raise FileNotFoundError(f"{file}: no such shard (of {path.name})")
         found = _scan(file)
         if len(found) != shard["written"]:
             log.warning("%s: %d records found, %d were written", file, len(found), shard["written"])
@@ -252,18 +275,42 @@ def open_records(path: str | os.PathLike) -> Records:
 
 
 def _scan(file: Path) -> np.ndarray:
-    """(n,) int64 offsets of the records that lie completely in the file."""
+    """(n,) int64 offsets of the records that lie completely in the file, up to the first damaged length."""
     offsets, offset, end = [], 0, file.stat().st_size
     with open(file, "rb", buffering=0) as stream:
         while offset + _HEADER + _FOOTER <= end:
             stream.seek(offset)
-            (length,) = struct.unpack("<Q", stream.read(8))
+            head = stream.read(_HEADER)
+            length, checksum = struct.unpack("<QI", head)
+            if checksum != _masked_crc32c(head[:8]):
+                break
             following = offset + _HEADER + length + _FOOTER
             if following > end:
                 break
             offsets.append(offset)
             offset = following
     return np.array(offsets, np.int64)
+
+
+def _crc32c_table() -> list[int]:
+    table = []
+    for value in range(256):
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+        table.append(value)
+    return table
+
+
+_CRC32C = _crc32c_table()
+
+
+def _masked_crc32c(data: bytes) -> int:
+    """Checksum of a TFRecord field: CRC-32C (Castagnoli), rotated by 15 bits, plus a constant."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ _CRC32C[(crc ^ byte) & 0xFF]
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def read(file, offset):

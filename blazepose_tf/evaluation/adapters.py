@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
+import importlib.util
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from blazepose_tf import specs
+from blazepose_tf import archives, documents, specs
 from blazepose_tf.runtime import metadata as metadata_lib
 from blazepose_tf.runtime.interpreter import load_model
 from blazepose_tf.runtime.tracker import OFFICIAL_2020, OFFICIAL_2021
@@ -141,30 +140,21 @@ def open_model(path: str | os.PathLike, *, role: str = specs.LANDMARKS, num_thre
 @functools.lru_cache(maxsize=2)
 def _keras_model(path: Path, modified: int) -> KerasModel:
     """Loading and tracing take seconds, and a file is often run with several settings in a row."""
-    try:
-        import keras
-    except ImportError as error:
-        raise ImportError(_PIP_TRAIN) from error
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path}: not a Keras model")
-    return KerasModel(keras.saving.load_model(path, compile=False), name=str(path), description=_description(path))
-
-
-def _description(path: Path) -> dict | None:
-    """The project's own member of a `.keras` archive; None in files saved by Keras alone."""
-    with zipfile.ZipFile(path) as archive:
-        return json.loads(archive.read(_DESCRIPTION)) if _DESCRIPTION in archive.namelist() else None
+    if importlib.util.find_spec("keras") is None:
+        raise ImportError(_PIP_TRAIN)
+    model, members = archives.load_keras(path)
+    text = members.get(_DESCRIPTION)  # absent in files saved by Keras alone
+    where = f"{path}: {_DESCRIPTION}"
+    description = None if text is None else documents.check(documents.parse(text, where), documents.OBJECT, where)
+    return KerasModel(model, name=str(path), description=description)
 
 
 def _bundle_member(path: Path, role: str) -> bytes:
     member = TASK_DETECTOR if role == specs.REGRESSORS else TASK_TRACKER
-    try:
-        with zipfile.ZipFile(path) as bundle:
-            if member not in bundle.namelist():
-                raise ValueError(f"{path}: the bundle has no {member}. Received: {bundle.namelist()}")
-            return bundle.read(member)
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"{path}: not a .task bundle ({error})") from error
+    members = archives.read_members(path, lambda name: name.endswith(".tflite"), what="a .task bundle")
+    if member not in members:
+        raise ValueError(f"{path}: the bundle has no {member}. Received: {list(members)}")
+    return members[member]
 
 
 def sha256(path: str | os.PathLike) -> str:

@@ -6,13 +6,13 @@ the rest sees convolutions with float32 kernels.
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from blazepose_tf.tflite import operator_codes
+from blazepose_tf.tflite.verify import verify
 
 _DTYPES = {
     schema.TensorType.FLOAT32: np.float32,
@@ -21,8 +21,8 @@ _DTYPES = {
 }
 _STORAGE = ("DEQUANTIZE", "DENSIFY")
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
-# What the generated reader raises on content that is no flatbuffer of this schema.
-_DAMAGE = (struct.error, IndexError, TypeError, ValueError, AttributeError, OverflowError, MemoryError, KeyError)
+# What comes of operators with fewer or other tensors than they take.
+_DAMAGE = (IndexError, TypeError, ValueError, AttributeError, KeyError)
 
 
 class UnsupportedModelError(ValueError):
@@ -61,21 +61,20 @@ class Graph:
     convolutions: tuple[Convolution, ...]
 
 
-def read_graph(content: bytes) -> Graph:
-    """Reads the content of a LiteRT file.
+def read_graph(content: bytes, *, name: str = "model") -> Graph:
+    """Reads the content of a LiteRT file; its name is for messages.
 
     Raises:
         ValueError: not a LiteRT file, or a damaged one.
         UnsupportedModelError: several inputs, quantised or computed weights, another sparse layout.
     """
-    if bytes(content[4:8]) != b"TFL3":
-        raise ValueError("not a LiteRT model: the content does not carry the TFL3 mark")
+    verify(content, name=name)
     try:
         return _Reader(content).graph()
     except UnsupportedModelError:
         raise
     except _DAMAGE as error:
-        raise ValueError(f"the LiteRT model is damaged: {error!r}") from error
+        raise ValueError(f"{name}: damaged or unsupported LiteRT model ({error!r})") from error
 
 
 class _Reader:

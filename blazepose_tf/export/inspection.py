@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import struct
-import tempfile
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from blazepose_tf.runtime.metadata import read_metadata
-from blazepose_tf.tflite import graph, operator_codes
+from blazepose_tf.runtime.weights import is_shipped
+from blazepose_tf.tflite import graph, opening, operator_codes
 from blazepose_tf.tflite.delegates import Partitions, delegate_partitions
 
 # What XNNPACK takes in float32 and int8 without a detour, and what the graphs of this project consist of. Pooling by
@@ -23,8 +21,6 @@ WHITELIST = frozenset(
         "RESIZE_BILINEAR", "SQUARED_DIFFERENCE", "STRIDED_SLICE", "SUB", "SUM", "TRANSPOSE",
     }
 )  # fmt: skip
-# What the generated reader and the interpreter raise on content that is no whole LiteRT file.
-_DAMAGE = (struct.error, ValueError, RuntimeError, IndexError, TypeError, AttributeError, KeyError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -86,21 +82,13 @@ def inspect(source: str | os.PathLike | bytes) -> Inspection:
         OSError: the file cannot be read.
         ValueError: it is no LiteRT file, or damaged.
     """
-    content = bytes(source) if isinstance(source, (bytes, bytearray)) else Path(source).read_bytes()
-    name = "model" if isinstance(source, (bytes, bytearray)) else str(source)
-    try:
-        metadata = read_metadata(content)
-        # The interpreter and the graph reader take paths.
-        with tempfile.TemporaryDirectory(prefix="blazepose_inspect_") as folder:
-            path = Path(folder) / "model.tflite"
-            path.write_bytes(content)
-            read = graph.read_graph(path)
-            partitions = delegate_partitions(path)
-            model = graph.load_model(path)
-            weights, faults = _stored_weights(model), operator_codes.faults(model)
-            signatures, inputs, outputs = _interface(path)
-    except _DAMAGE as error:
-        raise ValueError(f"{name}: damaged or unsupported LiteRT model ({' '.join(str(error).split())})") from error
+    content, name = (bytes(source), "model") if isinstance(source, (bytes, bytearray)) else graph.content_of(source)
+    if is_shipped(content):
+        opening.trust(content)
+    interpreter = opening.open_interpreter(content, name=name)
+    model, read = graph.load_model(content), graph.read_graph(content)
+    metadata = read_metadata(content, name=name)
+    signatures, inputs, outputs = _interface(interpreter)
     operations = dict(sorted(Counter(op.kind for op in read.operations).items()))
     return Inspection(
         size=len(content),
@@ -110,18 +98,15 @@ def inspect(source: str | os.PathLike | bytes) -> Inspection:
         outputs=outputs,
         operations=operations,
         unlisted=tuple(kind for kind in operations if kind not in WHITELIST),
-        faults=tuple(faults),
-        partitions=partitions,
+        faults=tuple(operator_codes.faults(model)),
+        partitions=delegate_partitions(content),
         macs=read.macs,
-        weights=weights,
+        weights=_stored_weights(model),
         metadata=metadata,
     )
 
 
-def _interface(path: Path) -> tuple[tuple[str, ...], tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_path=str(path), num_threads=1)
+def _interface(interpreter) -> tuple[tuple[str, ...], tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
     signatures = tuple(interpreter.get_signature_list())
     if signatures:
         runner = interpreter.get_signature_runner(signatures[0])

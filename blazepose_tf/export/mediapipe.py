@@ -9,17 +9,15 @@ Reference: the LiteRT files of the npm package @mediapipe/pose and of the wheel 
 from __future__ import annotations
 
 import importlib.util
-import io
 import os
 import re
-import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from blazepose_tf import archives
 from blazepose_tf.export.flatbuffer import Convolution, Graph, read_graph
 from blazepose_tf.layers.normalization import EPSILON
 from blazepose_tf.models import Description, build_detector, build_tracker
@@ -176,18 +174,13 @@ def find_models(path: str | os.PathLike) -> dict[str, bytes]:
     """
     path = Path(path)
     content = path.read_bytes()
-    if not zipfile.is_zipfile(io.BytesIO(content)):
+    if not archives.is_archive(content):
         return {path.name: content}
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = [n for n in archive.namelist() if n.endswith(".tflite")]
-            if any(n.startswith(_WHEEL_FOLDER) for n in names):
-                names = [n for n in names if n.startswith(f"{_WHEEL_FOLDER}pose_")]
-            found = {name: archive.read(name) for name in names}
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(f"{path.name!r} is damaged: {error}") from error
+    found = archives.read_members(content, lambda name: name.endswith(".tflite"), name=str(path))
+    if any(name.startswith(_WHEEL_FOLDER) for name in found):
+        found = {name: model for name, model in found.items() if name.startswith(f"{_WHEEL_FOLDER}pose_")}
     if not found:
-        raise ValueError(f"{path.name!r} is an archive without pose models (.tflite)")
+        raise ValueError(f"{path}: an archive without pose models (.tflite)")
     return found
 
 

@@ -15,17 +15,14 @@ from pathlib import Path
 
 import keras
 
-from blazepose_tf import topology
+from blazepose_tf import archives, documents, specs, topology
 from blazepose_tf.files import atomic_path
 from blazepose_tf.layers.normalization import use_fused_kernels
 from blazepose_tf.models.heads import MEDIAPIPE_POINTS, MEDIAPIPE_VALUES
 from blazepose_tf.models.presets import DETECTORS, TRACKERS
-from blazepose_tf.specs import HEATMAPS, LANDMARKS, REGRESSORS, DetectorSpec, TrackerSpec
+from blazepose_tf.specs import DETECTOR, HEATMAPS, LANDMARKS, REGRESSORS, DetectorSpec, TrackerSpec
 
 MEMBER = "blazepose_tf.json"
-TRACKER = "tracker"
-DETECTOR = "detector"
-_SPECS = {TRACKER: TrackerSpec, DETECTOR: DetectorSpec}
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Description:
     @property
     def kind(self) -> str:
         """TRACKER or DETECTOR."""
-        return TRACKER if isinstance(self.spec, TrackerSpec) else DETECTOR
+        return specs.kind_of(self.spec)
 
     def with_score_threshold(self, value: float) -> Description:
         """The same detector with other detections; ValueError for a tracker, or a value outside of (0, 1)."""
@@ -53,17 +50,16 @@ class Description:
 
     def to_json(self) -> str:
         """JSON document of the description."""
-        return json.dumps({"kind": self.kind, "model": self.variant, "spec": dataclasses.asdict(self.spec)})
+        return json.dumps({"model": self.variant, **specs.to_document(self.spec)})
 
     @classmethod
-    def from_json(cls, text: str) -> Description:
-        """Inverse of `to_json`; ValueError for a document that this version cannot read."""
+    def from_json(cls, text: str | bytes, where: str = "the model's description") -> Description:
+        """Inverse of `to_json`; ValueError, which begins with `where`, for what this version cannot read."""
+        document = documents.check(documents.parse(text, where), documents.Part({"model": documents.TEXT}), where)
         try:
-            document = json.loads(text)
-            spec = {k: tuple(v) if isinstance(v, list) else v for k, v in document["spec"].items()}
-            return cls(document["model"], _SPECS[document["kind"]](**spec))
-        except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as error:
-            raise ValueError(f"the model's description is damaged or of another version: {error!r}") from error
+            return cls(document["model"], specs.from_document(document))
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
 
 
 def save_model(model: keras.Model, path: str | os.PathLike, description: Description) -> None:
@@ -106,20 +102,15 @@ def load_model(path: str | os.PathLike) -> tuple[keras.Model, Description]:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"no model file {str(path)!r}")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{str(path)!r} is not a Keras model (.keras)")
+        raise FileNotFoundError(f"{path}: no such model file")
+    model, documents_in_it = archives.load_keras(path)
+    use_fused_kernels(model)
+    text = documents_in_it.get(MEMBER)
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            text = archive.read(MEMBER).decode("utf-8") if MEMBER in names else None
-        if "config.json" not in names:
-            raise ValueError("config.json is missing")
-        model = keras.models.load_model(path, compile=False)
-        use_fused_kernels(model)
-    except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{str(path)!r} is damaged or not a Keras model: {error}") from error
-    return model, infer_description(model) if text is None else Description.from_json(text)
+        description = infer_description(model) if text is None else Description.from_json(text)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return model, description
 
 
 def infer_description(model: keras.Model) -> Description:

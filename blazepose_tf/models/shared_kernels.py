@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from blazepose_tf import documents
+
 INDEX = "shared_kernels"
 _FACTOR = "factor:"
 # Relative difference that half precision explains: of a whole kernel, and of its worst channel (tiny values have
@@ -59,18 +61,26 @@ def join(arrays: dict[str, np.ndarray], litert: Path) -> dict[str, np.ndarray]:
     """
     if INDEX not in arrays:
         return arrays
-    document = json.loads(str(arrays[INDEX]))
-    content = litert.read_bytes()
+    where = "the index of shared kernels"
+    shape = documents.Part({"sha256": documents.TEXT, "tensors": documents.MapOf(documents.LIST)})
+    document = documents.check(documents.parse(str(arrays[INDEX]), where), shape, where)
+    try:
+        content = litert.read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{litert}: missing, and the weights beside it share its kernels") from None
     if hashlib.sha256(content).hexdigest() != document["sha256"]:
-        raise ValueError(f"{str(litert)!r} is not the file that the weights beside it belong to")
+        raise ValueError(f"{litert}: not the file that the weights beside it belong to")
     tensors = _kernels(content)
     result = {}
     for name, value in arrays.items():
         if name.startswith(_FACTOR):
             path = name.removeprefix(_FACTOR)
-            number, depthwise = document["tensors"][path]
-            kernel = _keras_layout(tensors[number], depthwise)
-            result[path] = kernel * (value[:, None] if depthwise else value)
+            try:
+                number, depthwise = document["tensors"][path]
+                kernel = _keras_layout(tensors[number], depthwise)
+                result[path] = kernel * (value[:, None] if depthwise else value)
+            except (KeyError, ValueError, TypeError, IndexError) as error:
+                raise ValueError(f"{where} does not fit {path!r}: {error!r}") from error
         elif name != INDEX:
             result[name] = value
     return result

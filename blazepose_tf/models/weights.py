@@ -10,19 +10,20 @@ with the weights, and where source and target differ the head's bias makes up fo
 from __future__ import annotations
 
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from blazepose_tf import archives
 from blazepose_tf.files import atomic_path
 from blazepose_tf.models import shared_kernels
 from blazepose_tf.models.detector import build_detector
 from blazepose_tf.models.heads import COORDINATE_SCALE, mean_pose_of
-from blazepose_tf.models.saving import DETECTOR, TRACKER, Description, load_model
+from blazepose_tf.models.saving import Description, load_model
 from blazepose_tf.models.tracker import build_tracker
+from blazepose_tf.specs import DETECTOR, TRACKER
 
 LITERT = ".tflite"
 _DESCRIPTION = "blazepose_tf"
@@ -107,15 +108,15 @@ def read_weights(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], Descri
         OSError: no such file.
         ValueError: not a `.npz` file, a damaged one, or one whose LiteRT file is another.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{str(path)!r} is damaged or not a weight file (.npz): {error}") from error
+    what = "a weight file (.npz)"
+    arrays = archives.read_arrays(path, what=what)
     text = arrays.pop(_DESCRIPTION, None)
     arrays = shared_kernels.join(arrays, Path(path).with_suffix(LITERT))
+    for name, value in arrays.items():
+        if value.dtype.kind != "f" or not np.isfinite(value).all():
+            raise ValueError(f"{path}: not {what}: {name!r} holds something else than finite numbers")
     values = {name: value.astype(np.float32) for name, value in arrays.items()}
-    return values, None if text is None else Description.from_json(str(text))
+    return values, None if text is None else Description.from_json(str(text), f"{path}: the model's description")
 
 
 def values_of(source: keras.Model | str | os.PathLike) -> dict[str, np.ndarray]:

@@ -117,7 +117,9 @@ class Detector:
         matrix = np.asarray(matrix, np.float32)
         faces = affine.apply(matrix, faces.reshape(-1, 2, 2)).reshape(-1, 4)
         points = affine.apply(matrix, points)
-        return [Detection(b, p, float(s)) for b, p, s in zip(faces, points, scores, strict=True)]
+        found = [Detection(b, p, float(s)) for b, p, s in zip(faces, points, scores, strict=True)]
+        # The numbers of a damaged network may overflow on the way to image pixels.
+        return [d for d in found if np.isfinite(d.box).all() and np.isfinite(d.keypoints).all()]
 
 
 def detector_spec(model: LiteRtModel | OnnxModel) -> specs.DetectorSpec:
@@ -131,7 +133,7 @@ def detector_spec(model: LiteRtModel | OnnxModel) -> specs.DetectorSpec:
         kind = "a tracker" if specs.LANDMARKS in shapes else "an unknown model"
         raise ValueError(f"{model.name}: expected a detector. Received: {kind} with outputs {shapes}")
     if model.metadata is not None:
-        spec = metadata_lib.spec_of(model.metadata)
+        spec = metadata_lib.spec_of(model.metadata, name=model.name)
         if not isinstance(spec, specs.DetectorSpec):
             raise ValueError(f"{model.name}: expected a detector. Received: kind={model.metadata['kind']!r}")
         expected = (spec.num_anchors, spec.num_values)

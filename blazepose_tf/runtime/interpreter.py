@@ -6,6 +6,7 @@ of `specs`: our files name them in their signature; MediaPipe's carry no signatu
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -18,7 +19,9 @@ import numpy as np
 from blazepose_tf import specs
 from blazepose_tf.runtime import metadata as metadata_lib
 from blazepose_tf.runtime.console import silent_libraries
+from blazepose_tf.runtime.weights import is_shipped
 
+log = logging.getLogger(__name__)
 _PIP_ONNX = "running .onnx files needs onnxruntime: pip install 'blazepose_tf[onnx]'"
 
 
@@ -121,21 +124,17 @@ class LiteRtModel(_SharedModel):
     """
 
     def __init__(self, content: bytes, *, name: str = "model", num_threads: int = 1):
-        from ai_edge_litert.interpreter import Interpreter
+        from blazepose_tf.tflite import opening
 
         super().__init__()
-        if not content:
-            raise ValueError(f"{name}: the file is empty, expected a LiteRT model")
-        if not metadata_lib.is_litert(content):
-            raise ValueError(f"{name}: not a LiteRT model (the TFL3 mark is missing)")
-        try:
-            with silent_libraries():
-                self._interpreter = Interpreter(model_content=content, num_threads=num_threads)
-                self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise ValueError(f"{name}: damaged or unsupported LiteRT model ({' '.join(str(error).split())})") from error
+        if is_shipped(content):
+            opening.trust(content)
+        with silent_libraries():
+            self._interpreter = opening.open_interpreter(content, name=name, num_threads=num_threads)
+        if metadata_lib.is_intact(content) is False:
+            log.warning("%s: not the file that was exported: damaged, or edited by another program since", name)
         self.name = name
-        self.metadata = metadata_lib.read_metadata(content)
+        self.metadata = metadata_lib.read_metadata(content, name=name)
         inputs = self._interpreter.get_input_details()
         if len(inputs) != 1:
             raise ValueError(f"{name}: expected a model with one input. Received: {len(inputs)} inputs")
@@ -211,7 +210,10 @@ class LiteRtModel(_SharedModel):
     def _invoke(self, outputs: tuple[str, ...] | None) -> dict[str, np.ndarray]:
         """Runs what the input tensor holds and copies the outputs; the caller has the turn."""
         started = time.perf_counter()
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            raise ValueError(f"{self.name}: cannot be run ({' '.join(str(error).split())})") from error
         self._times.invoke_ms = 1e3 * (time.perf_counter() - started)
         chosen = self._outputs if outputs is None else {name: self._outputs[name] for name in outputs}
         return {name: q.dequantize(self._interpreter.get_tensor(index)) for name, (index, q) in chosen.items()}
@@ -248,8 +250,6 @@ class OnnxModel(_SharedModel):
     """An ONNX file with the outputs of `specs`; same surface as `LiteRtModel`."""
 
     def __init__(self, content: bytes, *, name: str = "model", num_threads: int = 1):
-        import json
-
         try:
             import onnxruntime
         except ImportError as error:
@@ -259,6 +259,8 @@ class OnnxModel(_SharedModel):
         options.intra_op_num_threads = num_threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        if not content:
+            raise ValueError(f"{name}: the file is empty, expected an ONNX model")
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exception types share no public base class
@@ -274,10 +276,7 @@ class OnnxModel(_SharedModel):
             for output in self._session.get_outputs()
         }
         text = self._session.get_modelmeta().custom_metadata_map.get(metadata_lib.METADATA_NAME)
-        try:
-            self.metadata = json.loads(text) if text else None
-        except ValueError as error:
-            raise ValueError(f"{name}: the {metadata_lib.METADATA_NAME} metadata is damaged: {error}") from error
+        self.metadata = metadata_lib.parse_metadata(text, name) if text else None
 
     def infer(self, values: np.ndarray, outputs: tuple[str, ...] | None = None) -> dict[str, np.ndarray]:
         """As `LiteRtModel.infer`."""
@@ -285,7 +284,10 @@ class OnnxModel(_SharedModel):
         values = np.asarray(values, np.float32)
         with self._turn:
             started = time.perf_counter()
-            results = self._session.run(names, {self._input_name: values})
+            try:
+                results = self._session.run(names, {self._input_name: values})
+            except Exception as error:  # as in __init__
+                raise ValueError(f"{self.name}: cannot be run ({' '.join(str(error).split())})") from error
             self._times.invoke_ms = 1e3 * (time.perf_counter() - started)
         return {name: np.asarray(value, np.float32) for name, value in zip(names, results, strict=True)}
 

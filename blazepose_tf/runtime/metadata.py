@@ -3,30 +3,30 @@
 Reader and writer stand side by side so that the exporter and the runtime cannot disagree. The document:
 
     {"kind": "tracker" | "detector", "spec": {fields of the spec}, "presence_is_logit": true,
-     "version": "0.1.0", "model": "lite"}
+     "version": "0.1.0", "model": "lite", "content_sha256": "..."}
 
-The buffer is named `blazepose_tf`; any other tool ignores it.
+The buffer is named `blazepose_tf`; any other tool ignores it. The checksum is that of the whole file with zeros in its
+place: it tells a file as it was written from one that was damaged or edited since.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
-from blazepose_tf import __version__
-from blazepose_tf.specs import DetectorSpec, TrackerSpec
+from blazepose_tf import __version__, documents, specs
 
 METADATA_NAME = "blazepose_tf"
-TRACKER = "tracker"
-DETECTOR = "detector"
-_SPECS = {TRACKER: TrackerSpec, DETECTOR: DetectorSpec}
-_IDENTIFIER = b"TFL3"
+_CHECKSUM = "content_sha256"
+_NO_CHECKSUM = "0" * 64
+_CHECKSUM_TEXT = re.compile(rb'"content_sha256": "([0-9a-f]{64})"')
 
 
-def metadata_of(spec: TrackerSpec | DetectorSpec, *, model: str, **extra: Any) -> dict[str, Any]:
+def metadata_of(spec: specs.TrackerSpec | specs.DetectorSpec, *, model: str, **extra: Any) -> dict[str, Any]:
     """The document of a model with this spec.
 
     Args:
@@ -34,10 +34,8 @@ def metadata_of(spec: TrackerSpec | DetectorSpec, *, model: str, **extra: Any) -
         model: preset name, such as "lite".
         **extra: further JSON values, such as the precision or scores.
     """
-    kind = TRACKER if isinstance(spec, TrackerSpec) else DETECTOR
     return {
-        "kind": kind,
-        "spec": dataclasses.asdict(spec),
+        **specs.to_document(spec),
         "presence_is_logit": True,
         "version": __version__,
         "model": model,
@@ -45,42 +43,28 @@ def metadata_of(spec: TrackerSpec | DetectorSpec, *, model: str, **extra: Any) -
     }
 
 
-def spec_of(metadata: dict[str, Any]) -> TrackerSpec | DetectorSpec:
+def spec_of(metadata: dict[str, Any], *, name: str = "model") -> specs.TrackerSpec | specs.DetectorSpec:
     """The spec in a metadata document.
 
     Raises:
-        ValueError: an unknown kind, or a spec that this version cannot read.
+        ValueError: as `specs.from_document`; the message begins with the model's name.
     """
-    kind = metadata.get("kind")
-    if kind not in _SPECS:
-        raise ValueError(f"metadata kind must be one of {sorted(_SPECS)}. Received: kind={kind!r}")
-    spec = metadata.get("spec")
-    if not isinstance(spec, dict):
-        raise ValueError(f"metadata holds no spec object. Received: spec={spec!r}")
-    known = {field.name for field in dataclasses.fields(_SPECS[kind])}
-    unknown = sorted(set(spec) - known)
-    if unknown:
-        raise ValueError(
-            f"the {kind} spec has fields {unknown} that blazepose_tf {__version__} does not know "
-            f"(file written by {metadata.get('version')!r})"
-        )
-    return _SPECS[kind](**{name: tuple(v) if isinstance(v, list) else v for name, v in spec.items()})
-
-
-def is_litert(content: bytes) -> bool:
-    """Whether the bytes begin as a LiteRT flatbuffer does."""
-    return len(content) > 8 and bytes(content[4:8]) == _IDENTIFIER
+    try:
+        return specs.from_document(metadata)
+    except ValueError as error:
+        raise ValueError(f"{name}: {METADATA_NAME} metadata: {error}") from error
 
 
 def _content(model: str | os.PathLike | bytes) -> bytes:
     return bytes(model) if isinstance(model, (bytes, bytearray, memoryview)) else Path(model).read_bytes()
 
 
-def read_metadata(model: str | os.PathLike | bytes) -> dict[str, Any] | None:
+def read_metadata(model: str | os.PathLike | bytes, *, name: str | None = None) -> dict[str, Any] | None:
     """Reads the document of a LiteRT file.
 
     Args:
         model: path or content of a .tflite file.
+        name: of the file, for messages; its path, or "model".
 
     Returns:
         The document, or None when the file carries none (MediaPipe's files, for instance).
@@ -91,23 +75,37 @@ def read_metadata(model: str | os.PathLike | bytes) -> dict[str, Any] | None:
     """
     from ai_edge_litert import schema_py_generated as schema
 
+    from blazepose_tf.tflite.verify import verify
+
+    name = name or ("model" if isinstance(model, (bytes, bytearray, memoryview)) else str(model))
     content = _content(model)
-    if not is_litert(content):
-        raise ValueError("not a LiteRT model (the file does not carry the TFL3 mark)")
+    verify(content, name=name)
     flat = schema.Model.GetRootAs(content, 0)
     for i in range(flat.MetadataLength()):
         entry = flat.Metadata(i)
         if (entry.Name() or b"").decode("utf-8", "replace") != METADATA_NAME:
             continue
-        data = flat.Buffers(entry.Buffer()).DataAsNumpy()
-        try:
-            document = json.loads(bytes(data).rstrip(b"\0").decode("utf-8"))
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"the {METADATA_NAME} metadata of the model is damaged: {error}") from error
-        if not isinstance(document, dict):
-            raise ValueError(f"the {METADATA_NAME} metadata of the model must be a JSON object")
+        buffer = flat.Buffers(entry.Buffer())
+        document = parse_metadata(buffer.DataAsNumpy().tobytes() if buffer.DataLength() else b"", name)
+        document.pop(_CHECKSUM, None)
         return document
     return None
+
+
+def parse_metadata(text: bytes | str, name: str) -> dict[str, Any]:
+    """The document from its text; ValueError, which begins with the model's name, for anything but a JSON object."""
+    where = f"{name}: {METADATA_NAME} metadata"
+    data = text.rstrip(b"\0") if isinstance(text, bytes) else text
+    return documents.check(documents.parse(data, where), documents.OBJECT, where)
+
+
+def is_intact(content: bytes) -> bool | None:
+    """Whether a LiteRT file is byte for byte as `write_metadata` made it; None when it carries no checksum."""
+    found = _CHECKSUM_TEXT.search(content)
+    if found is None:
+        return None
+    plain = content[: found.start(1)] + _NO_CHECKSUM.encode() + content[found.end(1) :]
+    return hashlib.sha256(plain).hexdigest().encode() == found[1]
 
 
 def write_metadata(model: bytes, document: dict[str, Any]) -> bytes:
@@ -124,11 +122,10 @@ def write_metadata(model: bytes, document: dict[str, Any]) -> bytes:
 
     from blazepose_tf.tflite import packing
 
-    if not is_litert(model):
-        raise ValueError("not a LiteRT model (the content does not carry the TFL3 mark)")
     tree = packing.unpack(model)
     buffer = schema.BufferT()
-    buffer.data = list(json.dumps(document, ensure_ascii=False, sort_keys=True).encode("utf-8"))
+    text = json.dumps(document | {_CHECKSUM: _NO_CHECKSUM}, ensure_ascii=False, sort_keys=True)
+    buffer.data = list(text.encode("utf-8"))
     name = METADATA_NAME.encode()
     for entry in tree.metadata or []:
         if entry.name in (name, METADATA_NAME):
@@ -139,4 +136,7 @@ def write_metadata(model: bytes, document: dict[str, Any]) -> bytes:
         entry.name, entry.buffer = METADATA_NAME, len(tree.buffers)
         tree.buffers.append(buffer)
         tree.metadata = [*(tree.metadata or []), entry]
-    return packing.pack(tree)
+    content = packing.pack(tree)
+    found = _CHECKSUM_TEXT.search(content)
+    checksum = hashlib.sha256(content).hexdigest().encode()
+    return content[: found.start(1)] + checksum + content[found.end(1) :]

@@ -41,7 +41,7 @@ class Person:
         track = sighting.track
         size = float(sighting.region[2]) / self._spec.roi_scale
         self.region, self.points, self.alignment, self.absent = None, track.points, None, 0.0
-        if track.alignment is not None and np.isfinite(track.alignment).all():
+        if track.alignment is not None:
             size = body_size(track.alignment)
             self.alignment = track.alignment
             self.region = look.region(self._smoother.alignment(track.alignment, seconds))

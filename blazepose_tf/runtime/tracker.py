@@ -42,6 +42,12 @@ class Track:
     alignment: np.ndarray | None
     world: np.ndarray | None
 
+    @property
+    def finite(self) -> bool:
+        """Whether every number is one: a damaged or overflowing network's may not be."""
+        parts = (self.points, self.z, self.visibility, self.presence, self.pose_presence, self.alignment, self.world)
+        return all(np.isfinite(part).all() for part in parts if part is not None)
+
 
 class Tracker:
     """Reads one person's pose out of a region of interest.
@@ -174,7 +180,7 @@ def tracker_spec(model: LiteRtModel | OnnxModel) -> tuple[specs.TrackerSpec, boo
         kind = "a detector" if specs.REGRESSORS in shapes else "an unknown model"
         raise ValueError(f"{model.name}: expected a tracker. Received: {kind} with outputs {shapes}")
     if model.metadata is not None:
-        spec = metadata_lib.spec_of(model.metadata)
+        spec = metadata_lib.spec_of(model.metadata, name=model.name)
         if not isinstance(spec, specs.TrackerSpec):
             raise ValueError(f"{model.name}: expected a tracker. Received: kind={model.metadata['kind']!r}")
         count = landmark_codec.MEDIAPIPE_POINTS * 5 if spec.mediapipe_head else spec.num_keypoints * (3 + spec.depth)

@@ -14,6 +14,19 @@ TRACKERS = ("lite", "full")
 _SUFFIX = ".tflite"
 
 
+def _listed(folder: Path) -> dict[str, str]:
+    """File name -> SHA-256 of SHA256SUMS; nothing without that file."""
+    if not (folder / SUMS).is_file():
+        return {}
+    lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+    return {name.lstrip("*"): digest for digest, name in (line.split(maxsplit=1) for line in lines if line.strip())}
+
+
+def is_shipped(content: bytes, *, folder: Path = FOLDER) -> bool:
+    """Whether this is, byte for byte, a model file that ships with the package."""
+    return hashlib.sha256(content).hexdigest() in _listed(folder).values()
+
+
 def weight_file(filename: str, *, folder: Path = FOLDER) -> Path:
     """Path of a shipped file, after comparing its content with SHA256SUMS.
 
@@ -25,12 +38,7 @@ def weight_file(filename: str, *, folder: Path = FOLDER) -> Path:
         FileNotFoundError: no such file; the message lists those that are there.
         ValueError: the file is listed with another checksum, or not listed at all.
     """
-    listed = {}
-    if (folder / SUMS).is_file():
-        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
-        listed = {
-            name.lstrip("*"): digest for digest, name in (line.split(maxsplit=1) for line in lines if line.strip())
-        }
+    listed = _listed(folder)
     path = folder / filename
     if not path.is_file():
         there = sorted(name for name in listed if (folder / name).is_file())

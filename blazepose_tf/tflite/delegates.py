@@ -10,9 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from ai_edge_litert import interpreter as litert
-
 from blazepose_tf.tflite import graph
+from blazepose_tf.tflite.opening import open_interpreter
 
 _DELEGATE = "DELEGATE"
 
@@ -34,16 +33,16 @@ class Partitions:
         return self.count == 1 and not self.left_over
 
 
-def delegate_partitions(path: Path | str, *, num_threads: int = 1) -> Partitions:
-    """Partitions of a file under LiteRT's default delegate (XNNPACK) on this host.
+def delegate_partitions(source: Path | str | bytes, *, num_threads: int = 1) -> Partitions:
+    """Partitions of a file, or of its content, under LiteRT's default delegate (XNNPACK) on this host.
 
     Raises:
-        OSError, ValueError: the file cannot be read or is not a LiteRT file.
-        RuntimeError: the interpreter refuses it.
+        OSError: the file cannot be read.
+        ValueError: it is not a LiteRT file, or the interpreter refuses it.
     """
-    model = graph.load_model(path)
-    interpreter = litert.Interpreter(model_path=str(path), num_threads=num_threads)
-    interpreter.allocate_tensors()
+    content, name = graph.content_of(source)
+    interpreter = open_interpreter(content, name=name, num_threads=num_threads)
+    model = graph.load_model(content)
     constants = graph.constant_tensors(model)
     return _walk(interpreter._get_ops_details(), [d["index"] for d in interpreter.get_output_details()], constants)
 

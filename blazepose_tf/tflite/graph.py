@@ -16,6 +16,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from blazepose_tf.tflite import operator_codes
+from blazepose_tf.tflite.verify import verify
 
 _TYPES = {value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)}
 _BYTES = {"float16": 2, "int8": 1, "uint8": 1, "bool": 1, "int16": 2, "int64": 8, "float64": 8}  # others: 4
@@ -71,27 +72,28 @@ def sha256(path: Path | str) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def load_model(path: Path | str) -> schema.ModelT:
-    """The file as the schema's object tree.
+def content_of(source: Path | str | bytes) -> tuple[bytes, str]:
+    """Content and name for messages of a path, or of content that was read already."""
+    return (source, "model") if isinstance(source, bytes) else (Path(source).read_bytes(), str(source))
+
+
+def load_model(source: Path | str | bytes) -> schema.ModelT:
+    """A file, or its content, as the schema's object tree.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is not a LiteRT file, or has no subgraph.
+        ValueError: it is not a LiteRT file, or a damaged one.
     """
-    data = Path(path).read_bytes()
-    if data[4:8] != b"TFL3":
-        raise ValueError(f"not a LiteRT (.tflite) file: {path} (expected the identifier TFL3). Received: {data[4:8]!r}")
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
-    if not model.subgraphs:
-        raise ValueError(f"{path} has no subgraph")
-    return model
+    content, name = content_of(source)
+    verify(content, name=name)
+    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
 
 
 def kind_of(model: schema.ModelT, operator: schema.OperatorT) -> str:
     """Name of the builtin operator, or of the custom operator."""
     code = model.operatorCodes[operator.opcodeIndex]
     kind = operator_codes.KINDS.get(operator_codes.code_of(code), "UNKNOWN")
-    return code.customCode.decode() if kind == "CUSTOM" and code.customCode else kind
+    return code.customCode.decode("utf-8", "replace") if kind == "CUSTOM" and code.customCode else kind
 
 
 def constant_tensors(model: schema.ModelT) -> set[int]:
@@ -105,17 +107,24 @@ def constant_tensors(model: schema.ModelT) -> set[int]:
     return constants
 
 
-def read_graph(path: Path | str, *, outputs: Iterable[int] | None = None) -> Graph:
+def read_graph(source: Path | str | bytes, *, outputs: Iterable[int] | None = None) -> Graph:
     """Reads the operations of a file.
 
     Args:
-        path: a .tflite file.
+        source: a .tflite file, or its content.
         outputs: positions in the file's list of outputs; only what they need is counted. All outputs by default.
 
     Raises:
         OSError, ValueError: as `load_model`, or a position outside the list of outputs.
     """
-    model = load_model(path)
+    model, name = load_model(source), content_of(source)[1]
+    try:
+        return _read(model, outputs)
+    except (IndexError, TypeError) as error:
+        raise ValueError(f"{name}: an operator of the LiteRT model lacks tensors that it takes ({error})") from error
+
+
+def _read(model: schema.ModelT, outputs: Iterable[int] | None) -> Graph:
     subgraph = model.subgraphs[0]
     constants = constant_tensors(model)
     wanted = range(len(subgraph.outputs)) if outputs is None else list(outputs)
@@ -149,8 +158,8 @@ def _operation(model: schema.ModelT, operator: schema.OperatorT, index: int, con
     written = [int(i) for i in operator.outputs]
     # XNNPACK and the reference kernels compute fp16 weights in float32 (no fp16 arithmetic unless asked for).
     moved = sum(math.prod(_shape(subgraph, i)) * _width(subgraph, i, i in constants) for i in used + written)
-    name = subgraph.tensors[written[0]].name
-    return Operation(index, kind, name.decode() if name else "", _macs(subgraph, kind, operator), int(moved))
+    name = (subgraph.tensors[written[0]].name or b"").decode("utf-8", "replace")
+    return Operation(index, kind, name, _macs(subgraph, kind, operator), int(moved))
 
 
 def _width(subgraph: schema.SubGraphT, index: int, constant: bool) -> int:

@@ -13,8 +13,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from blazepose_tf.tflite import operator_codes
-
-_IDENTIFIER = b"TFL3"
+from blazepose_tf.tflite.verify import IDENTIFIER, verify
 
 
 class _AlignedBuilder(flatbuffers.Builder):
@@ -37,10 +36,9 @@ def unpack(content: bytes) -> schema.ModelT:
     """Object tree of a file.
 
     Raises:
-        ValueError: not a LiteRT file.
+        ValueError: not a LiteRT file, or a damaged one.
     """
-    if bytes(content[4:8]) != _IDENTIFIER:
-        raise ValueError("not a LiteRT model: the content does not carry the TFL3 mark")
+    verify(content)
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     for buffer in model.buffers:
         if buffer.offset and buffer.offset > 1:
@@ -53,7 +51,7 @@ def pack(model: schema.ModelT) -> bytes:
     """Content of the file of an object tree, whose operator codes are settled (`operator_codes`) on the way."""
     operator_codes.settle(model)
     builder = _AlignedBuilder(1 << 20)
-    builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
+    builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
     return bytes(builder.Output())
 
 

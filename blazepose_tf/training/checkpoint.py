@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 
 import numpy as np
 from keras import ops
 
+from blazepose_tf import archives, documents
 from blazepose_tf.files import atomic_path
 from blazepose_tf.training.optimizers import WeightAverage
 from blazepose_tf.training.stopping import NonFiniteLoss
@@ -46,6 +45,13 @@ class State:
     best: float = -1.0
     best_stage: int = -1
     finished: bool = False
+
+
+_STATE = {
+    f.name: documents.Optional({"int": documents.WHOLE, "float": documents.NUMBER, "bool": documents.FLAG}[f.type])
+    for f in fields(State)
+}
+_KINDS = {f.name: type(f.default) for f in fields(State)}
 
 
 def save(
@@ -84,12 +90,8 @@ def save(
         ) from error
 
 
-def _load(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not a whole checkpoint: {error}") from error
+def _load(path: str | os.PathLike, wanted: Callable[[str], bool] = lambda name: True) -> dict[str, np.ndarray]:
+    return archives.read_arrays(path, wanted, what="a whole checkpoint")
 
 
 def read_state(path: str | os.PathLike) -> State:
@@ -99,15 +101,15 @@ def read_state(path: str | os.PathLike) -> State:
         FileNotFoundError: there is none.
         ValueError: the file is damaged or of another kind.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            content = json.loads(file["state"].tobytes())
-    except FileNotFoundError:
-        raise
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not a whole checkpoint: {error}") from error
-    known = {f.name for f in fields(State)}
-    return State(**{k: v for k, v in content.items() if k in known})
+    return _state(_load(path, lambda name: name == "state"), path)
+
+
+def _state(arrays: dict[str, np.ndarray], path: str | os.PathLike) -> State:
+    where = f"{path}: state"
+    if "state" not in arrays:
+        raise ValueError(f"{path}: not a whole checkpoint (no state)")
+    content = documents.check(documents.parse(arrays["state"].tobytes(), where), documents.Part(_STATE), where)
+    return State(**{key: _KINDS[key](content[key]) for key in _STATE if key in content})
 
 
 def read_weights(path: str | os.PathLike, *, averaged: bool = True) -> dict[str, np.ndarray]:
@@ -121,7 +123,8 @@ def read_carried(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
 
 def _under(prefix: str, path: str | os.PathLike) -> dict[str, np.ndarray]:
-    return {k.removeprefix(prefix): v for k, v in _load(Path(path)).items() if k.startswith(prefix)}
+    found = _load(path, lambda name: name.startswith(prefix))
+    return {name.removeprefix(prefix): value for name, value in found.items()}
 
 
 def restore(path: str | os.PathLike, *, average: WeightAverage, optimizer) -> State:
@@ -130,23 +133,31 @@ def restore(path: str | os.PathLike, *, average: WeightAverage, optimizer) -> St
     Raises:
         ValueError: the checkpoint belongs to another model or schedule.
     """
-    arrays = _load(Path(path))
-    own = {f"weights/{v.path}" for v in average.variables}
-    stored = {key for key in arrays if key.startswith("weights/")}
-    if own != stored:
+    arrays = _load(path)
+    state = _state(arrays, path)
+    own = [v.path for v in average.variables]
+    stored = {key.removeprefix("weights/") for key in arrays if key.startswith("weights/")}
+    if odd := set(own) ^ stored:
         raise ValueError(
-            f"{path} belongs to another model: {len(stored - own)} unknown and {len(own - stored)} missing weights, "
-            f"e.g. {sorted(own ^ stored)[0]!r}"
+            f"{path} belongs to another model: {len(stored - set(own))} unknown and {len(set(own) - stored)} missing "
+            f"weights, e.g. {min(odd)!r}"
         )
+    wanted = {f"{kind}/{v.path}": v for kind in ("weights", "average") for v in average.variables}
+    wanted |= {f"optimizer/{i}": v for i, v in enumerate(optimizer.variables)}
     count = sum(key.startswith("optimizer/") for key in arrays)
     if count != len(optimizer.variables):
         raise ValueError(f"{path} holds {count} optimizer variables. Expected: {len(optimizer.variables)}")
+    for key, variable in wanted.items():
+        value = arrays.get(key)
+        if value is None or value.shape != tuple(variable.shape):
+            shape = "nothing" if value is None else f"shape {value.shape}"
+            raise ValueError(f"{path}: {key} must have the shape {tuple(variable.shape)}. Received: {shape}")
+        if value.dtype.kind not in "fiub":
+            raise ValueError(f"{path}: {key} must hold numbers. Received: {value.dtype}")
+    # Nothing is assigned before all of it is known to fit.
     for i, variable in enumerate(average.variables):
-        value = arrays[f"weights/{variable.path}"]
-        if value.shape != tuple(variable.shape):
-            raise ValueError(f"{path}: {variable.path} has shape {value.shape}. Expected: {tuple(variable.shape)}")
-        variable.assign(value)
+        variable.assign(arrays[f"weights/{variable.path}"])
         average.values[i] = np.array(arrays[f"average/{variable.path}"], np.float32)
     for i, variable in enumerate(optimizer.variables):
         variable.assign(arrays[f"optimizer/{i}"])
-    return read_state(path)
+    return state

@@ -110,6 +110,42 @@ def test_flipped_byte_is_noticed(tmp_path, example):
     assert opened.example(2).image_id == "picture_2"
 
 
+def test_damaged_length_ends_the_shard(tmp_path, example, caplog):
+    """Lengths have a checksum of their own; a wrong one must not send the scan through the rest at random."""
+    records.write_shards(range(3), example, folder=tmp_path, name="d")
+    opened = records.open_records(tmp_path)
+    path = tmp_path / "d-00000-of-00001.tfrecord"
+    content = bytearray(path.read_bytes())
+    content[opened.offsets[1]] ^= 1
+    path.write_bytes(content)
+    assert len(records.open_records(tmp_path)) == 1
+    assert "1 records found, 3 were written" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda m: m.update(shards={}), "not a manifest"),
+        (lambda m: m.update(name=3), "name: expected text"),
+        (lambda m: m.update(keypoint_names="nose"), "keypoint_names: expected a list"),
+        (lambda m: m["shards"][0].update(written="4"), r"shards\[0\]\.written: expected a whole number"),
+        (lambda m: m["shards"][0].pop("file"), r"shards\[0\]: missing fields \['file'\]"),
+        (lambda m: m["shards"][0].update(file="../d"), r"shards\[0\]\.file: expected a file name"),
+        (lambda m: m["shards"].append(m["shards"][0] | {"file": "x.tfrecord"}), "x.tfrecord: no such shard"),
+    ],
+)
+def test_manifests_with_wrong_types_are_named(tmp_path, example, change, told):
+    records.write_shards(range(2), example, folder=tmp_path, name="d")
+    manifest = json.loads((tmp_path / "d.json").read_text(encoding="utf-8"))
+    change(manifest)
+    (tmp_path / "d.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises((ValueError, FileNotFoundError), match=told):
+        records.open_records(tmp_path / "d.json")
+    # Writing the dataset again mends it.
+    records.write_shards(range(2), example, folder=tmp_path, name="d")
+    assert len(records.open_records(tmp_path)) == 2
+
+
 def test_what_is_no_dataset_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="no dataset manifest"):
         records.open_records(tmp_path / "absent.json")

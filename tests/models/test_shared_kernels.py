@@ -72,7 +72,7 @@ def test_another_litert_file_is_refused(trained, pair, tmp_path):
     content = bytearray((pair / "tiny.tflite").read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "tiny.tflite").write_bytes(content)
-    with pytest.raises(ValueError, match=r"tiny\.tflite' is not the file"):
+    with pytest.raises(ValueError, match=r"tiny\.tflite: not the file"):
         read_weights(tmp_path / "tiny.npz")
     with pytest.raises(ValueError, match=r"expected .*w\.tflite"):
         save_weights(trained, tmp_path / "w.npz", beside=tmp_path / "tiny.tflite")

@@ -61,11 +61,45 @@ def test_weights_are_aligned(official):
 def test_errors(official):
     with pytest.raises(ValueError, match="TFL3"):
         metadata.read_metadata(b"PK\x03\x04 something else")
-    with pytest.raises(ValueError, match="TFL3"):
+    with pytest.raises(ValueError, match="empty"):
         metadata.write_metadata(b"", {})
     with pytest.raises(ValueError, match="kind"):
         metadata.spec_of({"kind": "segmenter", "spec": {}})
-    with pytest.raises(ValueError, match="no spec"):
+    with pytest.raises(ValueError, match="spec: expected an object"):
         metadata.spec_of({"kind": "tracker"})
     with pytest.raises(ValueError, match="'colour'"):
         metadata.spec_of({"kind": "tracker", "spec": {"colour": 1}, "version": "9.0"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "told"),
+    [
+        ("tracker", {"input_size": "256"}, "input_size: expected a whole number"),
+        ("tracker", {"keypoint_names": [["nose"]]}, r"keypoint_names\[0\]: expected text"),
+        ("tracker", {"value_range": [0.0]}, "value_range: expected a list of 2"),
+        ("tracker", {"depth": 1}, "depth: expected true or false"),
+        ("detector", {"strides": [8, None]}, r"strides\[1\]: expected a whole number"),
+        ("detector", {"strides": [0]}, "must be positive"),
+    ],
+)
+def test_wrong_types_in_a_spec_are_named(kind, fields, told):
+    with pytest.raises(ValueError, match="m.tflite: blazepose_tf metadata: .*" + told):
+        metadata.spec_of({"kind": kind, "spec": fields}, name="m.tflite")
+
+
+def test_a_file_knows_whether_it_is_as_it_was_written(tiny_file, caplog):
+    """The checksum covers every byte of the file but its own."""
+    plain = tiny_file.read_bytes()
+    assert metadata.is_intact(plain) is None
+    content = metadata.write_metadata(plain, metadata.metadata_of(DetectorSpec(), model="tiny"))
+    assert metadata.is_intact(content) is True and "content_sha256" not in metadata.read_metadata(content)
+    again = metadata.write_metadata(content, {"kind": "x"})
+    assert metadata.is_intact(again) is True
+    kernel = content.rindex(np.float32(0).tobytes() * 8)  # the zeros of the bias
+    for byte in (content[kernel] ^ 1, content[kernel] ^ 128):
+        changed = content[:kernel] + bytes([byte]) + content[kernel + 1 :]
+        assert metadata.is_intact(changed) is False
+    load_model(content)
+    assert not caplog.messages
+    load_model(changed)
+    assert "damaged, or edited by another program" in caplog.text
