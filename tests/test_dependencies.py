@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "blazepose_tf"
 PURE = {"numpy"}
-EVERYWHERE = {"__version__", "files", "documents", "archives"}
+EVERYWHERE = {"__version__", "files", "documents", "archives", "console"}
 # package or module -> (own packages, third-party packages) that it may import; the standard library always.
 RULES: dict[str, tuple[set[str], set[str]]] = {
     "topology": (set(), PURE),
@@ -19,6 +19,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "array_api": (set(), PURE | {"keras"}),
     "files": (set(), set()),
     "documents": (set(), set()),
+    "console": (set(), set()),
     "archives": (set(), PURE | {"keras"}),
     "geometry": ({"array_api"}, PURE),
     "codecs": ({"geometry", "topology", "specs", "array_api"}, PURE),

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from blazepose_tf import files
-from blazepose_tf.runtime.console import silent_libraries
+from blazepose_tf.console import silent_libraries
 
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".jp2", ".avif",

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 
 from blazepose_tf import specs
+from blazepose_tf.console import silent_libraries
 from blazepose_tf.runtime import metadata as metadata_lib
-from blazepose_tf.runtime.console import silent_libraries
 from blazepose_tf.runtime.weights import is_shipped
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from blazepose_tf.runtime.console import silent_libraries
+from blazepose_tf.console import silent_libraries
 
 VIDEO_SUFFIXES = (
     ".mp4",
