@@ -2,6 +2,8 @@
 
     python benchmarks/movenet.py --model=movenet_thunder.tflite --data=val.json --output=thunder.json
     blazepose evaluate --predictions=thunder=thunder.json --data=val.json
+    python benchmarks/movenet.py --model=movenet_thunder.tflite --data=val.json --videos=clips --output=films.json
+    blazepose evaluate --predictions=thunder=films.json --data=val.json --protocol=video --videos=clips
 
 Lightning (192 px) and Thunder (256 px) answer with one person per picture, whose score is the mean of its points';
 MultiPose (sides that are multiples of 32, long one 256 px) with up to six. Pictures are letterboxed by the runtime's
@@ -21,7 +23,7 @@ from ai_edge_litert.interpreter import Interpreter
 from tqdm import tqdm
 
 from blazepose_tf import files, topology
-from blazepose_tf.evaluation import annotations
+from blazepose_tf.evaluation import annotations, film, video_protocol
 from blazepose_tf.evaluation.predictions import Prediction
 from blazepose_tf.geometry import affine, roi
 from blazepose_tf.runtime.warp import warp
@@ -106,19 +108,30 @@ def predict(model: MoveNet, image: np.ndarray, image_id: int) -> list[Prediction
     return out
 
 
+def film_lines(model: MoveNet, videos: str, data: annotations.Annotations) -> list[str]:
+    """The best person of every frame of the video protocol's clips."""
+    lines = []
+    for clip in tqdm(film.clips(videos) + film.made_clips(data, video_protocol.PHOTOGRAPHS), disable=None):
+        for number, (image, _) in enumerate(clip.frames()):
+            for prediction in predict(model, image, number)[:1]:
+                lines.append(json.dumps({"clip": clip.name, "frame": number, **prediction.to_json()}) + "\n")
+    return lines
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="movenet_*.tflite")
     parser.add_argument("--data", required=True, help="COCO-style annotations, for their pictures")
     parser.add_argument("--images", help="folder of the pictures")
+    parser.add_argument("--videos", help="folder of clips: reads them and the video protocol's made clips instead")
     parser.add_argument("--output", required=True, help="predictions, JSON lines")
     options = parser.parse_args()
     model, data = MoveNet(options.model), annotations.load(options.data, images=options.images)
-    lines = []
-    for image_id in tqdm(data.pictures, disable=None):
+    lines = film_lines(model, options.videos, data) if options.videos else []
+    for image_id in tqdm([] if options.videos else data.pictures, disable=None):
         lines += [json.dumps(p.to_json()) + "\n" for p in predict(model, data.picture(image_id), image_id)]
     files.write_text(options.output, "".join(lines))
-    print(f"written: {options.output} ({len(lines)} people in {len(data.pictures)} pictures)", file=sys.stderr)
+    print(f"written: {options.output} ({len(lines)} people)", file=sys.stderr)
     return 0
 
 

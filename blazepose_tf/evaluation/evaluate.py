@@ -24,6 +24,7 @@ from blazepose_tf.evaluation import (
     adapters,
     annotations,
     detector_protocol,
+    film,
     measure,
     predictions,
     presence,
@@ -174,7 +175,12 @@ def evaluate(options: Options, *, progress: Progress = _quiet) -> Evaluation:
                     entry, paired = _run(options, data, system, protocol, pool, progress)
                     document["runs"].append(entry)
                     pairs.append(paired)
+        films = {name for name, path in options.prediction_files.items() if predictions.holds_film(path)}
+        if films and VIDEO not in options.protocols:
+            raise ValueError(f"predictions of films need the video protocol. Received: {sorted(films)}")
         for name, path in options.prediction_files.items():
+            if name in films:
+                continue
             entry, paired = _from_file(options, data, name, path)
             document["runs"].append(entry)
             pairs.append(paired)
@@ -193,11 +199,14 @@ def evaluate(options: Options, *, progress: Progress = _quiet) -> Evaluation:
             metrics = detector_protocol.evaluate(path, data, image_ids=image_ids, progress=step)
             document["detectors"].append({"label": Path(path).stem, "model": model_entry(path), "metrics": metrics})
     if VIDEO in options.protocols:
-        for system in options.systems:
-            total = len(video_protocol.clips(options.videos)) if options.videos else 0
-            step = progress(f"{system.label} {VIDEO}", total)
+        watched = [(system.label, system, _models(system)) for system in options.systems]
+        files_of_films = {name: options.prediction_files[name] for name in options.prediction_files if name in films}
+        watched += [(name, path, {"file": model_entry(path)}) for name, path in files_of_films.items()]
+        count = (len(film.clips(options.videos)) if options.videos else 0) + 2 * video_protocol.PHOTOGRAPHS
+        for label, system, entry in watched:
+            step = progress(f"{label} {VIDEO}", count)
             metrics = video_protocol.evaluate(system, videos=options.videos, annotations=data, progress=step)
-            document["videos"].append({"label": system.label, **_models(system), "metrics": metrics})
+            document["videos"].append({"label": label, **entry, "metrics": metrics})
     return Evaluation(document, pairs, data)
 
 

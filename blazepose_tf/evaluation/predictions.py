@@ -194,6 +194,36 @@ def kept_points(path: Path) -> dict[int, np.ndarray]:
     return found
 
 
+def holds_film(path: str | os.PathLike) -> bool:
+    """Whether a file of predictions is about clips (`read_film`) instead of annotated pictures (`read`)."""
+    records, _ = _records(Path(path))
+    return bool(records) and "clip" in records[0]
+
+
+def read_film(path: str | os.PathLike) -> dict[str, dict[int, Prediction]]:
+    """Predictions by clip and frame: as above, with "clip" (name of the film) and "frame" (from 0) for "image_id".
+
+    Of several people in a frame the one with the best score is taken.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: malformed records.
+    """
+    path = Path(path)
+    records, names = _records(path)
+    found: dict[str, dict[int, Prediction]] = {}
+    for i, record in enumerate(records):
+        where = f"{path}: prediction {i}"
+        clip, frame = record.get("clip"), record.get("frame")
+        if not isinstance(clip, str) or not isinstance(frame, int) or frame < 0:
+            raise ValueError(f"{where}: expected a clip's name and a frame's number. Received: {clip!r}, {frame!r}")
+        prediction = from_json({**record, "image_id": frame}, names, where)
+        frames = found.setdefault(clip, {})
+        if frame not in frames or prediction.score > frames[frame].score:
+            frames[frame] = prediction
+    return found
+
+
 def _fingerprint(prediction: Prediction) -> bytes | None:
     return None if prediction.points is None else np.round(prediction.points, 1).tobytes()
 

@@ -124,21 +124,24 @@ def detector_rows(document: dict) -> tuple[list[str], list[list[str]]]:
 
 
 def video_rows(document: dict) -> tuple[list[str], list[list[str]]]:
+    """Figures over the 17 common points, then jitter over all 33; "unfiltered" is the column before it."""
     header = [
-        "system", "frames", "found", "losses", "redetections", "jitter", "unfiltered", "still jitter", "unfiltered",
-        "lag frames", "unfiltered",
+        "system", "frames", "found", "losses", "redetections", "jitter 17pt", "unfiltered", "still jitter 17pt",
+        "unfiltered", "lag frames 17pt", "unfiltered", "jitter 33pt", "unfiltered", "still jitter 33pt", "unfiltered",
     ]  # fmt: skip
     rows = []
     for entry in document["videos"]:
         m = entry["metrics"]
-        rows.append(
-            [
-                entry["label"], str(m.get("frames", "-")), percent(m.get("found_share")), str(m.get("losses", "-")),
-                str(m.get("redetections", "-")), number(m.get("jitter_torso"), 4), number(m.get("jitter_torso_raw"), 4),
-                number(m.get("still_jitter_torso"), 4), number(m.get("still_jitter_torso_raw"), 4),
-                number(m.get("lag_frames")), number(m.get("lag_frames_raw")),
-            ]
-        )  # fmt: skip
+        row = [
+            entry["label"], str(m.get("frames", "-")), percent(m.get("found_share")), str(m.get("losses", "-")),
+            str(m.get("redetections", "-")),
+        ]  # fmt: skip
+        for figure, suffix, digits in (
+            ("jitter_torso", "_17", 4), ("still_jitter_torso", "_17", 4), ("lag_frames", "_17", 2),
+            ("jitter_torso", "", 4), ("still_jitter_torso", "", 4),
+        ):  # fmt: skip
+            row += [number(m.get(f"{figure}{kind}{suffix}"), digits) for kind in ("", "_raw")]
+        rows.append(row)
     return header, rows
 
 

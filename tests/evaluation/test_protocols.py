@@ -12,6 +12,7 @@ from blazepose_tf.evaluation import (
     annotations,
     detector_protocol,
     evaluate,
+    film,
     measure,
     predictions,
     presence,
@@ -94,4 +95,4 @@ def test_a_clip_of_a_photograph_is_followed(tmp_path, people, shared_dir):
     assert m["jitter_torso"] < 0.01  # nothing moves but the region that settles
     assert json.loads(evaluate.to_json(m))["clips"][0]["clip"] == "still.avi"
     with pytest.raises(FileNotFoundError, match="no video files"):
-        video_protocol.clips(tmp_path / "empty")
+        film.clips(tmp_path / "empty")
