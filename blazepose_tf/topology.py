@@ -9,6 +9,7 @@ Reference: BlazePose paper, section 2.3 and appendix (names and order); COCO key
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -134,8 +135,98 @@ KEYPOINT_SETS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+def _face_mirror() -> dict[str, str]:
+    """Right to left among iBUG's 68 points of the face, whose names tell no side: jaw, brows, nostrils, eyes, lips."""
+    runs = ((0, 16), (17, 26), (31, 35), (48, 54), (55, 59), (60, 64), (65, 67))
+    couples = [(first + i, last - i) for first, last in runs for i in range((last - first + 1) // 2)]
+    couples += [(36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46)]
+    return {f"face_{a}": f"face_{b}" for a, b in couples}
+
+
+_FACE_RIGHT_TO_LEFT = _face_mirror()
+_FACE_MIRROR = _FACE_RIGHT_TO_LEFT | {b: a for a, b in _FACE_RIGHT_TO_LEFT.items()}
+# Words for the sides, as people and tools name points; a single letter counts where it is a word of its own.
+_SIDE_WORDS: tuple[tuple[str, str], ...] = (
+    ("left", "right"), ("l", "r"), ("lft", "rgt"), ("lt", "rt"), ("links", "rechts"), ("gauche", "droite"),
+    ("izquierda", "derecha"), ("izquierdo", "derecho"), ("esquerda", "direita"),
+    ("esquerdo", "direito"), ("sinistra", "destra"), ("sinistro", "destro"), ("sx", "dx"),
+)  # fmt: skip
+_OTHER_SIDE = {word: other for pair in _SIDE_WORDS for word, other in (pair, pair[::-1])}
+_IS_LEFT = {word: side == 0 for pair in _SIDE_WORDS for side, word in enumerate(pair)}
+# Between words: anything that is no letter or digit, and before the capitals of camelCase and LGlove.
+_WORD = re.compile(r"[^\W_]+")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def words(name: str) -> list[str]:
+    """The words of a keypoint's name in lower case: `LGlove`, `glove_l`, `Left Glove`, `gloveLeft` have two each."""
+    return [word.lower() for part in _WORD.findall(name) for word in _CAMEL.split(part)]
+
+
+def side_and_part(name: str) -> tuple[str, str]:
+    """`left`, `right` or nothing, and the rest of the name's words joined by `_`; the first word for a side decides."""
+    parts = words(name)
+    first = next((i for i, word in enumerate(parts) if word in _OTHER_SIDE), None)
+    if first is None:
+        return "", "_".join(parts)
+    return "left" if _IS_LEFT[parts[first]] else "right", "_".join(parts[:first] + parts[first + 1 :])
+
+
+def _spellings(name: str) -> list[str]:
+    """What the counterpart of a name may be called, without regard to capitals and to what stands between words."""
+    parts = words(name)
+    sided = [i for i, word in enumerate(parts) if word in _OTHER_SIDE]
+    found = []
+    for which in (sided, sided[:1]):  # the mirror exchanges left_eye_right_corner and right_eye_left_corner
+        changed = [_OTHER_SIDE[word] if i in which else word for i, word in enumerate(parts)]
+        found += [_plain(changed)] if which else []
+    if not sided:  # leftglove, gloveright, Lglove
+        whole = "".join(parts)
+        for word, other in _OTHER_SIDE.items():
+            if len(word) > 2 and whole.startswith(word):
+                found.append(other + whole.removeprefix(word))
+            elif len(word) > 2 and whole.endswith(word):
+                found.append(whole.removesuffix(word) + other)
+        found += [{"l": "r", "r": "l"}[whole[0]] + whole[1:]] if whole[:1] in ("l", "r") and len(whole) > 3 else []
+    return found
+
+
+def _plain(parts: Sequence[str]) -> str:
+    """Words as one, those for sides by one spelling and in front, so that `glove_l` is `Left Glove`."""
+    sides = [("left" if _IS_LEFT[word] else "right") for word in parts if word in _OTHER_SIDE]
+    return "".join([*sides, *(word for word in parts if word not in _OTHER_SIDE)])
+
+
+def counterparts(wanted: Sequence[str], among: Sequence[str]) -> tuple[str | None, ...]:
+    """Which keypoints a mirror puts in the places of others.
+
+    Args:
+        wanted: names of the places.
+        among: names of the keypoints that there are, in any usual spelling of left and right (see `words`).
+
+    Returns:
+        Per wanted name the one of `among` that is there in the mirrored picture: the name itself where it has no side,
+        None where it says left or right and nothing in `among` is its other side.
+    """
+    index: dict[str, str] = {}
+    for name in among:
+        index.setdefault(_plain(words(name)), name)
+    exact = set(among)
+    out = []
+    for name in wanted:
+        other = next((index[s] for s in _spellings(name) if s in index), None)
+        plain = mirrored_name(name)
+        if plain in exact and plain != name and (other is None or sum(w in _OTHER_SIDE for w in words(name)) == 1):
+            other = plain  # of two that are spelt alike, the one spelt the same
+        sided = any(len(word) > 3 and word in _OTHER_SIDE for word in words(name))
+        out.append(other if other is not None else None if sided else name)
+    return tuple(out)
+
+
 def mirrored_name(name: str) -> str:
-    """Name of the keypoint that `name` becomes in a mirrored image (itself when it has no side)."""
+    """Name of the keypoint that `name`, spelt as here, becomes in a mirrored image (itself when it has no side)."""
+    if name in _FACE_MIRROR:
+        return _FACE_MIRROR[name]
     for a, b in (("left", "right"), ("right", "left")):
         if name.startswith(a + "_"):
             return b + name[len(a) :]
@@ -157,25 +248,46 @@ def mirror_permutation(names: Sequence[str] = KEYPOINTS) -> np.ndarray:
         ValueError: a sided name whose counterpart is missing.
     """
     index = {name: i for i, name in enumerate(names)}
-    permutation = []
-    for name in names:
-        other = mirrored_name(name)
-        if other not in index:
-            raise ValueError(
-                f"keypoint {name!r} has no counterpart {other!r} in the set. Received: names={tuple(names)}"
-            )
-        permutation.append(index[other])
-    return np.array(permutation, np.int32)
+    found = counterparts(names, names)
+    for name, other in zip(names, found, strict=True):
+        if other is None:
+            raise ValueError(f"keypoint {name!r} has no counterpart in the set. Received: names={tuple(names)}")
+    return np.array([index[other] for other in found], np.int32)
+
+
+def mirror_remarks(names: Sequence[str]) -> list[str]:
+    """What a user should know before names of own keypoints are learnt from mirrored pictures too, in lines."""
+    found = dict(zip(names, counterparts(names, names), strict=True))
+    lone = [name for name in names if found[name] is None]
+    known = {name for known in KEYPOINT_SETS.values() for name in known}
+    middle = [name for name in names if found[name] == name and name not in known]
+    out = []
+    if lone:
+        out.append(f"mirrored pictures leave out {', '.join(lone[:12])}: the other side is not among the keypoints")
+    if middle:
+        out.append(f"mirrored pictures keep in its place what says neither left nor right: {', '.join(middle[:12])}")
+    return out
 
 
 def pairs(names: Sequence[str] = KEYPOINTS) -> tuple[tuple[int, int], ...]:
     """(left, right) index pairs of `names`, left first, in order of the left index."""
     index = {name: i for i, name in enumerate(names)}
+    found = counterparts(names, names)
     return tuple(
-        (i, index[mirrored_name(name)])
-        for i, name in enumerate(names)
-        if mirrored_name(name) in index and (name.startswith("left_") or name.endswith("_left"))
+        (i, index[other])
+        for i, (name, other) in enumerate(zip(names, found, strict=True))
+        if other is not None and other != name and _is_left(name)
     )
+
+
+def _is_left(name: str) -> bool:
+    if name in _FACE_MIRROR:
+        return name not in _FACE_RIGHT_TO_LEFT
+    side, part = side_and_part(name)
+    if side:
+        return side == "left"
+    left = [pair[0] for pair in _SIDE_WORDS if len(pair[0]) > 2]
+    return part[0] == "l" or any(part.startswith(word) or part.endswith(word) for word in left)
 
 
 def indices(wanted: Sequence[str], names: Sequence[str] = KEYPOINTS) -> np.ndarray:

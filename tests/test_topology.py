@@ -34,16 +34,64 @@ def test_the_33_are_the_superset_of_face_palm_and_coco():
 @pytest.mark.parametrize("name", topology.KEYPOINT_SETS)
 def test_mirroring_twice_is_the_identity(name):
     names = topology.KEYPOINT_SETS[name]
-    if name in ("coco_wholebody_133", "halpe_136"):
-        # The unnamed face contour points have no side in their name; only the points that remap matter.
-        names = tuple(n for n in names if n in topology.KEYPOINTS)
     permutation = topology.mirror_permutation(names)
     assert (permutation[permutation] == np.arange(len(names))).all()
     assert len(topology.pairs(names)) * 2 + (permutation == np.arange(len(names))).sum() == len(names)
 
 
+SPELLINGS = [
+    "left_{}|right_{}", "{}_left|{}_right", "Left {}|Right {}", "LEFT-{}|RIGHT-{}", "{} (left)|{} (right)", "L{}|R{}",
+    "l_{}|r_{}", "{}_l|{}_r", "{}L|{}R", "{}Left|{}Right", "left{}|right{}", "L_{}|R_{}", "l.{}|r.{}", "{}-LT|{}-RT",
+    "{} links|{} rechts", "{} gauche|{} droite", "{} izquierda|{} derecha", "{} sx|{} dx", "mc_left_{}|mc_right_{}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("part", ["Glove", "knee_pad", "Foot2"])
+def test_sides_pair_by_any_usual_spelling(spelling, part):
+    left, right = (name.format(part) for name in spelling.split("|"))
+    names = ("nose", left, "ball", right, "left_hip", "right_hip")
+    assert topology.counterparts(names, names) == ("nose", right, "ball", left, "right_hip", "left_hip")
+    np.testing.assert_array_equal(topology.mirror_permutation(names), [0, 3, 2, 1, 5, 4])
+    assert topology.pairs(names) == ((1, 3), (4, 5))
+    assert topology.mirror_remarks(names) == [
+        "mirrored pictures keep in its place what says neither left nor right: ball"
+    ]
+
+
+def test_spellings_may_be_mixed_and_the_sides_of_others_asked_for():
+    assert topology.counterparts(("Left Glove", "rKnee"), ("right_glove", "knee-L", "LHip")) == (
+        "right_glove",
+        "knee-L",
+    )
+    assert topology.counterparts(("left_wrist",), ("left_wrist", "nose")) == (None,)
+    assert topology.counterparts(("vitamin_l",), ("vitamin_l", "nose")) == ("vitamin_l",)  # a letter alone says little
+    assert topology.counterparts(("light", "sight"), ("light", "sight")) == ("light", "sight")
+    both = ("left_eye_right_corner", "right_eye_left_corner", "left_eye_left_corner", "right_eye_right_corner")
+    assert topology.counterparts(both, both) == (both[1], both[0], both[3], both[2])
+    told = topology.mirror_remarks(("nose", "Left Glove"))
+    assert told == ["mirrored pictures leave out Left Glove: the other side is not among the keypoints"]
+    assert topology.mirror_remarks(topology.KEYPOINTS) == []
+
+
+def test_points_of_the_face_without_a_side_in_their_name_are_exchanged_too():
+    wholebody = topology.KEYPOINT_SETS["coco_wholebody_133"]
+    other = dict(zip(wholebody, topology.counterparts(wholebody, wholebody), strict=True))
+    # iBUG's numbers run along the jaw from ear to ear, and up the bridge of the nose.
+    assert (other["face_0"], other["face_8"], other["face_19"], other["face_30"]) == (
+        "face_16",
+        "face_8",
+        "face_24",
+        "face_30",
+    )
+    assert (other["face_37"], other["face_41"], other["face_50"], other["face_61"], other["face_65"]) == (
+        "face_44", "face_46", "face_52", "face_63", "face_67",
+    )  # fmt: skip
+    assert other["left_eye_outer"] == "right_eye_outer" and other["left_hand_4"] == "right_hand_4"
+
+
 def test_mirror_permutation_names_the_missing_side():
-    with pytest.raises(ValueError, match="right_hip"):
+    with pytest.raises(ValueError, match="'left_hip' has no counterpart"):
         topology.mirror_permutation(("nose", "left_hip"))
 
 

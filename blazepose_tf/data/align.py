@@ -122,7 +122,7 @@ def _face_squares(points, labelled, body_radius):
     return tf.concat([center - half, center + half], axis=1), known
 
 
-def remap_table(source: Sequence[str], target: Sequence[str]) -> np.ndarray:
-    """(T,) int32 position in `source` of each target keypoint; len(source) where it is missing (a row of zeros)."""
+def remap_table(source: Sequence[str], target: Sequence[str | None]) -> np.ndarray:
+    """(T,) int32 position in `source` of each target keypoint; len(source) where it is missing or None (a zero row)."""
     index = {name: i for i, name in enumerate(source)}
     return np.array([index.get(name, len(source)) for name in target], np.int32)

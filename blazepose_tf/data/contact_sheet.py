@@ -33,10 +33,8 @@ class Cell:
 
 
 def _color(name: str) -> tuple[int, int, int]:
-    mirrored = topology.mirrored_name(name)
-    if mirrored == name or name in topology.GROUPS["face"]:
-        return _MIDDLE
-    return _LEFT if "left" in name else _RIGHT
+    side, _ = topology.side_and_part(name)
+    return _MIDDLE if name in topology.GROUPS["face"] else {"left": _LEFT, "right": _RIGHT}.get(side, _MIDDLE)
 
 
 def _window(person: Person, width: int, height: int) -> tuple[np.ndarray, float]:

@@ -119,7 +119,7 @@ def _tracker_sample(
     # By name among all points, so that a set with one side only gets what the mirror shows there.
     padded = tf.concat([keypoints, tf.zeros([1, 3])], axis=0)
     plain = align.remap_table(names, spec.keypoint_names)
-    mirrored = align.remap_table(names, [topology.mirrored_name(name) for name in spec.keypoint_names])
+    mirrored = align.remap_table(names, topology.counterparts(spec.keypoint_names, names))
     wanted = tf.gather(padded, tf.where(mirror > 0.5, mirrored, plain))
     state = wanted[:, 2]
     points = tf.where(state[:, None] > 0, affine.apply(to_crop, wanted[:, :2]), 0.0)

@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from blazepose_tf import documents
+from blazepose_tf import documents, topology
 from blazepose_tf.data import contact_sheet, duplicates, image_header, side_swaps
 from blazepose_tf.data.converters import coco, selection
 from blazepose_tf.data.converters import names as names_lib
@@ -323,6 +323,7 @@ def summary(report: Report, *, shown: int = 20) -> list[str]:
         f"{report.ignored} ignored regions, {len(report.names)} keypoints"
     ]
     lines += [f"  dropped {count}: {reason}" for reason, count in report.dropped.most_common()]
+    lines += [f"  {remark}" for remark in topology.mirror_remarks(report.names)]
     lines += [f"  {count} x {kind}" for kind, count in report.kinds().most_common()]
     ordered = sorted(report.findings, key=lambda finding: finding.severity != ERROR)
     lines += [f"  {finding}" for finding in ordered[:shown]]

@@ -62,6 +62,9 @@ def open_data(
         sources += [order.Source(records, complete=complete) for records in opened]
     if not sources:
         raise ValueError(f"no data named. Received: data={text!r}, partial_data={partial!r}")
+    if experiment.model == "tracker" and not validation and experiment.data.tracker.view.mirror_probability > 0:
+        for remark in topology.mirror_remarks(experiment.keypoint_names):
+            log.warning("%s", remark)
     return Inputs(sources, experiment, group=group)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -254,3 +256,23 @@ def test_mirror_of_a_one_sided_set_shows_the_other_side(ten_records):
 def test_skip_beyond_the_epoch_is_refused(ten_records):
     with pytest.raises(ValueError, match="skip_examples must be in"):
         pipeline.tracker_samples(ten_records, spec=SPEC, skip_examples=11)
+
+
+def test_own_points_change_sides_with_the_body_however_their_names_are_spelt(example, tmp_path):
+    """The glove is put on the wrist, so that it has to lie where the wrist is labelled, mirrored or not."""
+    left, right = (topology.KEYPOINTS.index(f"{side}_wrist") for side in ("left", "right"))
+    names = (*topology.KEYPOINTS, "Left Glove", "glove-R")
+
+    def build(i):
+        made = example(i)
+        keypoints = np.concatenate([made.keypoints, made.keypoints[:, [left, right]]], axis=1)
+        return dataclasses.replace(made, names=names, keypoints=keypoints)
+
+    records.write_shards(range(3), build, folder=tmp_path, name="gloves")
+    view = config_lib.ViewConfig(mirror_probability=1.0)
+    config = config_lib.TrackerDataConfig(view, CALM, PLAIN.occlusion, negative_probability=0.0)
+    spec = specs.TrackerSpec(input_size=128, keypoint_names=names)
+    samples = collect(pipeline.tracker_samples(records.open_records(tmp_path), spec=spec, config=config))
+    for s in samples:
+        np.testing.assert_allclose(s["points"][-2:], s["points"][[left, right]], atol=1e-3)
+    assert any(s["state"][left] > 0 for s in samples)

@@ -1,4 +1,4 @@
-"""One COCO file, four readers, one answer: conversion, validation, training and evaluation (the table in docs/data.md)."""
+"""One COCO file, four readers, one answer: conversion, validation, training, evaluation (the table in docs/data.md)."""
 
 from __future__ import annotations
 

@@ -100,6 +100,7 @@ def summary(tally: Tally, names, target, rename: Mapping[str, str]) -> list[str]
     if lost:
         more = f" and {len(lost) - 12} more" if len(lost) > 12 else ""
         lines.append(f"keypoints without a place in the output: {', '.join(lost[:12])}{more}")
+    lines += topology.mirror_remarks(target)
     if tally.damaged:
         lines.append(f"damaged entries skipped: {len(tally.damaged)}")
     return lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from blazepose_tf import topology
@@ -29,10 +28,7 @@ BY_COUNT = {17: "coco_17", 26: "halpe_26", 33: "blazepose_33", 133: "coco_wholeb
 
 def canonical(name: str) -> str:
     """`LShoulder`, `left-shoulder`, `Right Big Toe` as this package writes them; unknown names stay as they are."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name.strip())
-    words = [word for word in re.split(r"[^A-Za-z0-9]+", words.lower()) if word]
-    side = next((full for full, short in (("left", "l"), ("right", "r")) for w in words if w in (full, short)), "")
-    rest = "_".join(word for word in words if word not in ("left", "right", "l", "r"))
+    side, rest = topology.side_and_part(name)
     rest = _SYNONYMS.get(rest, rest)
     candidate = f"{side}_{rest}" if side else rest
     candidate = f"mouth_{side}" if rest == "mouth" and side else candidate
