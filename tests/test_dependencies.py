@@ -31,10 +31,11 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "kernels": ({"layers"}, {"keras", "tensorflow"}),
     "losses": (set(), {"keras"}),
     "metrics": ({"geometry", "topology", "array_api"}, PURE | {"keras"}),
-    "data": ({"geometry", "codecs", "topology", "specs"}, PURE | {"tensorflow", "cv2", "scipy"}),
+    "media": (set(), PURE | {"av", "cv2", "PIL", "pillow_heif"}),
+    "data": ({"geometry", "codecs", "topology", "specs", "media"}, PURE | {"tensorflow", "cv2", "scipy"}),
     "tflite": (set(), PURE | {"ai_edge_litert", "flatbuffers"}),
     "runtime": (
-        {"geometry", "codecs", "topology", "specs", "tflite", "metrics"},
+        {"geometry", "codecs", "topology", "specs", "tflite", "metrics", "media"},
         PURE | {"cv2", "ai_edge_litert", "onnxruntime"},
     ),
     "web": ({"runtime", "codecs", "geometry", "specs", "topology"}, set()),
@@ -43,7 +44,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         PURE | {"keras", "tensorflow", "tqdm"},
     ),
     "evaluation": (
-        {"metrics", "topology", "geometry", "specs", "runtime", "data.converters"},
+        {"metrics", "topology", "geometry", "specs", "runtime", "data.converters", "media"},
         PURE | {"cv2", "keras", "tensorflow", "pycocotools"},
     ),
     "benchmark": ({"tflite"}, PURE | {"ai_edge_litert", "flatbuffers", "matplotlib"}),

@@ -87,7 +87,6 @@ def main(argv: list[str]) -> int:
         weight=values.weight,
         min_diameter=values.min_diameter,
         negatives=values.negatives or values.only_negatives,
-        turn=output.suffix != ".json",
         recompute_alignment=values.recompute_alignment,
     )
     tally = conversion.Tally()

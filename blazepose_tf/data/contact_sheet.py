@@ -15,6 +15,7 @@ import numpy as np
 from blazepose_tf import topology
 from blazepose_tf.data.converters.annotations import Person
 from blazepose_tf.geometry import alignment as alignment_lib
+from blazepose_tf.media import pictures as pictures_lib
 
 _LEFT, _RIGHT, _MIDDLE = (0, 140, 255), (255, 150, 0), (255, 255, 255)  # BGR
 _DENSE = frozenset(topology.GROUPS["face"] + topology.GROUPS["hands"])  # small dots where points crowd
@@ -50,8 +51,10 @@ def _window(person: Person, width: int, height: int) -> tuple[np.ndarray, float]
 
 def draw_cell(cell: Cell, names: Sequence[str], *, size: int = 200) -> np.ndarray:
     """(size + caption, size, 3) uint8 BGR; a grey field where the picture cannot be decoded."""
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(np.frombuffer(cell.image, np.uint8), flags) if cell.image else None
+    try:
+        image = cv2.cvtColor(pictures_lib.decode(cell.image), cv2.COLOR_RGB2BGR)
+    except ValueError:
+        image = None
     canvas = np.full((size + _CAPTION, size, 3), 96, np.uint8)
     if image is not None:
         center, side = _window(cell.person, image.shape[1], image.shape[0])

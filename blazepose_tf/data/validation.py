@@ -17,10 +17,11 @@ import cv2
 import numpy as np
 
 from blazepose_tf import documents, topology
-from blazepose_tf.data import contact_sheet, duplicates, image_header, side_swaps
+from blazepose_tf.data import contact_sheet, duplicates, side_swaps
 from blazepose_tf.data.converters import coco, selection
 from blazepose_tf.data.converters import names as names_lib
 from blazepose_tf.data.converters.annotations import Damage, Person, Picture, xywh_to_xyxy
+from blazepose_tf.media import pictures as pictures_lib
 
 ERROR, WARNING = "error", "warning"
 WITHIN, ACROSS, SWAP = "duplicate within", "duplicate across datasets", "probable swap"
@@ -48,13 +49,17 @@ class Finding:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset opened for checking: K names, pictures in order, and a loader of encoded bytes by position."""
+    """A dataset opened for checking: K names, pictures in order, and a loader of encoded bytes by position.
+
+    `upright` says that the files themselves have to be upright JPEG or PNG, as in records, whose readers turn nothing.
+    """
 
     label: str
     names: tuple[str, ...]
     pictures: Sequence[Picture | Damage]
     load: Callable[[int], bytes]
     remarks: tuple[Finding, ...] = ()
+    upright: bool = False
 
 
 @dataclass
@@ -151,7 +156,7 @@ def _open_records(path: Path) -> Dataset:
         people += [Person(np.zeros((len(e.names), 3)), box=tuple(box), ignore=True) for box in e.ignore_boxes]
         name = e.image_id or str(position)
         pictures.append(Picture(name, where, tuple(people), e.width, e.height, e.dataset, e.split))
-    return Dataset(str(path), records.names, pictures, lambda position: records.example(position).image)
+    return Dataset(str(path), records.names, pictures, lambda position: records.example(position).image, upright=True)
 
 
 def _outline(path: Path, annotations: list) -> Iterator[Finding]:
@@ -209,21 +214,21 @@ def _check_file(dataset: Dataset, position: int) -> tuple[list[Finding], duplica
     except (OSError, ValueError) as error:
         return [wrong("missing picture", str(error))], None
     try:
-        header = image_header.read_header(data)
+        header = pictures_lib.read_header(data)
     except ValueError as error:
         return [wrong("broken picture", str(error))], None
     findings = []
-    if not header.complete:
-        findings.append(wrong("broken picture", "cut off before its end"))
-    if header.orientation != 1:
-        findings.append(wrong("turned picture", f"EXIF orientation {header.orientation}"))
-    if (entry.width and entry.width != header.width) or (entry.height and entry.height != header.height):
-        text = f"is {header.width}x{header.height}, annotated as {entry.width}x{entry.height}"
+    if dataset.upright and (header.orientation != 1 or header.kind not in ("JPEG", "PNG")):
+        findings.append(wrong("turned picture", f"{header.kind} of EXIF orientation {header.orientation} in a record"))
+    width, height = (header.width, header.height) if dataset.upright else header.upright_size
+    if (entry.width and entry.width != width) or (entry.height and entry.height != height):
+        text = f"is {width}x{height}, annotated as {entry.width}x{entry.height}"
         findings.append(wrong("wrong size", text))
-    gray = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
-    if gray is None:
-        return findings if not header.complete else [*findings, wrong("broken picture", "cannot be decoded")], None
-    return findings, duplicates.fingerprint(gray)
+    try:
+        image = pictures_lib.decode(data)
+    except ValueError as error:
+        return [*findings, wrong("broken picture", str(error))], None
+    return findings, duplicates.fingerprint(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
 
 
 def _check_people(dataset: Dataset, position: int, report: Report, swap_probability: float) -> None:

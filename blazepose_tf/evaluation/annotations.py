@@ -14,7 +14,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from blazepose_tf import topology
@@ -23,6 +22,7 @@ from blazepose_tf.data.converters import coco
 from blazepose_tf.data.converters import names as names_lib
 from blazepose_tf.data.converters.conversion import AREA_OF_BOX
 from blazepose_tf.geometry import alignment as alignment_lib
+from blazepose_tf.media.pictures import read_picture
 from blazepose_tf.metrics import keypoints as keypoint_metrics
 
 log = logging.getLogger(__name__)
@@ -85,16 +85,8 @@ class Annotations:
     left_out: int = 0
 
     def picture(self, image_id: int | str) -> np.ndarray:
-        """(H, W, 3) uint8 RGB.
-
-        Raises:
-            OSError: missing file or not a picture.
-        """
-        path = self.folder / self.pictures[image_id]
-        image = cv2.imread(os.fspath(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        if image is None:
-            raise OSError(f"{path}: " + ("not a readable picture" if path.exists() else "no such picture"))
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        """(H, W, 3) uint8 RGB, upright; errors as `read_picture`."""
+        return read_picture(self.folder / self.pictures[image_id])
 
     def people_with_alignment(self) -> list[Person]:
         """Those whose region is known: with finite alignment points, and not to be ignored."""

@@ -20,6 +20,7 @@ import cv2
 from blazepose_tf.evaluation import adapters, predictions, systems
 from blazepose_tf.evaluation.annotations import Annotations, Person
 from blazepose_tf.evaluation.disturb import Disturbance
+from blazepose_tf.media.pictures import read_picture
 
 _CHUNK = 16  # people per message to a worker: small enough to lose little, large enough not to be felt
 
@@ -67,10 +68,7 @@ def _predict_chunk(run: Run, people: list[Person], files: list[str]) -> list[str
     system = _built[key]
     lines = []
     for person, file in zip(people, files, strict=True):
-        image = cv2.imread(file, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        if image is None:
-            raise OSError(f"{file}: " + ("not a readable picture" if os.path.exists(file) else "no such picture"))
-        prediction = system(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), person, run.disturbance)
+        prediction = system(read_picture(file), person, run.disturbance)
         lines.append(json.dumps(prediction.to_json()))
     return lines
 

@@ -98,5 +98,5 @@ def test_bad_files(tmp_path, three_people):
         annotations.load(tmp_path / "x.json")
     data = annotations.load(three_people)
     (three_people.parent / "images" / "1.png").unlink()
-    with pytest.raises(OSError, match="no such picture"):
+    with pytest.raises(OSError, match="no such file"):
         data.picture(1)

@@ -65,7 +65,7 @@ def test_the_roi_is_the_truth_and_moves_with_the_disturbance(tmp_path, three_peo
 def test_a_missing_picture_is_named(tmp_path, three_people, tiny):
     data = annotations.load(three_people)
     (three_people.parent / "images" / "2.png").unlink()
-    with pytest.raises(OSError, match=r"2\.png: no such picture"):
+    with pytest.raises(OSError, match=r"2\.png: no such file"):
         runner.execute(runner.Run(systems.System(tiny)), data, data.people, folder=tmp_path)
 
 

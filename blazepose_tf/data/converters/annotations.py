@@ -53,9 +53,8 @@ class Person:
 class Picture:
     """One picture and its people; `width` and `height` are 0 where the source does not tell.
 
-    `where` names file and position of the annotation for messages; `problems` lists damaged people left out; `turned`
-    tells that the file has an EXIF orientation and that size and labels are those of the picture held upright. `id` and
-    `fields` as in `Person`.
+    `where` names file and position of the annotation for messages; `problems` lists damaged people left out. Size and
+    labels are those of the picture held upright, whatever orientation its file has. `id` and `fields` as in `Person`.
     """
 
     file_name: str
@@ -66,7 +65,6 @@ class Picture:
     dataset: str = ""
     split: str = ""
     problems: tuple[Damage, ...] = ()
-    turned: bool = False
     id: int | str | None = None
     fields: Mapping[str, object] = field(default_factory=dict)
 

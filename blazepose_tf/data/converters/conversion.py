@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from blazepose_tf import topology
-from blazepose_tf.data import image_header
 from blazepose_tf.data.converters import names as names_lib
 from blazepose_tf.data.converters import selection
 from blazepose_tf.data.converters.annotations import Damage, Person, Picture, Source
 from blazepose_tf.geometry import alignment as alignment_lib
+from blazepose_tf.media import pictures as pictures_lib
 
 # Clicked joints at the rim end up a little outside; farther ones were guessed.
 EDGE_TOLERANCE = 3.0
@@ -41,7 +41,6 @@ class ConversionConfig:
         min_diameter: people with a smaller body circle (pixels) become ignored regions.
         negatives: keep pictures without a usable person.
         recompute_alignment: replace alignments that the source has.
-        turn: accept pictures with an EXIF orientation; whoever writes them has to turn the pixels.
     """
 
     target: str = "auto"
@@ -53,7 +52,6 @@ class ConversionConfig:
     min_diameter: float = 0.0
     negatives: bool = False
     recompute_alignment: bool = False
-    turn: bool = False
 
     def __post_init__(self):
         if not (np.isfinite(self.weight) and self.weight > 0):
@@ -140,7 +138,7 @@ def _pictures(source: Source, own, target, config: ConversionConfig, tally: Tall
             tally.pictures_without_usable_person += 1
             continue
         try:
-            picture = _sized(picture, source.images, turn=config.turn)
+            picture = _sized(picture, source.images)
         except (OSError, ValueError) as error:
             tally.damaged.append(Damage(picture.where, str(error)))
             continue
@@ -158,28 +156,28 @@ def _pictures(source: Source, own, target, config: ConversionConfig, tally: Tall
             tally.pictures_without_usable_person += 1
 
 
-def _sized(picture: Picture, folder: Path, *, turn: bool) -> Picture:
+def _sized(picture: Picture, folder: Path) -> Picture:
     """The picture with the size of its file, upright: labelling tools show and label it so.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: broken, of another size than annotated, or turned by EXIF and not to be turned back.
+        ValueError: broken, of another size than annotated, or with more pixels than are read.
     """
     path = folder / picture.file_name
     if not path.is_file():
         raise ValueError(f"no picture {path}")
+    content = pictures_lib.read_content(path)
     try:
-        header = image_header.read_header(path.read_bytes())
+        header = pictures_lib.read_header(content)
+        pictures_lib.check_size(header.width, header.height)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    if not header.complete:
+    if pictures_lib.is_truncated(content):
         raise ValueError(f"{path}: cut off before its end")
-    if header.orientation != 1 and not turn:
-        raise ValueError(f"{path}: turned by EXIF orientation {header.orientation}; record shards store it upright")
     width, height = header.upright_size
     if picture.width and picture.height and (picture.width, picture.height) != (width, height):
         raise ValueError(f"{path}: is {width}x{height}, its annotation says {picture.width}x{picture.height}")
-    return replace(picture, width=width, height=height, turned=header.orientation != 1)
+    return replace(picture, width=width, height=height)
 
 
 def _inside(points: np.ndarray, picture: Picture, tally: Tally) -> np.ndarray:

@@ -13,14 +13,13 @@ import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from blazepose_tf import files
 from blazepose_tf.data.coco_document import coco_document
 from blazepose_tf.data.converters.annotations import Person, Picture, image_folder
+from blazepose_tf.media import pictures as pictures_lib
 
-_UPRIGHT_QUALITY = 95  # of pictures that have to be encoded again
 
 
 def _rounded(values: Iterable[float]) -> list[float]:
@@ -142,11 +141,12 @@ def write_shards(
 def _example(picture: Picture, names: Sequence[str], images: Path, make):
     people = [person for person in picture.people if not person.ignore]
     count = len(people)
-    data = (images / picture.file_name).read_bytes()
+    content = pictures_lib.read_content(images / picture.file_name)
+    image, width, height = pictures_lib.for_records(content)
     return make(
-        image=_upright(data) if picture.turned else data,
-        width=picture.width,
-        height=picture.height,
+        image=image,
+        width=width,
+        height=height,
         names=tuple(names),
         keypoints=np.array([p.keypoints for p in people]).reshape(count, len(names), 3),
         alignment=np.array([p.alignment for p in people]).reshape(count, 2, 2),
@@ -158,11 +158,3 @@ def _example(picture: Picture, names: Sequence[str], images: Path, make):
         image_id=picture.file_name,
         split=picture.split,
     )
-
-
-def _upright(data: bytes) -> bytes:
-    """The picture with its EXIF orientation applied, as JPEG: TensorFlow's decoders ignore the orientation."""
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)  # turns it
-    if image is None:
-        raise ValueError("cannot be decoded")
-    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _UPRIGHT_QUALITY])[1].tobytes()
