@@ -16,6 +16,8 @@ RUNTIME = [
     "absl-py>=2.1,<3",
     "tqdm>=4.66,<5",
 ]
+# Pictures and film of the command line and of data sets; `PosePipeline` on arrays does without.
+MEDIA = ["av>=17.1,<20", "pillow>=11.3,<14", "pillow-heif>=1.8,<2"]
 TRAIN = ["tensorflow>=2.21,<2.22", "keras>=3.12,<4"]
 ONNX = ["tf2onnx>=1.17,<2", "onnx>=1.17,<2", "onnxruntime>=1.23,<2"]
 QUANTIZE = ["ai-edge-quantizer>=0.5,<1"]
@@ -34,9 +36,9 @@ setup(
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["blazepose_tf", "blazepose_tf.*"]),
     package_data={"blazepose_tf": ["weights/*", "kernels/*.cc", "kernels/*.h", "web/page/*"]},
-    install_requires=RUNTIME,
+    install_requires=RUNTIME + MEDIA,
     extras_require={
-        "runtime": RUNTIME,
+        "runtime": RUNTIME + MEDIA,
         "train": TRAIN + DATA,
         "export": TRAIN + QUANTIZE,
         "onnx": ONNX,

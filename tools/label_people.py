@@ -33,9 +33,10 @@ from blazepose_tf.data.converters.coco import load
 from blazepose_tf.data.converters.conversion import labelled_box
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.geometry import roi
+from blazepose_tf.media.headers import PICTURE_SUFFIXES
+from blazepose_tf.media.pictures import read_picture
 from blazepose_tf.metrics.keypoints import torso_size
 from blazepose_tf.runtime.detector import Detector
-from blazepose_tf.runtime.images import IMAGE_SUFFIXES, read_image
 from blazepose_tf.runtime.tracker import Track, Tracker
 from blazepose_tf.runtime.warp import warp
 from blazepose_tf.runtime.weights import model_file
@@ -203,7 +204,7 @@ class Source:
 
 def pictures_in(folder: Path) -> list[Source]:
     """Every picture below a folder; nobody is labelled there."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
     if not found:
         raise ValueError(f"no pictures in {folder}")
     return [Source(path, str(path), None, []) for path in found]
@@ -235,7 +236,7 @@ def labelled(
     for source in sources:
         known_of.setdefault(source.origin, []).extend(source.known)
     for source in tqdm(sources, desc="pictures", unit="picture", disable=None):
-        picture = read_image(source.path)
+        picture = read_picture(source.path)
         known = known_of[source.origin]
         found = people(picture, source.known, detector, tracker, min_radius)
         found = [label for label in found if not any(same_pose(label, other) for other in known)]

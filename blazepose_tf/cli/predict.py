@@ -2,11 +2,13 @@
 
 blazepose predict --input=photo.jpg --output=poses
 blazepose predict --input=clip.mp4 --input="holiday/*.jpg" --output=poses --tracker=lite
-blazepose predict --input=0 --output=poses                (first camera; Ctrl-C ends it)
+blazepose predict --input=holiday/ --output=poses --workers=2
+blazepose predict --input=0 --output=poses --show         (first camera; Q or Ctrl-C ends it)
 """
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import tempfile
@@ -47,6 +49,14 @@ def define_flags() -> None:
     )
     flags.DEFINE_integer("threads", 1, "threads per inference", lower_bound=1)
     flags.DEFINE_integer("max_frames", None, "frames read per video or camera; default: all", lower_bound=1)
+    flags.DEFINE_integer(
+        "workers", 1, "pictures read at the same time; films are read one after the other", lower_bound=1
+    )
+    flags.DEFINE_float(
+        "max_megapixels", 200.0, "pictures and films that declare larger frames are refused undecoded", lower_bound=0.01
+    )
+    flags.DEFINE_list("camera", [], "wishes of a camera, e.g. width=1280,height=720,fps=30; it takes what is nearest")
+    flags.DEFINE_bool("show", False, "show the drawn pictures and frames in a window; Q or Escape ends")
 
 
 def _stop_on_signals(batch) -> None:
@@ -60,14 +70,27 @@ def _stop_on_signals(batch) -> None:
         signal.signal(number, stop)
 
 
+def _camera(wishes: list[str]) -> dict[str, float]:
+    """ "width=1280" -> {"width": 1280.0}."""
+    found = {}
+    for wish in wishes:
+        name, _, value = wish.partition("=")
+        if name not in ("width", "height", "fps") or not value.replace(".", "", 1).isdecimal():
+            raise UserError(f"--camera takes width=, height= and fps= with numbers. Received: {wish!r}")
+        found[name] = float(value)
+    return found
+
+
 def main(argv: list[str]) -> int:
     from tqdm import tqdm
 
-    from blazepose_tf.runtime.batch import Batch
+    from blazepose_tf.runtime.batch import Batch, Options
     from blazepose_tf.runtime.detector import Detector
     from blazepose_tf.runtime.inputs import find_items
+    from blazepose_tf.runtime.pipeline import PosePipeline
     from blazepose_tf.runtime.tracker import Tracker
     from blazepose_tf.runtime.weights import DETECTORS, TRACKERS, default_file, model_file
+    from blazepose_tf.runtime.window import Window
 
     args = flags.FLAGS
     texts = [*args.input, *argv]
@@ -77,28 +100,44 @@ def main(argv: list[str]) -> int:
         raise UserError(f"--output takes a folder, for one input can give several files. Received: {args.output!r}")
     detector_file = model_file(args.detector) if args.detector else default_file(DETECTORS)
     tracker_file = model_file(args.tracker) if args.tracker else default_file(TRACKERS)
-    detector = Detector(detector_file, threshold=args.detection_threshold, num_threads=args.threads)
-    tracker = Tracker(tracker_file, num_threads=args.threads)
+    options = Options(
+        json_format=args.format,
+        draw=args.draw,
+        show_roi=args.show_roi,
+        max_frames=args.max_frames,
+        max_megapixels=args.max_megapixels,
+        workers=args.workers,
+        camera=_camera(args.camera),
+    )
 
-    with tqdm(unit=" frames", disable=None, mininterval=0.2) as bar, tempfile.TemporaryDirectory() as downloads:
+    def open_pipeline() -> PosePipeline:
+        detector = Detector(detector_file, threshold=args.detection_threshold, num_threads=args.threads)
+        return PosePipeline(detector, Tracker(tracker_file, num_threads=args.threads), smoothing=args.smoothing)
+
+    with (
+        tqdm(unit=" frames", disable=None, mininterval=0.2) as bar,
+        tempfile.TemporaryDirectory() as downloads,
+        Window("blazepose predict") if args.show else contextlib.nullcontext() as window,
+    ):
+
+        def say(line: str) -> None:
+            bar.write(line.encode("utf-8", "replace").decode(), file=sys.stderr)
+
         batch = Batch(
-            detector,
-            tracker,
+            open_pipeline,
             args.output,
-            json_format=args.format,
-            draw=args.draw,
-            show_roi=args.show_roi,
-            smoothing=args.smoothing,
-            max_frames=args.max_frames,
+            options,
             on_frame=lambda summary: bar.update(),
-            on_error=lambda line: bar.write(f"error: {line}", file=sys.stderr),
+            on_error=lambda line: say(f"error: {line}"),
+            on_note=lambda line: say(f"note: {line}"),
+            on_view=window.show if window is not None else None,
         )
         started = time.perf_counter()
         items = []
         try:
             for text in texts:
                 try:
-                    items += find_items(text, downloads=downloads)
+                    items += find_items(text, downloads=downloads, on_note=lambda line: say(f"note: {line}"))
                 except (OSError, ValueError) as error:
                     batch.fail(str(error))
             _stop_on_signals(batch)
@@ -114,7 +153,7 @@ def main(argv: list[str]) -> int:
         f"{rate:.1f} frames/s with reading and writing; written to {args.output}"
     )
     if summary.errors:
-        print(f"{len(summary.errors)} errors", file=sys.stderr)
+        print(f"{len(summary.errors)} error{'s' if len(summary.errors) > 1 else ''}", file=sys.stderr)
     if summary.interrupted:
         print("interrupted: results so far are complete files", file=sys.stderr)
         return INTERRUPTED

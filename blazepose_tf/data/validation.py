@@ -21,6 +21,7 @@ from blazepose_tf.data import contact_sheet, duplicates, side_swaps
 from blazepose_tf.data.converters import coco, selection
 from blazepose_tf.data.converters import names as names_lib
 from blazepose_tf.data.converters.annotations import Damage, Person, Picture, xywh_to_xyxy
+from blazepose_tf.media import headers
 from blazepose_tf.media import pictures as pictures_lib
 
 ERROR, WARNING = "error", "warning"
@@ -214,7 +215,7 @@ def _check_file(dataset: Dataset, position: int) -> tuple[list[Finding], duplica
     except (OSError, ValueError) as error:
         return [wrong("missing picture", str(error))], None
     try:
-        header = pictures_lib.read_header(data)
+        header = headers.read_header(data)
     except ValueError as error:
         return [wrong("broken picture", str(error))], None
     findings = []

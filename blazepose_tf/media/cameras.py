@@ -19,9 +19,7 @@ class CameraReader:
     pixel_aspect = 1.0
     damage = None
 
-    def __init__(
-        self, index: int, *, width: int | None = None, height: int | None = None, fps: float | None = None
-    ):
+    def __init__(self, index: int, *, width: int | None = None, height: int | None = None, fps: float | None = None):
         """Opens a camera.
 
         Args:

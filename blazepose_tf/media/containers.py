@@ -1,7 +1,7 @@
 """Whether the file of a film is whole: what its outermost boxes declare against the bytes that are there.
 
 Frame counts and durations cannot tell: they are estimates in some containers, absent in others, and longer than the
-picture where the sound is. The sizes of the boxes are exact. A transport stream has none and simply is as long as it is.
+picture where the sound is. The sizes of the boxes are exact. A transport stream has none: it is as long as it is.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from blazepose_tf.media.pictures import MAX_MEGAPIXELS, check_size, open_pillow, read_content, read_header, to_rgb
+from blazepose_tf.media.headers import MAX_MEGAPIXELS, check_size, open_pillow, read_header
+from blazepose_tf.media.pictures import read_content, to_rgb
 from blazepose_tf.media.videos import Frame, fit
 
 # What browsers show for a frame without a duration.
@@ -18,9 +19,7 @@ class MovingPicture:
     live = False
     pixel_aspect = 1.0
 
-    def __init__(
-        self, path: str | os.PathLike, *, label: str | None = None, max_megapixels: float = MAX_MEGAPIXELS
-    ):
+    def __init__(self, path: str | os.PathLike, *, label: str | None = None, max_megapixels: float = MAX_MEGAPIXELS):
         """Opens the file; errors as `read_picture`."""
         self.label = str(path) if label is None else label
         self.frames_read = 0

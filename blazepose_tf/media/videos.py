@@ -16,11 +16,11 @@ import numpy as np
 from av.sidedata.sidedata import Type as SideData
 
 from blazepose_tf.media import containers
-from blazepose_tf.media.pictures import MAX_MEGAPIXELS, check_size
+from blazepose_tf.media.headers import MAX_MEGAPIXELS, check_size
 
 VIDEO_SUFFIXES = (
-    ".mp4", ".m4v", ".mov", ".qt", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".m2v", ".vob", ".wmv", ".asf", ".flv", ".ts",
-    ".mts", ".m2ts", ".mxf", ".dv", ".3gp", ".3g2", ".ogv", ".ogm", ".mjpeg", ".mjpg", ".h264", ".264", ".hevc", ".265",
+    ".mp4", ".m4v", ".mov", ".qt", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".m2v", ".vob", ".wmv", ".asf", ".flv",
+    ".ts", ".mts", ".m2ts", ".mxf", ".dv", ".3gp", ".3g2", ".ogv", ".ogm", ".mjpeg", ".mjpg", ".h264", ".hevc",
 )  # fmt: skip
 NOMINAL_FPS = 30.0
 _TIMEOUT_SECONDS = 30.0
@@ -58,11 +58,10 @@ class VideoReader:
         live: a stream: frames come when they come, and have no duration.
         pixel_aspect: width / height of a stored pixel; frames are delivered with square ones.
         frames_read: frames delivered so far.
+        starts_ms: the file's own time at which the film begins.
     """
 
-    def __init__(
-        self, source: str | os.PathLike, *, label: str | None = None, max_megapixels: float = MAX_MEGAPIXELS
-    ):
+    def __init__(self, source: str | os.PathLike, *, label: str | None = None, max_megapixels: float = MAX_MEGAPIXELS):
         """Opens the source.
 
         Args:
@@ -78,9 +77,10 @@ class VideoReader:
         self.live = "://" in str(source)
         self.frames_read = 0
         self.pixel_aspect = 1.0
+        self.starts_ms = 0.0
         self._path = None if self.live else Path(source)
         self._max_megapixels = max_megapixels
-        self._damaged = 0
+        self._damaged, self._begun = 0, False
         self._size: tuple[int, int] | None = None
         self._first_ms = self._last_ms = 0.0
         self._graph: av.filter.Graph | None = None
@@ -91,6 +91,8 @@ class VideoReader:
             if self._stream is None:
                 raise ValueError(f"{self.label}: holds no moving picture")
             self._check_size(self._stream.codec_context.width, self._stream.codec_context.height)
+            if any(name in _FREE_CLOCKS for name in self._container.format.name.split(",")):
+                self.starts_ms = 1e3 * (self._container.start_time or 0) / av.time_base
             # A stream must not be asked after its container is closed.
             self._declared = _declared_rate(self._stream)
             self.pixel_aspect = _pixel_aspect(self._stream)
@@ -112,7 +114,7 @@ class VideoReader:
                 return av.open(source, timeout=_TIMEOUT_SECONDS)
             # The prefix keeps FFmpeg from taking "12:30.mp4" for an address; a name that is no UTF-8 it cannot take.
             utf8 = source.encode("utf-8", "ignore").decode() == source
-            return av.open(f"file:{source}" if utf8 else open(source, "rb"))  # noqa: SIM115
+            return av.open(f"file:{source}" if utf8 else open(source, "rb"))
         except (av.error.PermissionError, PermissionError) as error:
             raise OSError(f"{self.label}: cannot be read ({os.strerror(error.errno)})") from error
         except (av.error.FFmpegError, UnicodeError) as error:
@@ -155,14 +157,13 @@ class VideoReader:
         if self._path is not None and self._path.is_file() and containers.is_cut(self._path):
             return f"the video ends early, after {self.frames_read} frames"
         if self._damaged:
-            return f"the video is damaged in {self._damaged} places"
+            return f"the video is damaged in {self._damaged} place{'s' if self._damaged > 1 else ''}"
         return None
 
     def _timed(self) -> Iterator[tuple[float, np.ndarray, float | None]]:
         """Time in milliseconds, picture, and the duration that the file gives it, of each frame."""
         container, latest, shift = self._container, -math.inf, 0.0
-        start = container.start_time or 0
-        origin = start / av.time_base if any(n in _FREE_CLOCKS for n in container.format.name.split(",")) else 0.0
+        origin = self.starts_ms / 1e3
         step, lasting = 1.0 / self._declared, container.format.name != "avi"
         for frame, seconds in self._decoded():
             count = 0 if latest == -math.inf else latest + step
@@ -183,12 +184,14 @@ class VideoReader:
             try:
                 frames = packet.decode()
             except av.error.FFmpegError:
-                # What was cut out of a broadcast begins in the middle of a group of pictures.
-                self._damaged += bool(self._size or times)
+                self._damaged += self._begun
                 continue
             if by_packet and packet.size and packet.dts is not None:
                 times.append(float(packet.dts * packet.time_base))
             for frame in frames:
+                # What was cut out of a broadcast begins in the middle of a group of pictures; that is no damage.
+                self._damaged += self._begun and frame.is_corrupt
+                self._begun |= not frame.is_corrupt
                 seconds = times.popleft() if by_packet and times else None if by_packet else frame.time
                 yield from self._deinterlaced(frame, seconds)
         yield from self._drained()
@@ -209,7 +212,9 @@ class VideoReader:
                 return
             yield packet
 
-    def _deinterlaced(self, frame: av.VideoFrame, seconds: float | None) -> Iterator[tuple[av.VideoFrame, float | None]]:
+    def _deinterlaced(
+        self, frame: av.VideoFrame, seconds: float | None
+    ) -> Iterator[tuple[av.VideoFrame, float | None]]:
         kind = (frame.width, frame.height, frame.format.name)
         if self._graph is not None and kind != self._graph_format:
             yield from self._drained()
@@ -292,9 +297,7 @@ def _pixel_aspect(stream: av.video.stream.VideoStream) -> float:
 def _deinterlacer(frame: av.VideoFrame) -> av.filter.Graph:
     """A graph that makes whole frames of fields and lets progressive frames pass."""
     graph = av.filter.Graph()
-    source = graph.add_buffer(
-        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
-    )
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base)
     weave = graph.add("bwdif", "mode=send_frame:parity=auto:deint=interlaced")
     sink = graph.add("buffersink")
     source.link_to(weave)
@@ -334,14 +337,16 @@ def _turned(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
 def _tone_curve() -> np.ndarray:
     """(4096,) uint8: what a screen of ordinary brightness shows for the codes of SMPTE ST 2084 (PQ).
 
-    Reference white (203 cd/m2, ITU-R BT.2408) and what is darker stay nearly as they are; highlights up to 1000 cd/m2 are
-    pressed into the rest (Reinhard's extended curve).
+    The range up to 1000 cd/m2 is pressed into it (Reinhard's extended curve around 203 cd/m2, the reference white of
+    ITU-R BT.2408); what is brighter is cut.
     """
     code = np.linspace(0, 1, 4096) ** (1 / 78.84375)
     nits = 10000 * (np.maximum(code - 0.8359375, 0) / (18.8515625 - 18.6875 * code)) ** (1 / 0.1593017578125)
     light, peak = nits / 203.0, 1000.0 / 203.0
     light = np.clip(light * (1 + light / peak**2) / (1 + light), 0, 1)
-    return np.round(255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)).astype(np.uint8)
+    return np.round(255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)).astype(
+        np.uint8
+    )
 
 
 _TONES = _tone_curve()

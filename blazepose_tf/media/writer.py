@@ -1,4 +1,4 @@
-"""Drawn films: H.264 in MP4 as browsers and phones play it, each frame at its own time, the source's sound beside it."""
+"""Drawn films: H.264 in MP4 as browsers and phones play it, each frame at its own time, with the source's sound."""
 
 from __future__ import annotations
 

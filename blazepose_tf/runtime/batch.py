@@ -6,27 +6,38 @@ was drawn and measured so far is written, then the batch stops.
 
 from __future__ import annotations
 
-import contextlib
+import json
 import os
+import queue
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from blazepose_tf import files
+from blazepose_tf.media import pictures
+from blazepose_tf.media.cameras import CameraReader
+from blazepose_tf.media.headers import MAX_MEGAPIXELS
+from blazepose_tf.media.moving import MovingPicture
+from blazepose_tf.media.videos import Frame, VideoReader
+from blazepose_tf.media.writer import VideoWriter
 from blazepose_tf.runtime import inputs as inputs_lib
 from blazepose_tf.runtime import results as results_lib
-from blazepose_tf.runtime.detector import Detector
 from blazepose_tf.runtime.drawing import draw_pose
-from blazepose_tf.runtime.images import MIN_SIDE, drawn_suffix, read_image, write_bytes, write_image, write_json
+from blazepose_tf.runtime.overlap import Ahead, Behind
 from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.poses import PoseResult
-from blazepose_tf.runtime.tracker import Tracker
-from blazepose_tf.runtime.videos import VideoReader, VideoWriter
 
 _RESULTS = "results.json"
+# Pictures begun before the oldest of them is written, for each worker.
+_IN_HAND = 2
 
 
 @dataclass
@@ -63,58 +74,79 @@ class Summary:
         self.milliseconds.append(result.milliseconds["total"])
 
 
+@dataclass(frozen=True)
+class Options:
+    """What a batch writes and how it reads.
+
+    Attributes:
+        json_format: "native" (one document per item), or "coco17", "coco33" (one list, results.json).
+        draw: write drawn pictures and videos, too.
+        show_roi: outline the region of interest on them.
+        max_frames: frames read per video, camera or stream; None is all.
+        max_megapixels: a picture or film that declares more is refused before it is decoded.
+        workers: pictures read at the same time.
+        camera: wishes of a camera: "width", "height", "fps".
+    """
+
+    json_format: str = results_lib.NATIVE
+    draw: bool = True
+    show_roi: bool = False
+    max_frames: int | None = None
+    max_megapixels: float = MAX_MEGAPIXELS
+    workers: int = 1
+    camera: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.json_format not in results_lib.FORMATS:
+            raise ValueError(f"format must be one of {results_lib.FORMATS}. Received: format={self.json_format!r}")
+        if self.workers < 1:
+            raise ValueError(f"workers must be at least 1. Received: workers={self.workers}")
+
+
 class Batch:
-    """Runs items through one detector and one tracker and writes what they give to a folder."""
+    """Runs items through pipelines and writes what they give to a folder."""
 
     def __init__(
         self,
-        detector: Detector,
-        tracker: Tracker,
+        open_pipeline: Callable[[], PosePipeline],
         output: str | os.PathLike,
+        options: Options | None = None,
         *,
-        json_format: str = results_lib.NATIVE,
-        draw: bool = True,
-        show_roi: bool = False,
-        smoothing: bool = True,
-        max_people: int = 1,
-        max_frames: int | None = None,
         on_frame: Callable[[Summary], None] = lambda summary: None,
         on_error: Callable[[str], None] = lambda line: None,
+        on_note: Callable[[str], None] = lambda line: None,
+        on_view: Callable[[np.ndarray], bool] | None = None,
     ):
         """Prepares the folder.
 
         Args:
-            detector: opened detector.
-            tracker: opened tracker.
+            open_pipeline: opens a pipeline; called once, and once more for each further worker.
             output: folder; made if missing.
-            json_format: "native" (one document per item), or "coco17", "coco33" (one list, results.json).
-            draw: write drawn pictures and videos, too.
-            show_roi: outline the region of interest on them.
-            smoothing: filter landmarks of videos over time.
-            max_people: how many people are looked for in a picture or frame.
-            max_frames: frames read per video, camera or stream; None is all.
+            options: see `Options`.
             on_frame: called after each frame with the summary so far.
             on_error: called with the one line of each failed item.
+            on_note: called with a line that is no error.
+            on_view: called with each drawn (H, W, 3) uint8 RGB picture or frame; True ends the batch.
 
         Raises:
-            OSError: the folder cannot be made or written to.
-            ValueError: an unknown format.
+            OSError: the folder cannot be made or written to, or a model file is missing.
+            ValueError: a model file is damaged or of the wrong kind.
         """
-        if json_format not in results_lib.FORMATS:
-            raise ValueError(f"format must be one of {results_lib.FORMATS}. Received: format={json_format!r}")
+        self.options = options or Options()
+        self._open_pipeline = open_pipeline
+        self._pipeline = open_pipeline()
+        self._idle: queue.SimpleQueue[PosePipeline] = queue.SimpleQueue()
         self.output = Path(output)
         try:
             self.output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(f"{self.output}: cannot be made an output folder ({error.strerror})") from error
         probe = self.output / ".blazepose_probe"
-        write_bytes(probe, b"\n")
+        files.write_bytes(probe, b"\n")
         probe.unlink()
-        self._pipeline = PosePipeline(detector, tracker, smoothing=smoothing, max_people=max_people)
-        self._models = {"detector": Path(detector.model.name).name, "tracker": Path(tracker.model.name).name}
-        self._format = json_format
-        self._draw, self._show_roi, self._max_frames = draw, show_roi, max_frames
-        self._on_frame, self._on_error = on_frame, on_error
+        models = {"detector": self._pipeline.detector, "tracker": self._pipeline.tracker}
+        self._models = {role: Path(part.model.name).name for role, part in models.items()}
+        self._on_frame, self._on_error, self._on_note, self._on_view = on_frame, on_error, on_note, on_view
         self._stems: set[str] = set()
         self._image_ids: set[int] = set()
         self._last_id = 0
@@ -128,21 +160,34 @@ class Batch:
 
     def run(self, items: list[inputs_lib.Item]) -> Summary:
         """Runs all items; errors of single items are collected, an interruption ends the batch."""
-        for item in items:
-            if self._stopping:
-                self.summary.interrupted = True
-                break
+        for _ in range(self.options.workers - 1):
+            self._idle.put(self._open_pipeline())
+        self._idle.put(self._pipeline)
+        begun: deque[tuple[inputs_lib.Item, Path, Future[tuple[PoseResult, np.ndarray | None]]]] = deque()
+        with ThreadPoolExecutor(self.options.workers) as pool:
             try:
-                self._one(item)
-                self.summary.items += 1
+                for item in items:
+                    if self._stopping:
+                        break
+                    still = item.kind == inputs_lib.IMAGE and not pictures.is_moving(item.location)
+                    while begun and (not still or len(begun) >= _IN_HAND * self.options.workers):
+                        self._finish(*begun.popleft())
+                    if still:
+                        target = self._target(item)
+                        begun.append((item, target, pool.submit(self._picture, item, target)))
+                    else:
+                        self._guarded(lambda item=item: self._film(item))
+                while begun and not self._stopping:
+                    self._finish(*begun.popleft())
             except KeyboardInterrupt:
-                self.summary.interrupted = True
-                break
-            except (OSError, ValueError, cv2.error) as error:
-                self.fail(" ".join(str(error).split()))
-        if self._format in results_lib.COCO_FORMATS:
+                self._stopping = True
+            self.summary.interrupted |= self._stopping
+            for _, _, future in begun:
+                future.cancel()
+        if self.options.json_format in results_lib.COCO_FORMATS:
             try:
-                write_json(self.output / _RESULTS, self._coco)
+                text = json.dumps(self._coco, ensure_ascii=False, separators=(",", ":"))
+                files.write_text(self.output / _RESULTS, text + "\n")
             except OSError as error:
                 self.fail(str(error))
         return self.summary
@@ -152,83 +197,136 @@ class Batch:
         self.summary.errors.append(line)
         self._on_error(line)
 
-    def _one(self, item: inputs_lib.Item) -> None:
-        if item.kind == inputs_lib.IMAGE:
-            self._image(item)
-        else:
-            self._video(item)
+    def _guarded(self, one: Callable[[], None]) -> None:
+        """Runs one item; its error is a line and stops nothing."""
+        try:
+            one()
+            self.summary.items += 1
+        except (OSError, ValueError, cv2.error) as error:
+            if not self._stopping:
+                self.fail(" ".join(str(error).split()))
 
     def _target(self, item: inputs_lib.Item) -> Path:
         """Results' path without suffix; a second item of the same name gets a number."""
-        stem, number = f"{item.stem}_pose", 1
+        stem, number = f"{item.stem}{inputs_lib.RESULT_SUFFIX}", 1
         while stem in self._stems:
             number += 1
-            stem = f"{item.stem}_{number}_pose"
+            stem = f"{item.stem}_{number}{inputs_lib.RESULT_SUFFIX}"
         self._stems.add(stem)
         return self.output / stem
 
-    def _image(self, item: inputs_lib.Item) -> None:
-        image = _labelled(item, lambda: read_image(item.location))
-        result = self._pipeline(image)
-        self.summary.add(result)
-        target = self._target(item)
-        if self._draw:
-            picture = draw_pose(image, result, show_roi=self._show_roi)
-            write_image(target.with_name(target.name + drawn_suffix(item.location)), picture)
-        frames = [results_lib.frame_json(result, index=0, timestamp_ms=None)]
-        self._write(item, target, frames, result.image_size, None, True)
-        self._collect(item, result, 0)
-        self._on_frame(self.summary)
+    def _picture(self, item: inputs_lib.Item, target: Path) -> tuple[PoseResult, np.ndarray | None]:
+        """Reads a photograph, writes and returns its drawing; runs in a worker."""
+        image = _labelled(item, lambda: self._read(item))
+        pipeline = self._idle.get()
+        try:
+            result = pipeline(image)
+        finally:
+            self._idle.put(pipeline)
+        if not self.options.draw and self._on_view is None:
+            return result, None
+        drawn = draw_pose(image, result, show_roi=self.options.show_roi)
+        if self.options.draw:
+            suffix = pictures.drawn_suffix(item.location)
+            pictures.write_picture(target.with_name(target.name + suffix), drawn)
+        return result, drawn if self._on_view is not None else None
 
-    def _video(self, item: inputs_lib.Item) -> None:
+    def _read(self, item: inputs_lib.Item) -> np.ndarray:
+        image, header = pictures.read_picture(
+            item.location, max_megapixels=self.options.max_megapixels, with_header=True
+        )
+        if header.frames > 1:
+            self._on_note(f"{item.label}: the first of {header.frames} pages is read")
+        return image
+
+    def _finish(self, item: inputs_lib.Item, target: Path, future: Future) -> None:
+        """Counts and writes what a worker found, in the order of the items."""
+
+        def finish() -> None:
+            result, drawn = future.result()
+            self.summary.add(result)
+            frames = [results_lib.frame_json(result, index=0, timestamp_ms=None)]
+            self._write(item, target, frames, result.image_size)
+            self._collect(item, result, 0)
+            self._on_frame(self.summary)
+            self._view(drawn)
+
+        self._guarded(finish)
+
+    def _view(self, drawn: np.ndarray) -> None:
+        """Shows a picture; in the caller's thread, where windows have to be."""
+        if self._on_view is not None and self._on_view(drawn):
+            self._stopping = True
+
+    def _open_film(self, item: inputs_lib.Item) -> VideoReader | MovingPicture | CameraReader:
+        limit = self.options.max_megapixels
+        if item.kind == inputs_lib.CAMERA:
+            return CameraReader(item.location, **self.options.camera)
+        if item.kind == inputs_lib.IMAGE:
+            return MovingPicture(item.location, label=item.label, max_megapixels=limit)
+        if item.waits:
+            self._on_note(f"{item.label}: a named pipe; waiting until something is written into it")
+        return VideoReader(item.location, label=item.label, max_megapixels=limit)
+
+    def _film(self, item: inputs_lib.Item) -> None:
+        """Reads, looks, draws and writes at the same time; ends properly when stopped."""
         target, stream = self._target(item), self._pipeline.stream()
-        with contextlib.ExitStack() as stack:
-            reader = stack.enter_context(VideoReader(item.location, label=item.label))
-            frames: list[str] = []
-            size, writer, interrupted, limited = (0, 0), None, False, False
-            try:
-                for frame in reader:
-                    if not frames:
-                        size = (frame.image.shape[1], frame.image.shape[0])
-                        if min(size) < MIN_SIDE:
-                            raise ValueError(f"{item.label}: {size[0]}x{size[1]} pixels cannot hold a person")
-                        if self._draw:
-                            path = target.with_name(target.name + ".mp4")
-                            # Leaving the stack drops whatever is not committed.
-                            writer = stack.enter_context(VideoWriter(path, fps=reader.fps, size=size))
-                    result = stream(frame.image, frame.timestamp_ms)
-                    if writer is not None:
-                        drawn = draw_pose(frame.image, result, show_roi=self._show_roi)
-                        writer.write(drawn, until_ms=frame.timestamp_ms if reader.live else None)
-                    frames.append(results_lib.frame_json(result, index=frame.index, timestamp_ms=frame.timestamp_ms))
-                    self._collect(item, result, frame.index)
-                    self.summary.add(result)
-                    self._on_frame(self.summary)
-                    limited = self._max_frames is not None and reader.frames_read >= self._max_frames
-                    interrupted = self._stopping
-                    if limited or interrupted:
-                        break
-            except KeyboardInterrupt:
-                interrupted = True
-            if not frames and not interrupted:
+        frames: list[str] = []
+        size, limited, writer, drawer = (0, 0), False, None, None
+        with ExitStack() as stack:
+            reader = self._open_film(item)
+            ahead = stack.enter_context(Ahead(reader, stopping=lambda: self._stopping))
+            for frame in ahead:
+                if not frames:
+                    size = (frame.image.shape[1], frame.image.shape[0])
+                    if min(size) < pictures.MIN_SIDE:
+                        raise ValueError(f"{item.label}: {size[0]}x{size[1]} pixels cannot hold a person")
+                    if self.options.draw:
+                        # Leaving the stack drops whatever is not committed.
+                        writer = stack.enter_context(self._open_writer(item, target, reader, size))
+                        drawer = stack.enter_context(Behind(partial(self._draw, writer)))
+                result = stream(frame.image, frame.timestamp_ms)
+                if drawer is not None:
+                    drawer.put(frame, result)
+                if self._on_view is not None:
+                    self._view(draw_pose(frame.image, result, show_roi=self.options.show_roi))
+                frames.append(
+                    results_lib.frame_json(
+                        result, index=frame.index, timestamp_ms=frame.timestamp_ms, duration_ms=frame.duration_ms
+                    )
+                )
+                self._collect(item, result, frame.index)
+                self.summary.add(result)
+                self._on_frame(self.summary)
+                limited = self.options.max_frames is not None and len(frames) >= self.options.max_frames
+                if limited or self._stopping:
+                    break
+            if not frames and not self._stopping:
                 raise ValueError(f"{item.label}: no frame of the video can be read")
-            early = reader.ended_early and not (interrupted or limited)
+            damage = None if limited or self._stopping else reader.damage
             if frames:
                 try:
-                    if writer is not None:
-                        writer.commit()
+                    if drawer is not None:
+                        drawer.finish()
+                        writer.commit(whole=not (limited or self._stopping))
                 finally:
-                    self._write(item, target, frames, size, reader.fps, not (early or interrupted))
-            if interrupted:
-                raise KeyboardInterrupt
-            if early:
-                raise ValueError(
-                    f"{item.label}: the video ends early, after {reader.frames_read} of {reader.frame_count} frames "
-                    "(results up to there are written)"
-                )
+                    complete = not (damage or self._stopping)
+                    self._write(item, target, frames, size, reader, complete)
+            if damage:
+                raise ValueError(f"{item.label}: {damage} (results up to there are written)")
 
-    def _write(self, item, target: Path, frames, size, fps, complete: bool) -> None:
-        if self._format != results_lib.NATIVE:
+    def _open_writer(self, item, target: Path, reader, size: tuple[int, int]) -> VideoWriter:
+        sound = item.location if item.kind == inputs_lib.VIDEO and not item.waits else None
+        starts = getattr(reader, "starts_ms", 0.0)
+        path = target.with_name(target.name + ".mp4")
+        return VideoWriter(path, size=size, fps=reader.fps, sound=sound, sound_starts_ms=starts)
+
+    def _draw(self, writer: VideoWriter, frame: Frame, result: PoseResult) -> None:
+        drawn = draw_pose(frame.image, result, show_roi=self.options.show_roi)
+        writer.write(drawn, frame.timestamp_ms, frame.duration_ms)
+
+    def _write(self, item, target: Path, frames, size, reader=None, complete: bool = True) -> None:
+        if self.options.json_format != results_lib.NATIVE:
             return
         text = results_lib.source_json(
             frames,
@@ -236,14 +334,15 @@ class Batch:
             size=size,
             names=self._pipeline.tracker.spec.keypoint_names,
             models=self._models,
-            fps=fps,
+            fps=None if reader is None else reader.fps,
+            pixel_aspect=1.0 if reader is None else reader.pixel_aspect,
             complete=complete,
         )
-        write_bytes(target.with_name(target.name + ".json"), text.encode("utf-8"))
+        files.write_text(target.with_name(target.name + ".json"), text)
 
     def _collect(self, item: inputs_lib.Item, result: PoseResult, index: int) -> None:
         """Adds a COCO result; COCO's own file names are its numbers, other frames are numbered in order."""
-        if self._format not in results_lib.COCO_FORMATS:
+        if self.options.json_format not in results_lib.COCO_FORMATS:
             return
         number = int(item.stem) if item.kind == inputs_lib.IMAGE and item.stem.isdecimal() else None
         if number is None or number in self._image_ids:
@@ -251,7 +350,7 @@ class Batch:
         self._image_ids.add(number)
         self._last_id = max(self._last_id, number)
         if result.found:
-            names = results_lib.COCO_FORMATS[self._format]
+            names = results_lib.COCO_FORMATS[self.options.json_format]
             extra = (
                 {"file_name": item.label} if item.kind == inputs_lib.IMAGE else {"source": item.label, "frame": index}
             )

@@ -17,15 +17,18 @@ FORMATS = (NATIVE, *COCO_FORMATS)
 _PERSON_CATEGORY = 1
 
 
-def frame_document(result: PoseResult, *, index: int, timestamp_ms: float | None) -> dict[str, Any]:
-    """One frame of a source: its number, its time there, and what was found (`PoseResult.to_dict`)."""
+def frame_document(
+    result: PoseResult, *, index: int, timestamp_ms: float | None, duration_ms: float | None = None
+) -> dict[str, Any]:
+    """One frame of a source: its number, its time and duration there, and what was found (`PoseResult.to_dict`)."""
     time = None if timestamp_ms is None else round(float(timestamp_ms), 3)
-    return {"frame": index, **result.to_dict(head=False), "timestamp_ms": time}
+    document = {"frame": index, **result.to_dict(head=False), "timestamp_ms": time}
+    return document if duration_ms is None else {**document, "duration_ms": round(float(duration_ms), 3)}
 
 
-def frame_json(result: PoseResult, *, index: int, timestamp_ms: float | None) -> str:
+def frame_json(result: PoseResult, **place: Any) -> str:
     """`frame_document` as text: an hour of video is 200 MB of it, and several times that as objects."""
-    return json.dumps(frame_document(result, index=index, timestamp_ms=timestamp_ms), separators=(",", ":"))
+    return json.dumps(frame_document(result, **place), separators=(",", ":"))
 
 
 def source_json(
@@ -36,6 +39,7 @@ def source_json(
     names: tuple[str, ...],
     models: dict[str, str],
     fps: float | None = None,
+    pixel_aspect: float = 1.0,
     complete: bool = True,
 ) -> str:
     """The JSON document of one picture or video.
@@ -47,6 +51,7 @@ def source_json(
         names: keypoint names, in the order of the landmarks.
         models: names of the model files, "detector" and "tracker".
         fps: frames per second; None for a picture.
+        pixel_aspect: width / height of the pixels that the file stores; those of the coordinates are square.
         complete: False when reading stopped before the end.
     """
     head = {
@@ -56,6 +61,7 @@ def source_json(
         "width": size[0],
         "height": size[1],
         "fps": fps,
+        "pixel_aspect": round(pixel_aspect, 6),
         "complete": complete,
         "models": models,
         "keypoints": list(names),

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+from blazepose_tf.media.pictures import read_picture
 from blazepose_tf.runtime import PosePipeline
-from blazepose_tf.runtime.images import read_image
 
 # Goals of the project for photographs; JPEG decoders may differ by a grey level.
 MEDIAN_PX = 0.05
@@ -30,7 +30,7 @@ def test_static_mode(peers, testdata_dir):
     )
     distances, depths, worlds, visibilities = [], [], [], []
     for i, name in enumerate(golden["names"]):
-        result = pipeline(read_image(testdata_dir / "people" / "images" / str(name)))
+        result = pipeline(read_picture(testdata_dir / "people" / "images" / str(name)))
         assert result.found == (f"landmarks_{i}" in golden), name
         if not result.found:
             continue

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from blazepose_tf.media.pictures import read_picture
 from blazepose_tf.runtime.detector import Detection, Detector
-from blazepose_tf.runtime.images import read_image
 from blazepose_tf.runtime.pipeline import PosePipeline
 
 SIDE = 128
@@ -109,7 +109,7 @@ def shipped():
 
 
 def _people(testdata_dir):
-    return [read_image(path) for path in sorted((testdata_dir / "people" / "images").glob("*.jpg"))]
+    return [read_picture(path) for path in sorted((testdata_dir / "people" / "images").glob("*.jpg"))]
 
 
 def test_threads_get_the_landmarks_of_their_own_picture(shipped, testdata_dir):

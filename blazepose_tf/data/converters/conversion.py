@@ -18,6 +18,7 @@ from blazepose_tf.data.converters import names as names_lib
 from blazepose_tf.data.converters import selection
 from blazepose_tf.data.converters.annotations import Damage, Person, Picture, Source
 from blazepose_tf.geometry import alignment as alignment_lib
+from blazepose_tf.media import headers
 from blazepose_tf.media import pictures as pictures_lib
 
 # Clicked joints at the rim end up a little outside; farther ones were guessed.
@@ -168,11 +169,11 @@ def _sized(picture: Picture, folder: Path) -> Picture:
         raise ValueError(f"no picture {path}")
     content = pictures_lib.read_content(path)
     try:
-        header = pictures_lib.read_header(content)
-        pictures_lib.check_size(header.width, header.height)
+        header = headers.read_header(content)
+        headers.check_size(header.width, header.height)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    if pictures_lib.is_truncated(content):
+    if headers.is_truncated(content):
         raise ValueError(f"{path}: cut off before its end")
     width, height = header.upright_size
     if picture.width and picture.height and (picture.width, picture.height) != (width, height):

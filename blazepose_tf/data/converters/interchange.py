@@ -21,7 +21,6 @@ from blazepose_tf.data.converters.annotations import Person, Picture, image_fold
 from blazepose_tf.media import pictures as pictures_lib
 
 
-
 def _rounded(values: Iterable[float]) -> list[float]:
     """Two decimals, whole numbers without any: files half the size, far below any label noise."""
     out = [round(float(v), 2) for v in values]
