@@ -72,7 +72,6 @@ def write_records(
         default_dataset=name,
         split=path.stem if split is None else split,
         negatives=not every_person,
-        turn=True,
     )
     tally = conversion.Tally()
     names, pictures = conversion.convert(source, config, tally)

@@ -81,12 +81,10 @@ def is_picture(head: bytes) -> bool:
     )
 
 
-def check_size(width: int, height: int, *, max_megapixels: float) -> None:
+def check_size(width: int, height: int, *, max_megapixels: float = MAX_MEGAPIXELS) -> None:
     """Raises ValueError when a declared size is beyond the limit."""
     if width * height > 1e6 * max_megapixels:
-        raise ValueError(
-            f"declares {width}x{height} pixels; at most {max_megapixels:g} megapixels are read (--max_megapixels)"
-        )
+        raise ValueError(f"declares {width}x{height} pixels; at most {max_megapixels:g} megapixels are read")
 
 
 def read_header(content: bytes) -> Header:
