@@ -59,7 +59,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 
 def temporary_name(path: Path) -> Path:
     """A name beside `path` with its suffix, that `sweep` knows once this process is gone."""
-    stem = path.stem.encode()[:64].decode(errors="ignore")  # names end at 255 bytes
+    stem = os.fsdecode(os.fsencode(path.stem)[:64])  # names end at 255 bytes
     return path.with_name(f".{stem}.blazepose-{_HOST}-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
 
 

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from blazepose_tf.evaluation.annotations import Annotations, Person
+from blazepose_tf.media.videos import VIDEO_SUFFIXES, VideoReader
 
-SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 NOISE = 4.0  # grey levels, a phone's sensor in a room
 STILL_FRAMES = 24
 PAN_FRAMES = 24
@@ -54,9 +54,9 @@ def clips(folder: str | Path) -> list[Clip]:
         FileNotFoundError: none there.
     """
     folder = Path(folder)
-    found = [folder] if folder.is_file() else sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES)
+    found = [folder] if folder.is_file() else sorted(p for p in folder.glob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
     if not found:
-        raise FileNotFoundError(f"{folder}: no video files ({', '.join(SUFFIXES)})")
+        raise FileNotFoundError(f"{folder}: no video files ({', '.join(VIDEO_SUFFIXES)})")
     return [Clip(path.name, FILE, functools.partial(_read, path)) for path in found]
 
 
@@ -78,21 +78,11 @@ def _photographs(annotations: Annotations, count: int) -> list[Person]:
 
 
 def _read(path: Path) -> Frames:
-    """Raises OSError for what is no readable video."""
-    capture = cv2.VideoCapture(str(path))
-    rate = capture.get(cv2.CAP_PROP_FPS) or 30.0
-    number = 0
-    try:
-        while True:
-            there, frame = capture.read()
-            if not there:
-                break
-            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), 1000.0 * number / rate
-            number += 1
-    finally:
-        capture.release()
-    if not number:
-        raise OSError(f"{path}: not a readable video")
+    """Raises OSError or ValueError for what is no readable film."""
+    with VideoReader(path) as reader:
+        yield from ((frame.image, frame.timestamp_ms) for frame in reader)
+    if not reader.frames_read:
+        raise ValueError(f"{path}: no frame of the film can be read")
 
 
 def _still(annotations: Annotations, person: Person) -> Frames:

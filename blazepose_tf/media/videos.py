@@ -112,12 +112,10 @@ class VideoReader:
         try:
             if self.live:
                 return av.open(source, timeout=_TIMEOUT_SECONDS)
-            # The prefix keeps FFmpeg from taking "12:30.mp4" for an address; a name that is no UTF-8 it cannot take.
-            utf8 = source.encode("utf-8", "ignore").decode() == source
-            return av.open(f"file:{source}" if utf8 else open(source, "rb"))
+            return av.open(address(source))
         except (av.error.PermissionError, PermissionError) as error:
             raise OSError(f"{self.label}: cannot be read ({os.strerror(error.errno)})") from error
-        except (av.error.FFmpegError, UnicodeError) as error:
+        except av.error.FFmpegError as error:
             if self.live:
                 raise OSError(f"{self.label}: does not answer as a stream ({_reason(error)})") from error
             raise ValueError(
@@ -270,6 +268,11 @@ class VideoReader:
 
     def __exit__(self, *_) -> None:
         self.close()
+
+
+def address(path: str | os.PathLike) -> str:
+    """A file's name for FFmpeg, which takes "12:30.mp4" for an address."""
+    return f"file:{os.fspath(path)}"
 
 
 def _reason(error: Exception) -> str:

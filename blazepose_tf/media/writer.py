@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from blazepose_tf import files
-from blazepose_tf.media.videos import fit
+from blazepose_tf.media.videos import address, fit
 
 # MPEG's clock: the frames of 24, 25, 30 and 30000/1001 a second begin on its ticks.
 _CLOCK = Fraction(1, 90000)
@@ -70,7 +70,7 @@ class VideoWriter:
     def _open(self, temporary: Path, fps: float, sound, sound_starts_ms: float) -> None:
         with self._named_errors():
             # Players start before they have the whole file when its index stands first.
-            self._container = av.open(os.fspath(temporary), "w", format="mp4", options={"movflags": "+faststart"})
+            self._container = av.open(address(temporary), "w", format="mp4", options={"movflags": "+faststart"})
             codec, options = next((c, o) for c, o in _ENCODERS if c in av.codecs_available)
             rate = Fraction(fps).limit_denominator(1001)
             self._stream = stream = self._container.add_stream(codec, rate=rate, options=options)
@@ -179,9 +179,9 @@ class _Sound:
     def __init__(self, source: str | os.PathLike, target: av.container.OutputContainer, starts_ms: float):
         self._source = self._packets = None
         try:
-            self._source = av.open(f"file:{source}")
+            self._source = av.open(address(source))
             stream = self._source.streams.best("audio")
-        except (av.error.FFmpegError, UnicodeError):
+        except (av.error.FFmpegError, OSError):
             stream = None
         if stream is None:
             return

@@ -130,8 +130,9 @@ def test_without_its_models_the_page_says_so(chromium, site, tmp_path):
 
 
 def test_the_film_gives_the_landmarks_of_the_python_runtime(page, site):
-    from blazepose_tf.runtime.pipeline import PosePipeline
     from blazepose_tf.runtime.videos import VideoReader
+
+    from blazepose_tf.runtime.pipeline import PosePipeline
 
     browser, _ = page
     pipeline = PosePipeline(site / "models/detector.tflite", site / "models/tracker.tflite")
