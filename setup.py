@@ -6,11 +6,11 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
-VERSION = re.search(r'__version__ = "(.+)"', (HERE / "blazepose_tf/__init__.py").read_text()).group(1)
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "blazepose_tf/__init__.py").read_text(encoding="utf-8")).group(1)
 
 RUNTIME = [
     "numpy>=2.0,<3",
-    "opencv-python>=4.10,<6",
+    "opencv-python-headless>=4.10,<6",  # the build without windows: it needs no desktop's libraries
     "ai-edge-litert>=2.1,<3",
     "flatbuffers>=24.3",
     "absl-py>=2.1,<3",

@@ -24,7 +24,7 @@ WARM_UP = 2  # batches before the clock starts: tracing, first reads
 
 def open_data(path: str, folder: str) -> records.Records:
     """Records of a manifest, or of a COCO json converted into a temporary folder."""
-    if path.endswith(".json") and "annotations" in Path(path).read_text()[:100_000_000]:
+    if path.endswith(".json") and "annotations" in Path(path).read_text(encoding="utf-8")[:100_000_000]:
         return records.open_records(Path(folder) / f"{coco_reader.write_records(path, folder).name}.json")
     return records.open_records(path)
 

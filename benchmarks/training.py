@@ -65,7 +65,7 @@ def speed(config: Experiment, *, seconds: float, compiled_kernels: bool) -> None
 
 def memorize(config: Experiment, *, data: Path, pictures: int, steps: int, batch_size: int, workdir: Path) -> None:
     data = data.resolve()  # the subset lies in another folder
-    content = json.loads(data.read_text())
+    content = json.loads(data.read_text(encoding="utf-8"))
     people = {a["image_id"] for a in content["annotations"] if not a.get("iscrowd") and not a.get("ignore")}
     rng = np.random.default_rng(0)
     candidates = [image for image in content["images"] if image["id"] in people]
@@ -90,7 +90,7 @@ def memorize(config: Experiment, *, data: Path, pictures: int, steps: int, batch
     inputs = open_data(str(subset), experiment=config, folder=workdir / "records")
     start, cpu = time.perf_counter(), time.process_time()
     result = train(config, workdir=workdir / "run", source=inputs, validation=inputs, quiet=True)
-    print((workdir / "run" / "validation.csv").read_text())
+    print((workdir / "run" / "validation.csv").read_text(encoding="utf-8"))
     scores = ", ".join(f"{name} {value:.4f}" for name, value in result.scores.items())
     print(
         f"{config.name}: {pictures} pictures, {steps} steps of {batch_size}: {scores}; "

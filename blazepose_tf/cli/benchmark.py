@@ -20,7 +20,7 @@ _WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 
 
 def define_flags() -> None:
-    flags.DEFINE_multi_string("model", [], ".tflite file; repeat for several (default: the models of the package)")
+    flags.DEFINE_multi_string("model", [], ".tflite file or shipped name; may be repeated (default: the shipped ones)")
     flags.DEFINE_string("device", "host", "host, adb, or adb:SERIAL")
     flags.DEFINE_list("threads", None, "thread counts (default: 1 on the host, 1,2,4 on a phone)")
     flags.DEFINE_enum("xnnpack", None, ["on", "off", "both"], "XNNPACK delegate (default: on; on a phone both)")
@@ -79,9 +79,10 @@ def main(argv: list[str]) -> int:
 
 def _measure() -> dict:
     from blazepose_tf.benchmark import document, host
+    from blazepose_tf.runtime.weights import model_file
 
     values = flags.FLAGS
-    models = [Path(m) for m in values.model] or sorted(_WEIGHTS.glob("*.tflite"))
+    models = [model_file(m) for m in values.model] or sorted(_WEIGHTS.glob("*.tflite"))
     if not models:
         raise UserError("the package ships no models here; name files with --model=FILE")
     if missing := [str(path) for path in models if not path.is_file()]:

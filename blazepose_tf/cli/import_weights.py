@@ -41,10 +41,7 @@ def main(argv: list[str]) -> int:
     if not single:
         output.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        try:
-            imported = mediapipe.import_model(content)
-        except ValueError as error:
-            raise UserError(f"{name}: {error}") from error
+        imported = mediapipe.import_model(content, name=name)
         path = output if single else output / f"{imported.name}.keras"
         save_model(imported.model, path, imported.description)
         print(f"{name}: {imported.name}, {imported.model.count_params():,} values -> {path}")

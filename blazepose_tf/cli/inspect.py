@@ -25,10 +25,11 @@ def define_flags() -> None:
 def main(argv: list[str]) -> int:
     """Runs the verb."""
     if not argv:
-        raise UserError("give at least one .tflite FILE")
+        raise UserError("give at least one .tflite FILE, or the name of a shipped model")
     from blazepose_tf.export.inspection import inspect
+    from blazepose_tf.runtime.weights import model_file
 
-    found = {name: inspect(name) for name in argv}
+    found = {name: inspect(model_file(name)) for name in argv}
     if flags.FLAGS.json:
         print(json.dumps([{"file": name} | dataclasses.asdict(item) for name, item in found.items()], indent=1))
         return 0

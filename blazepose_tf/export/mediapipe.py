@@ -121,7 +121,7 @@ class Imported:
     description: Description
 
 
-def import_model(content: bytes) -> Imported:
+def import_model(content: bytes, *, name: str = "model") -> Imported:
     """Builds the Keras model of a published LiteRT file and loads the file's weights.
 
     All outputs are kept: landmarks, presence (as a logit; the file applies the sigmoid), and where the file has them
@@ -129,12 +129,13 @@ def import_model(content: bytes) -> Imported:
 
     Args:
         content: of the .tflite file.
+        name: of the file, for messages.
 
     Raises:
         ValueError: a damaged file, or none of the published models; the message lists those.
     """
     try:
-        graph = read_graph(content)
+        graph = read_graph(content, name=name)
     except ValueError as error:
         raise ValueError(f"{error}. {_supported()}") from error
     official = recognise(graph)

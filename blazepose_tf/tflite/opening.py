@@ -8,34 +8,20 @@ costs 0.2 s of a core, once for each content.
 from __future__ import annotations
 
 import hashlib
-import os
-import signal
-import subprocess
-import sys
 
 from ai_edge_litert import interpreter as litert
 
+from blazepose_tf import trial
 from blazepose_tf.tflite import verify as verification
 
-_SECONDS = 15
-_BYTES = 3 << 30
-_TRIAL = f"""
-import sys
-try:
-    import resource
-    resource.setrlimit(resource.RLIMIT_DATA, ({_BYTES}, {_BYTES}))
-except (ImportError, ValueError, OSError):
-    pass
+_RUN = """
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
-try:
-    model = Interpreter(model_content=sys.stdin.buffer.read(), num_threads=1)
-    model.allocate_tensors()
-    for detail in model.get_input_details():
-        model.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
-    model.invoke()
-except Exception as error:
-    sys.exit(" ".join(str(error).split()) or type(error).__name__)
+model = Interpreter(model_content=content, num_threads=1)
+model.allocate_tensors()
+for detail in model.get_input_details():
+    model.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
+model.invoke()
 """
 _survived: set[bytes] = set()
 
@@ -58,32 +44,12 @@ def check(content: bytes, *, name: str = "model") -> None:
     """
     verification.verify(content, name=name)
     digest = hashlib.sha256(content).digest()
-    # A frozen program has no interpreter to start.
-    if digest in _survived or not sys.executable or getattr(sys, "frozen", False):
+    if digest in _survived:
         return
-    reason = _try(content)
+    reason = trial.attempt(_RUN, content)
     if reason:
-        raise ValueError(f"{name}: damaged or unsupported LiteRT model ({reason})")
+        raise ValueError(f"{name}: damaged or unsupported LiteRT model (running it: {reason})")
     _survived.add(digest)
-
-
-def _try(content: bytes) -> str:
-    """Why the content cannot be run, "" when it can."""
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(p for p in sys.path if p))
-    command = [sys.executable, "-c", _TRIAL]
-    try:
-        done = subprocess.run(command, input=content, capture_output=True, timeout=_SECONDS, env=environment)
-    except subprocess.TimeoutExpired:
-        return f"it takes more than {_SECONDS} s for one picture"
-    if done.returncode == 0:
-        return ""
-    if done.returncode == 1:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else "it cannot be run"
-    name = f"exit code {done.returncode}"
-    if done.returncode < 0:
-        name = signal.Signals(-done.returncode).name
-    return f"running it ends the process: {name}"
 
 
 def open_interpreter(content: bytes, *, name: str = "model", num_threads: int = 1) -> litert.Interpreter:

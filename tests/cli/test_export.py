@@ -97,5 +97,5 @@ def test_inspect_of_what_is_no_model(tmp_path):
     result = blazepose("inspect", tmp_path / "x.tflite")
     assert result.returncode == 1
     assert "error: " in result.stderr
-    assert "x.tflite: damaged or unsupported LiteRT model" in result.stderr
+    assert "x.tflite: not a LiteRT model" in result.stderr
     assert blazepose("inspect").returncode == 1

@@ -1,0 +1,257 @@
+"""Damages files of every kind, gives them to the command line, and judges how that ends.
+
+    python tools/fuzz.py --count=200
+    python tools/fuzz.py --kinds=litert,annotations --minutes=5
+    python tools/fuzz.py --kinds=litert --seed=3217 --only=41 --keep=odd     (one file again, kept)
+
+Each run damages afresh; its seed is printed, and a seed gives the same files again. Faults are: a traceback, a crash of
+our process, 20 s of a processor (or a minute of waiting), more than 2 GiB, a file that is half written or left under a
+temporary name, JSON that is none, no error line, and exit code 0 of a conversion that lost people without a word. Every
+verb runs in a process forked from one that has imported what is slow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import contextlib
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import mutations
+from fuzz_corpus import KINDS
+
+SECONDS, BYTES = 20, 2 << 30
+TRACEBACK, WAITED = 70, -1
+BATCH = 10  # files of one kind before the next kind has its turn
+_LOSS = ("skipped", "damaged", "dropped", "left out", "warning", "note:", "error", "missing", "ignored", "no ", "not ")
+
+
+def _forked(work: Callable[[], int], folder: Path, patience: float) -> tuple[int, str, object]:
+    """Runs `work` in a forked process: wait status, what it printed, its use of resources."""
+    out, error = folder / "stdout", folder / "stderr"
+    child = os.fork()
+    if child == 0:
+        _become(work, out, error)
+    deadline = time.monotonic() + patience
+    while True:
+        done, status, usage = os.wait4(child, os.WNOHANG)
+        if done:
+            break
+        if time.monotonic() > deadline:
+            os.killpg(child, signal.SIGKILL)
+            _, _, usage = os.wait4(child, 0)
+            status = WAITED
+            break
+        time.sleep(0.01)
+    printed = "".join(p.read_text(encoding="utf-8", errors="replace") for p in (out, error) if p.exists())
+    return status, printed, usage
+
+
+def _become(work: Callable[[], int], out: Path, error: Path) -> None:
+    """The child: its work, and nothing of this program after it."""
+    os.setpgid(0, 0)
+    for number, path in ((1, out), (2, error)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 5))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    code = TRACEBACK
+    try:
+        code = work()
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+        os._exit(code or 0)
+
+
+def faults(status: int, printed: str, usage, out: Path, people: int) -> list[str]:
+    """Names of what is wrong with how a command ended; nothing when it is right.
+
+    Args:
+        status: as of `os.wait4`, or WAITED.
+        printed: the command's line, and what it printed.
+        usage: its use of resources.
+        out: the folder that it wrote to.
+        people: how many the undamaged file holds.
+    """
+    if status == WAITED:
+        return ["hang"]
+    code, found = os.waitstatus_to_exitcode(status), []
+    if code == -signal.SIGXCPU:
+        found.append("hang")
+    elif code < 0:
+        found.append("crash")
+    if code == TRACEBACK or "Traceback (most recent call last)" in printed or "--- Logging error ---" in printed:
+        found.append("traceback")
+    elif code > 0 and "error: " not in printed:
+        # Findings of a validation are its result.
+        found += [] if "validate-dataset" in printed.split("\n")[0] else ["no error line"]
+    if usage.ru_maxrss * 1024 > BYTES:
+        found.append("memory")
+    for path in out.rglob("*"):
+        if path.is_file() and (path.name.startswith(".") or path.stat().st_size == 0):
+            found.append("half-written file")
+        elif path.suffix == ".json" and not _is_json(path):
+            found.append("JSON that is none")
+    if code == 0 and "convert-dataset" in printed.split("\n")[0] and _count(out / "o.json") < people:
+        told = printed.split("\n", 1)[1].lower()
+        found += [] if any(word in told for word in _LOSS) else ["silent loss"]
+    return sorted(set(found))
+
+
+def _refuse(constant: str):
+    raise ValueError(constant)
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes(), parse_constant=_refuse)
+    except ValueError:
+        return False
+    return True
+
+
+def _count(path: Path) -> int:
+    """Annotations in a file; 0 where it has none."""
+    with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
+        return len(json.loads(path.read_bytes()).get("annotations", ()))
+    return 0
+
+
+def _fill(command: str, file: Path, out: Path, good: dict[str, Path]) -> list[str]:
+    places = {"FILE": file, "FOLDER": file.parent, "OUT": out, **good}
+    words = []
+    for word in command.split():
+        for name, path in places.items():
+            word = word.replace(name, str(path))
+        words.append(word)
+    return words
+
+
+class Session:
+    """A run of the program: its folder, its good files, its seed."""
+
+    def __init__(self, work: Path, seed: int, patience: float, keep: Path | None):
+        self.seed, self.patience, self.keep = seed, patience, keep
+        self._work, self._files = work, {}
+        folder = work / "good"
+        folder.mkdir()
+        theirs = KINDS["predictions"].make(folder)
+        image = folder / "images" / "people_000001.jpg"
+        self._good = {"PEOPLE": folder / "people.json", "IMAGE": image, "THEIRS": theirs}
+
+    def _file(self, kind: str) -> Path:
+        """The good file of a kind. Its maker may compute, which no process does that is forked again."""
+        if kind not in self._files:
+            folder, note = self._work / kind, self._work / "made"
+            folder.mkdir()
+            make = lambda: note.write_text(str(KINDS[kind].make(folder))) * 0  # noqa: E731
+            status, printed, _ = _forked(make, self._work, 600)
+            if status:
+                raise RuntimeError(f"no good file of kind {kind}: {printed[-800:]}")
+            self._files[kind] = Path(note.read_text(encoding="utf-8"))
+        return self._files[kind]
+
+    def run(self, kind: str, numbers: range) -> collections.Counter:
+        """Damages a file and has it read; prints each fault and returns counts by outcome."""
+        from blazepose_tf.cli.main import main as blazepose
+
+        file, tally = self._file(kind), collections.Counter()
+        content, people, out = file.read_bytes(), _count(file), self._work / "out"
+        for number in numbers:
+            chance = random.Random(f"{self.seed} {kind} {number}")
+            damage, command = chance.choice(KINDS[kind].damage), chance.choice(KINDS[kind].commands)
+            try:
+                damaged = damage(content, chance)
+            except (ValueError, UnicodeError, KeyError, IndexError):  # nothing there to damage in this way
+                damaged = mutations.flip(content, chance)
+            shutil.rmtree(out, ignore_errors=True)
+            out.mkdir()
+            file.write_bytes(damaged)
+            arguments = _fill(command, file, out, self._good)
+            status, printed, usage = _forked(lambda words=arguments: blazepose(words), self._work, self.patience)
+            printed = f"{command}\n{printed}"
+            found = faults(status, printed, usage, out, people)
+            tally.update(["runs", "refused" if status else "accepted", *found])
+            if found:
+                last = printed.strip().splitlines()[-1][:160]
+                verb = command.split()[0]
+                print(
+                    f"{kind} {self.seed} {number} ({damage.__name__}, {verb}): {', '.join(found)}: {last}", flush=True
+                )
+                self._put_aside(f"{kind}_{self.seed}_{number}", file, printed)
+        file.write_bytes(content)
+        return tally
+
+    def _put_aside(self, name: str, file: Path, printed: str) -> None:
+        if self.keep:
+            self.keep.mkdir(exist_ok=True)
+            shutil.copy(file, self.keep / f"{name}{file.suffix}")
+            (self.keep / f"{name}.txt").write_text(printed, encoding="utf-8")
+
+
+def _import(heavy: bool) -> None:
+    """What is slow to import, once, before the forks."""
+    import blazepose_tf.runtime.batch
+    import blazepose_tf.tflite.opening
+    from blazepose_tf.cli.main import _prepare_libraries
+
+    _prepare_libraries(quiet=True)
+    if heavy:
+        import blazepose_tf.data.validation
+        import blazepose_tf.evaluation.evaluate
+        import blazepose_tf.export.mediapipe
+        import blazepose_tf.export.sources  # noqa: F401
+
+
+def main() -> int:
+    """Runs the program."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=20, help="files of each kind")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="of " + ", ".join(KINDS))
+    parser.add_argument("--minutes", type=float, default=0, help="stop after so long; 0 is never")
+    parser.add_argument("--seed", type=int, default=None, help="of an earlier run")
+    parser.add_argument("--only", type=int, default=None, help="only this number of each kind")
+    parser.add_argument("--patience", type=float, default=60, help="seconds that one command may wait")
+    parser.add_argument("--keep", type=Path, default=None, help="folder for files with faults; they may be harmful")
+    options = parser.parse_args()
+    kinds = options.kinds.split(",")
+    if unknown := sorted(set(kinds) - set(KINDS)):
+        parser.error(f"unknown kinds {unknown}")
+    seed = options.seed if options.seed is not None else int.from_bytes(os.urandom(3), "little")
+    first, count = (0, options.count) if options.only is None else (options.only, options.only + 1)
+    print(f"seed {seed}", flush=True)
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+    _import(any(KINDS[kind].heavy for kind in kinds))
+    end = time.monotonic() + 60 * options.minutes if options.minutes else float("inf")
+    totals: dict[str, collections.Counter] = {kind: collections.Counter() for kind in kinds}
+    with tempfile.TemporaryDirectory(prefix="fuzz_") as folder:
+        session = Session(Path(folder), seed, options.patience, options.keep)
+        for step in range(first, count, BATCH):
+            for kind in kinds:
+                if time.monotonic() < end:
+                    totals[kind] += session.run(kind, range(step, min(step + BATCH, count)))
+    columns = ("runs", "refused", "accepted")
+    names = sorted({name for tally in totals.values() for name in tally} - set(columns))
+    print(" | ".join(("kind", *columns, *names)))
+    for kind, tally in totals.items():
+        print(" | ".join((kind, *(str(tally[name]) for name in (*columns, *names)))))
+    return 1 if names else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+"""Good files of every kind for `fuzz.py`, how they are damaged, and which commands read them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import mutations
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Files of a kind: how a good one is made in a folder, how it is damaged, and who reads it.
+
+    Attributes:
+        make: writes the good files to a folder and returns the one to damage.
+        damage: functions of `mutations`.
+        commands: command lines; FILE, FOLDER (of the file) and OUT stand for paths.
+        heavy: the verb computes with TensorFlow.
+    """
+
+    make: Callable[[Path], Path]
+    damage: tuple
+    commands: tuple[str, ...]
+    heavy: bool = False
+
+
+def _people(folder: Path) -> Path:
+    shutil.copytree(ROOT / "testdata" / "people", folder, dirs_exist_ok=True)
+    return folder / "people.json"
+
+
+def _picture(suffix: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        import cv2
+
+        picture = cv2.imread(str(ROOT / "testdata/people/images/people_000000.jpg"))
+        cv2.imwrite(str(folder / f"x{suffix}"), picture)
+        return folder / f"x{suffix}"
+
+    return make
+
+
+def _copy(source: str, name: str) -> Callable[[Path], Path]:
+    return lambda folder: Path(shutil.copy(ROOT / source, folder / name))
+
+
+def _weights(folder: Path) -> Path:
+    shutil.copy(ROOT / "blazepose_tf/weights/lite.tflite", folder)
+    return Path(shutil.copy(ROOT / "blazepose_tf/weights/lite.npz", folder))
+
+
+def _keras(folder: Path) -> Path:
+    from blazepose_tf.models import Description, build_tracker, save_model
+    from blazepose_tf.specs import TrackerSpec
+
+    spec = TrackerSpec(128)
+    save_model(build_tracker(spec, variant="tiny"), folder / "x.keras", Description("tiny", spec))
+    return folder / "x.keras"
+
+
+def _bundle(folder: Path) -> Path:
+    with zipfile.ZipFile(folder / "x.task", "w") as archive:
+        for name, member in (("lite", "pose_landmarks_detector"), ("blazeface", "pose_detector")):
+            archive.write(ROOT / f"blazepose_tf/weights/{name}.tflite", f"{member}.tflite")
+    return folder / "x.task"
+
+
+def _onnx(folder: Path) -> Path:
+    import onnx
+
+    helper, number = onnx.helper, onnx.TensorProto.FLOAT
+    nodes = [
+        helper.make_node("ReduceMean", ["image"], ["mean"], keepdims=0),
+        *(helper.make_node("Add", [f"{name}_0", "mean"], [name]) for name in ("logits", "regressors")),
+    ]
+    shapes = {"logits": (1, 576, 1), "regressors": (1, 576, 8)}
+    zeros = [
+        helper.make_tensor(f"{name}_0", number, shape, bytes(4 * shape[1] * shape[2]), raw=True)
+        for name, shape in shapes.items()
+    ]
+    outputs = [helper.make_tensor_value_info(name, number, shape) for name, shape in shapes.items()]
+    image = helper.make_tensor_value_info("image", number, [1, 192, 192, 3])
+    model = helper.make_model(
+        helper.make_graph(nodes, "g", [image], outputs, zeros),
+        opset_imports=[helper.make_opsetid("", 18)],
+        ir_version=10,
+    )
+    from blazepose_tf.runtime.metadata import metadata_of
+    from blazepose_tf.specs import DetectorSpec
+
+    entry = model.metadata_props.add()
+    entry.key, entry.value = "blazepose_tf", json.dumps(metadata_of(DetectorSpec(), model="x"))
+    (folder / "x.onnx").write_bytes(model.SerializeToString())
+    return folder / "x.onnx"
+
+
+def _shards(folder: Path) -> Path:
+    from blazepose_tf.cli.main import main
+
+    _people(folder / "source")
+    main(["convert-dataset", "--from=coco", f"--input={folder}/source/people.json", f"--output={folder}/shards"])
+    return folder / "shards"
+
+
+def _shard(folder: Path) -> Path:
+    return next(_shards(folder).glob("*.tfrecord"))
+
+
+def _manifest(folder: Path) -> Path:
+    return next(_shards(folder).glob("*.json"))
+
+
+def run_folder(folder: Path) -> Path:
+    """A training run that was stopped after three steps."""
+    from blazepose_tf.cli.main import main
+
+    main(["train", "--experiment=smoke", f"--workdir={folder}/run", *TRAIN])
+    return folder / "run"
+
+
+TRAIN = ("--data=synthetic", "--threads=1", "--set=stages.joint.steps=3")
+
+
+def _predictions(folder: Path) -> Path:
+    people = json.loads(_people(folder).read_text(encoding="utf-8"))
+    entries = [
+        {"annotation_id": a["id"], "image_id": a["image_id"], "keypoints": a["keypoints"], "score": 0.9}
+        for a in people["annotations"]
+    ]
+    names = people["categories"][0]["keypoints"]
+    document = {"keypoints": names, "predictions": entries}
+    (folder / "theirs.json").write_text(json.dumps(document), encoding="utf-8")
+    return folder / "theirs.json"
+
+
+def _evaluation(folder: Path) -> Path:
+    from blazepose_tf.cli.main import main
+
+    theirs = _predictions(folder)
+    main(["evaluate", f"--data={folder}/people.json", f"--predictions={theirs}", f"--report={folder}/report"])
+    return folder / "report" / "evaluation.json"
+
+
+def _benchmark(folder: Path) -> Path:
+    from blazepose_tf.cli.main import main
+
+    main(["benchmark", "--model=blazeface", "--rounds=2", "--runs=2", f"--output={folder}/b.json"])
+    return folder / "b.json"
+
+
+def _table(folder: Path) -> Path:
+    _people(folder)
+    rows = ["image,nose_x,nose_y,left_hip_x,left_hip_y,right_hip_x,right_hip_y,left_shoulder_x,left_shoulder_y,"
+            "right_shoulder_x,right_shoulder_y"]  # fmt: skip
+    rows += [f"people_{i:06d}.jpg,{i}0,20,30.5,40,50,60,70,80,90,100" for i in range(4)]
+    (folder / "x.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return folder / "x.csv"
+
+
+def _matlab(folder: Path) -> Path:
+    import numpy as np
+    from scipy.io import savemat
+
+    _people(folder)
+    numbers = np.random.default_rng(0)
+    savemat(folder / "joints.mat", {"joints": numbers.random((3, 14, 4)) * 100}, do_compression=True)
+    for i in range(4):
+        shutil.copy(folder / "images" / f"people_{i:06d}.jpg", folder / "images" / f"im{i + 1:04d}.jpg")
+    return folder / "joints.mat"
+
+
+_CONVERT = "convert-dataset --from={} --input=FILE --images=FOLDER/images --output=OUT/o.json"
+_PREDICT = ("predict --input=FILE --output=OUT",)
+_LITERT = (
+    "predict --detector=FILE --input=IMAGE --output=OUT",
+    "inspect FILE",
+    "import-weights --tflite=FILE --output=OUT/o.keras",
+    "benchmark --model=FILE --rounds=1 --runs=1 --warmup=0 --output=OUT/o.json",
+    "model-card --model=FILE --output=OUT/o.md",
+)
+_ANNOTATIONS = (
+    _CONVERT.format("coco"),
+    "validate-dataset --data=FILE --summary=OUT/s.json --contact_sheet=OUT/c.png",
+    "evaluate --data=FILE --predictions=THEIRS --report=OUT",
+    "model-card --model=lite --training_data=FILE --output=OUT/o.md",
+)
+_BUNDLE = (
+    "import-weights --tflite=FILE --output=OUT/models",
+    "evaluate --data=PEOPLE --model=FILE --limit=1 --report=OUT --workers=1",
+)
+_VALIDATE = "validate-dataset --data={} --summary=OUT/s.json"
+KINDS: dict[str, Kind] = {
+    "jpeg": Kind(_picture(".jpg"), mutations.BYTES, _PREDICT),
+    "png": Kind(_picture(".png"), mutations.BYTES, _PREDICT),
+    "webp": Kind(_picture(".webp"), mutations.BYTES, _PREDICT),
+    "tiff": Kind(_picture(".tiff"), mutations.BYTES, _PREDICT),
+    "film": Kind(_copy("testdata/person.mp4", "x.mp4"), mutations.BYTES, (_PREDICT[0] + " --max_frames=5",)),
+    "litert": Kind(_copy("blazepose_tf/weights/blazeface.tflite", "x.tflite"), mutations.LITERT, _LITERT, heavy=True),
+    "onnx": Kind(_onnx, mutations.BYTES, _LITERT[:1]),
+    "bundle": Kind(_bundle, mutations.ZIP, _BUNDLE, heavy=True),
+    "keras": Kind(_keras, mutations.ZIP, ("summary --model=FILE",), heavy=True),
+    "weights": Kind(_weights, mutations.ZIP, ("export --model=FILE --output=OUT/o.task --detector=FILE",), heavy=True),
+    "annotations": Kind(_people, mutations.JSON, _ANNOTATIONS),
+    "predictions": Kind(
+        _predictions, mutations.JSON, ("evaluate --data=FOLDER/people.json --predictions=FILE --report=OUT",)
+    ),
+    "evaluation": Kind(
+        _evaluation, mutations.JSON, ("model-card --model=lite --evaluation=FILE --output=OUT/o.md",)
+    ),
+    "benchmark": Kind(
+        _benchmark, mutations.JSON,
+        ("benchmark --document=FILE --output=OUT/o.json", "benchmark --document=FILE --compare=FILE"),
+    ),
+    "table": Kind(_table, mutations.TABLE, (_CONVERT.format("csv"),)),
+    "matlab": Kind(_matlab, mutations.BYTES, (_CONVERT.format("lsp"),)),
+    "shard": Kind(_shard, mutations.BYTES, (_VALIDATE.format("FOLDER"),), heavy=True),
+    "manifest": Kind(_manifest, mutations.JSON, (_VALIDATE.format("FILE"),), heavy=True),
+    "checkpoint": Kind(
+        lambda folder: run_folder(folder) / "last.npz", mutations.ZIP,
+        ("train --experiment=smoke --workdir=FOLDER --resume " + " ".join(TRAIN),), heavy=True,
+    ),
+}  # fmt: skip
