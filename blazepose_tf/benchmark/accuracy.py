@@ -7,11 +7,12 @@ figures of a model are those of the innermost part of the document that carries 
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from blazepose_tf import documents
 
 # "pck@0.2" itself, or one of its sets of points ("pck_torso@0.2.17"), but none of its breakdowns.
 _PCK = re.compile(r"pck\w*@0\.20?(\.(?!keypoints|parts|groups|interval|found_only)\w+)?$", re.IGNORECASE)
@@ -36,10 +37,7 @@ def load_accuracy(entries: Sequence[str], models: Sequence[dict], *, key: str = 
     for entry in entries:
         name, separator, path = entry.partition("=")
         path = path if separator else entry
-        try:
-            document = json.loads(Path(path).read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path} is not JSON: {error}") from error
+        document = documents.read(path, finite=False)  # of other tools, too
         names = sorted({model["name"] for model in models})
         if separator and name not in names:
             raise ValueError(f"{entry}: no model of that name was measured. Received: {name!r}, measured: {names}")

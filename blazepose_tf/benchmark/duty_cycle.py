@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from blazepose_tf import files
+from blazepose_tf import documents, files
 from blazepose_tf.benchmark import timing
 from blazepose_tf.benchmark.host import Configuration, Runner
 
@@ -60,10 +60,7 @@ def load_trace(path: Path | str) -> Trace:
         OSError: the file cannot be read.
         ValueError: it is neither; says what was expected and where.
     """
-    try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
+    data = documents.read(path)
     if isinstance(data, dict) and data.get("format") == _PREDICTIONS:
         return _from_predictions(data, path)
     if not isinstance(data, dict) or data.get("format") != FORMAT or data.get("version") != VERSION:
@@ -72,7 +69,9 @@ def load_trace(path: Path | str) -> Trace:
         )
     for i, frame in enumerate(_frames(data, path)):
         if not isinstance(frame, dict) or not all(isinstance(frame.get(k), bool) for k in ("detector", "tracker")):
-            raise ValueError(f'{path}: frames[{i}] must be {{"detector": bool, "tracker": bool}}. Received: {frame!r}')
+            raise ValueError(
+                f'{path}: frames[{i}] must be {{"detector": bool, "tracker": bool}}. Received: {documents.show(frame)}'
+            )
     overhead = data.get("overhead_ms", 0.0)
     values = overhead if isinstance(overhead, list) and overhead else [overhead]
     if not all(isinstance(v, (int, float)) and not isinstance(v, bool) and v >= 0 for v in values):

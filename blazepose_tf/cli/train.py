@@ -72,7 +72,7 @@ def main(argv: list[str]) -> int:
     stored = Path(FLAGS.workdir) / config.FILE_NAME
     if FLAGS.resume and stored.exists():
         # The run goes on as it was started, whatever the defaults of this version are.
-        experiment = _same_run(settings.from_json(stored.read_text(encoding="utf-8"), strict=False))
+        experiment = _same_run(settings.read(stored))
     if FLAGS.print_config:
         print(settings.to_json(experiment), end="")
         return 0

@@ -6,13 +6,14 @@ of the cards that Google publishes for its pose models (after Mitchell et al., M
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from blazepose_tf import specs, topology
+from blazepose_tf import documents, specs, topology
+from blazepose_tf.data.converters import coco
+from blazepose_tf.documents import COUNT, NUMBER, OBJECT, POSITIVE, TEXT, WHOLE, ListOf, MapOf, Optional, Part
 from blazepose_tf.evaluation import adapters, tables
 from blazepose_tf.evaluation.model_card_text import DETECTOR_TEXT, SECTIONS, TRACKER_TEXT
 from blazepose_tf.runtime import metadata as metadata_lib
@@ -59,33 +60,69 @@ class Facts:
     benchmarks: list[tuple[dict, dict]] = field(default_factory=list)
 
 
-def _json(path: str | os.PathLike) -> dict:
-    try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: not JSON ({error})") from error
-    if not isinstance(document, dict):
-        raise ValueError(f"{path}: expected a JSON object")
-    return document
+_FILE = Part({"sha256": TEXT})
+_RESULT = {"label": TEXT, "metrics": OBJECT}
+_EVALUATION = Part(
+    {
+        "created": TEXT,
+        "data": Part({"file": TEXT, "sha256": TEXT, "description": TEXT, "people": COUNT, "pictures": COUNT}),
+        "settings": Part({"sources": TEXT}),
+        "runs": ListOf(Part({**_RESULT, "protocol": TEXT, "tracker": Optional(_FILE)})),
+        "detectors": ListOf(Part({**_RESULT, "model": _FILE})),
+        "videos": ListOf(Part({**_RESULT, "tracker": Optional(_FILE)})),
+        "sweeps": ListOf(Part({"label": TEXT, "kind": TEXT, "unit": TEXT, "levels": ListOf(OBJECT)})),
+    }
+)
+_STAGE = Part(
+    {
+        "name": TEXT, "trains": TEXT, "input_size": COUNT, "batch_size": COUNT, "steps": COUNT, "epochs": NUMBER,
+        "learning_rate": NUMBER,
+    }
+)  # fmt: skip
+_CONFIG = Part(
+    {
+        "name": TEXT, "seed": WHOLE, "precision": TEXT, "stages": ListOf(_STAGE), "model": Optional(TEXT),
+        "variant": Optional(TEXT),
+    }
+)  # fmt: skip
+_BENCHMARK = Part(
+    {
+        "device": Part({"model": TEXT}),
+        "results": ListOf(
+            Part(
+                {
+                    "model": Part({"sha256": TEXT, "macs": COUNT}),
+                    "configuration": Part({"threads": COUNT, "delegate": TEXT}),
+                    "latency_ms": Optional(Part({"median": POSITIVE})),
+                }
+            )
+        ),
+    }
+)
+_PROVENANCE = MapOf(Part({"title": Optional(TEXT), "licence": Optional(TEXT)}))
+
+
+def _read(path: str | os.PathLike, shape) -> dict:
+    return documents.check(documents.read(path), shape, str(path))
 
 
 def count_labels(path: str | os.PathLike) -> dict:
     """People, pictures and the sources of labels of an annotation file, by data set, and what it says of them."""
-    document = _json(path)
-    people = [a for a in document.get("annotations", []) if not a.get("ignore") and not a.get("iscrowd")]
+    document = coco.load(path)
+    people = [a for a in document["annotations"] if isinstance(a, dict) and not (a.get("ignore") or a.get("iscrowd"))]
     by_dataset = Counter(str(a.get("dataset", "unknown")) for a in people)
-    info = document.get("info") or {}
+    info = document["info"] if isinstance(document.get("info"), dict) else {}
     letters: dict[str, Counter] = {}
     for person in people:
         mine = letters.setdefault(str(person.get("dataset", "unknown")), Counter())
-        source = person.get("keypoint_source")
-        if source is None:
-            mine["h"] += sum(1 for v in person["keypoints"][2::3] if v > 0)
-        else:
+        source, points = person.get("keypoint_source"), person.get("keypoints")
+        if isinstance(source, str):
             mine.update(source)
+        elif isinstance(points, list):
+            mine["h"] += sum(isinstance(v, (int, float)) and v > 0 for v in points[2::3])
     return {
         "file": Path(path).name,
-        "pictures": len(document.get("images", [])),
+        "pictures": len(document["images"]),
         "people": len(people),
         "notes": [str(info[key]) for key in ("sources", "labels") if info.get(key)],
         "datasets": [
@@ -100,6 +137,24 @@ def count_labels(path: str | os.PathLike) -> dict:
     }
 
 
+def _evaluation(path: str | os.PathLike) -> dict:
+    """Reads an evaluation, and tabulates it once, so that a card fails here, with the file's name, or not at all."""
+    content = documents.read(path)
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if not str(schema).startswith("blazepose_tf.evaluation/"):
+        raise ValueError(f"{path}: not an evaluation. Received: schema={documents.show(schema)}")
+    documents.check(content, _EVALUATION, str(path))
+    try:
+        for rows in (tables.keypoint_rows, tables.detector_rows, tables.video_rows, tables.sweep_tables):
+            rows(content)
+        for run in content["runs"]:
+            tables.fairness_table(run)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path}: not a whole evaluation of this version ({what:.200})") from error
+    return content
+
+
 def collect(sources: Sources) -> Facts:
     """Reads everything and picks what belongs to the model, by its SHA-256.
 
@@ -110,19 +165,17 @@ def collect(sources: Sources) -> Facts:
     path = Path(sources.model)
     entry = {"file": path.name, "bytes": path.stat().st_size, "sha256": adapters.sha256(path)}
     metadata = (metadata_lib.read_metadata(path) if path.suffix == ".tflite" else None) or {}
-    config = _json(sources.config) if sources.config else None
+    config = _read(sources.config, _CONFIG) if sources.config else None
     kind = metadata.get("kind") or (config or {}).get("model") or "tracker"
     name = metadata.get("model") or (config or {}).get("variant") or path.stem
     facts = Facts(name, kind, entry, metadata.get("spec", {}), metadata, config=config)
     told = set()
     for file in sources.evaluations:
-        document = _json(file)
-        if not str(document.get("schema", "")).startswith("blazepose_tf.evaluation/"):
-            raise ValueError(f"{file}: not an evaluation. Received: schema={document.get('schema')!r}")
+        document = _evaluation(file)
         mine = {
             "runs": [r for r in document["runs"] if (r.get("tracker") or {}).get("sha256") == entry["sha256"]],
             "detectors": [d for d in document["detectors"] if d["model"]["sha256"] == entry["sha256"]],
-            "videos": [v for v in document["videos"] if v["tracker"]["sha256"] == entry["sha256"]],
+            "videos": [v for v in document["videos"] if (v["tracker"] or {}).get("sha256") == entry["sha256"]],
         }
         if not any(mine.values()):
             raise ValueError(f"{file}: has no result of this model (sha256 {entry['sha256'][:12]})")
@@ -140,10 +193,10 @@ def collect(sources: Sources) -> Facts:
                 document["data"] | {"sources": document["settings"]["sources"], "created": document["created"]}
             )
     facts.training = [count_labels(file) for file in sources.training_data]
-    facts.provenance = _json(sources.provenance) if sources.provenance else {}
+    facts.provenance = _read(sources.provenance, _PROVENANCE) if sources.provenance else {}
     for file in sources.benchmarks:
-        document = _json(file)
-        rows = [r for r in document.get("results", []) if r["model"]["sha256"] == entry["sha256"] and r["latency_ms"]]
+        document = _read(file, _BENCHMARK)
+        rows = [r for r in document["results"] if r["model"]["sha256"] == entry["sha256"] and r["latency_ms"]]
         if not rows:
             raise ValueError(f"{file}: has no result of this model (sha256 {entry['sha256'][:12]})")
         facts.benchmarks += [(document["device"], row) for row in rows]
@@ -151,8 +204,13 @@ def collect(sources: Sources) -> Facts:
 
 
 def _markdown(header, rows) -> str:
-    lines = ["| " + " | ".join(map(str, header)) + " |", "|" + " --- |" * len(header)]
-    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
+    lines = ["| " + " | ".join(map(_cell, header)) + " |", "|" + " --- |" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(map(_cell, row)) + " |" for row in rows])
+
+
+def _cell(value: object) -> str:
+    """A value as one cell of a Markdown table: names of data sets and systems are text, whatever is in them."""
+    return " ".join(str(value).split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
 
 
 def _specification(facts: Facts) -> str:
@@ -207,8 +265,8 @@ def _training(facts: Facts) -> str:
         rows = []
         for row in data["datasets"]:
             known = facts.provenance.get(row["dataset"], {})
-            title = known.get("title", row["dataset"])
-            licence = known.get("licence", "not stated")
+            title = known.get("title") or row["dataset"]
+            licence = known.get("licence") or "not stated"
             rows.append([title, row["people"], tables.percent(row["human"]), tables.percent(row["teacher"]), licence])
         parts.append(f"`{data['file']}`: {data['people']} people in {data['pictures']} pictures.")
         if rows:

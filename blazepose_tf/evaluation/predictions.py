@@ -12,7 +12,6 @@ order of the topology and 17 in COCO's.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -20,7 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from blazepose_tf import topology
+from blazepose_tf import documents, topology
+from blazepose_tf.data.converters import names as names_lib
+from blazepose_tf.documents import TEXT, ListOf
 from blazepose_tf.evaluation.annotations import Annotations, Person
 
 
@@ -38,8 +39,8 @@ class Prediction:
         milliseconds: (total, model) of this person, or None.
     """
 
-    image_id: int
-    annotation_id: int | None
+    image_id: int | str
+    annotation_id: int | str | None
     points: np.ndarray | None
     visibility: np.ndarray | None
     score: float
@@ -65,11 +66,23 @@ class Prediction:
             "score": round(float(self.score), 5),
             "keypoints": keypoints,
         }
-        if self.alignment is not None:
+        if self.alignment is not None and np.isfinite(self.alignment).all():
             record["alignment"] = [round(float(v), 2) for v in np.ravel(self.alignment)]
         if self.milliseconds is not None:
             record["ms"] = [round(v, 3) for v in self.milliseconds]
         return record
+
+
+_RECORD = documents.Part(
+    {
+        "image_id": documents.ANY,
+        "annotation_id": documents.Optional(documents.ANY),
+        "keypoints": documents.Optional(documents.LIST),
+        "score": documents.Optional(documents.NUMBER),
+        "alignment": documents.Optional(ListOf(documents.NUMBER, 4)),
+        "ms": documents.Optional(ListOf(documents.NUMBER, 2)),
+    }
+)
 
 
 def from_json(record: dict, names: tuple[str, ...] | None, where: str) -> Prediction:
@@ -78,20 +91,25 @@ def from_json(record: dict, names: tuple[str, ...] | None, where: str) -> Predic
     Raises:
         ValueError: fields missing, a wrong number of keypoints, values that are not finite.
     """
-    for key in ("image_id", "keypoints"):
-        if key not in record:
-            raise ValueError(f"{where}: has no {key!r}. Received: fields {sorted(record)}")
-    where = f"{where} (image {record['image_id']})"
+    documents.check(record, _RECORD, where)
+    image_id, annotation_id = (documents.identity(record.get(key)) for key in ("image_id", "annotation_id"))
+    if image_id is None or (annotation_id is None and record.get("annotation_id") is not None):
+        shown = {key: record.get(key) for key in ("image_id", "annotation_id")}
+        raise ValueError(f"{where}: ids must be whole numbers or text. Received: {shown!r:.120}")
+    where = f"{where} (image {documents.show(image_id)})"
     points = visibility = None
     if record["keypoints"] is not None:
-        values = np.array([np.nan if v is None else v for v in record["keypoints"]], np.float64)
+        try:
+            values = np.array([np.nan if v is None else v for v in record["keypoints"]], np.float64)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{where}: keypoints must be numbers or null, in one list") from error
         if names is None:
             names = {99: topology.KEYPOINTS, 51: topology.COCO_17}.get(values.size)
             if names is None:
                 raise ValueError(
                     f"{where}: expected 33 or 17 keypoints x (x, y, visibility). Received: {values.size} numbers"
                 )
-        if values.size != 3 * len(names):
+        if values.size != 3 * len(names) or values.ndim != 1:
             raise ValueError(
                 f"{where}: expected {len(names)} keypoints x (x, y, visibility). Received: {values.size} numbers"
             )
@@ -105,40 +123,43 @@ def from_json(record: dict, names: tuple[str, ...] | None, where: str) -> Predic
         values = topology.remap(values, names)
         points = np.where(known[:, None], values[:, :2], np.nan)
         visibility = np.where(known, values[:, 2], np.nan)
-    score = float(record.get("score", 1.0))
-    if not np.isfinite(score):
-        raise ValueError(f"{where}: score must be finite. Received: {score}")
-    alignment = record.get("alignment")
+    score = record.get("score")
+    alignment, milliseconds = record.get("alignment"), record.get("ms")
     return Prediction(
-        record["image_id"],
-        record.get("annotation_id"),
+        image_id,
+        annotation_id,
         points,
         visibility,
-        score,
+        1.0 if score is None else float(score),
         None if alignment is None else np.asarray(alignment, np.float64).reshape(2, 2),
-        tuple(record["ms"]) if "ms" in record else None,
+        None if milliseconds is None else tuple(milliseconds),
     )
 
 
 def _records(path: Path) -> tuple[list[dict], tuple[str, ...] | None]:
-    text = path.read_text(encoding="utf-8")
+    data = path.read_bytes()
     try:
-        document = json.loads(text)
+        document = documents.parse(data, str(path))
     except ValueError:
+        lines = [(i, line) for i, line in enumerate(data.splitlines(), 1) if line.strip()]
         try:
-            document = [json.loads(line) for line in text.splitlines() if line.strip()]
-        except ValueError as error:
-            raise ValueError(f"{path}: neither JSON nor JSON lines ({error})") from error
+            head = documents.parse(lines[0][1], f"{path}:1") if len(lines) > 1 else None
+        except ValueError:
+            head = None
+        if not isinstance(head, dict):  # not one record per line either: the file as a whole is wrong
+            raise
+        document = [documents.parse(line, f"{path}:{i}") for i, line in lines]
     names = None
     if isinstance(document, dict) and "predictions" in document:
-        names = tuple(document.get("keypoint_names") or ()) or None
+        given = documents.check(document.get("keypoint_names") or [], ListOf(TEXT), f"{path}: keypoint_names")
+        if len(set(given)) != len(given):
+            raise ValueError(f"{path}: keypoint_names must be unique. Received: {given!r:.200}")
+        names = names_lib.renamed(given, {}) or None
         document = document["predictions"]
     elif isinstance(document, dict):
         document = [document]  # a single line
     if not isinstance(document, list) or not all(isinstance(r, dict) for r in document):
         raise ValueError(f"{path}: expected a list of prediction records")
-    if names is not None and len(set(names)) != len(names):
-        raise ValueError(f"{path}: keypoint_names must be unique. Received: {names}")
     if names is not None and not set(names) & set(topology.KEYPOINTS):
         raise ValueError(f"{path}: none of the keypoint_names is known. Received: {names}")
     return document, names
@@ -162,7 +183,7 @@ def read(path: str | os.PathLike, annotations: Annotations) -> list[Prediction]:
     unknown = sorted({p.annotation_id for p in named} - owner.keys(), key=str)
     if unknown:
         raise ValueError(f"{path}: annotation ids that {annotations.path.name} does not have: {_some(unknown)}")
-    wrong = sorted(p.annotation_id for p in named if owner[p.annotation_id] != p.image_id)
+    wrong = sorted((p.annotation_id for p in named if owner[p.annotation_id] != p.image_id), key=str)
     if wrong:
         raise ValueError(f"{path}: annotation ids that belong to another picture: {_some(wrong)}")
     seen: set = set()

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import cv2
 
+from blazepose_tf import documents
 from blazepose_tf.evaluation import adapters, predictions, systems
 from blazepose_tf.evaluation.annotations import Annotations, Person
 from blazepose_tf.evaluation.disturb import Disturbance
@@ -80,14 +81,22 @@ def _done(path: Path, header: str) -> set[int]:
     with open(path, "rb") as source:
         lines = source.read().split(b"\n")
     whole = lines[:-1]  # what follows the last line break was cut off in the middle
-    if not whole or whole[0].decode() != header:
+    if not whole or whole[0] != header.encode():
         path.unlink()
         return set()
-    kept = [line for line in whole if line]
+    kept = [whole[0], *(line for line in whole[1:] if _annotation_id(line) is not None)]
     temporary = path.with_suffix(".part")
     temporary.write_bytes(b"\n".join(kept) + b"\n")
     os.replace(temporary, path)
-    return {json.loads(line)["annotation_id"] for line in kept[1:]}
+    return {_annotation_id(line) for line in kept[1:]}
+
+
+def _annotation_id(line: bytes) -> int | str | None:
+    """Whom a line is about; None for one that a disk has spoilt: that person is predicted again."""
+    try:
+        return predictions.from_json(documents.parse(line, "line"), None, "line").annotation_id
+    except ValueError:
+        return None
 
 
 def execute(
@@ -159,7 +168,7 @@ def _read(path: Path, wanted: set[int]) -> Iterator[predictions.Prediction]:
     with open(path, encoding="utf-8") as source:
         next(source)
         for number, line in enumerate(source, 2):
-            prediction = predictions.from_json(json.loads(line), None, f"{path}:{number}")
+            prediction = predictions.from_json(documents.parse(line, f"{path}:{number}"), None, f"{path}:{number}")
             if prediction.annotation_id in wanted:
                 yield prediction
 

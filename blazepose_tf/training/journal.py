@@ -28,11 +28,10 @@ class _Table:
         self.columns: list[str] = []
         rows = []
         if path.exists():
-            with open(path, newline="", encoding="utf-8") as file:
-                reader = csv.DictReader(file)
-                # A row that a kill cut short has missing columns.
-                rows = [row for row in reader if None not in row.values() and int(row["step"]) <= keep_steps]
-                self.columns = list(reader.fieldnames or [])
+            self.columns, found = _read(path)
+            # A row that a kill cut short has missing columns, and one that a disk spoilt has no step.
+            rows = [row for row in found if None not in row and None not in row.values() and row["step"].isdecimal()]
+            rows = [row for row in rows if int(row["step"]) <= keep_steps]
         self._rewrite(rows)
 
     def _rewrite(self, rows: list[dict]) -> None:
@@ -44,12 +43,24 @@ class _Table:
 
     def append(self, row: dict) -> None:
         if set(row) - set(self.columns):
-            with open(self.path, newline="", encoding="utf-8") as file:
-                rows = list(csv.DictReader(file))
+            _, rows = _read(self.path)
             self.columns += [name for name in row if name not in self.columns]
             self._rewrite(rows)
         with open(self.path, "a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self.columns, restval="").writerow(row)
+
+
+def _read(path: Path) -> tuple[list[str], list[dict]]:
+    """Columns and rows of a table; ValueError where it is none."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            columns, rows = list(reader.fieldnames or []), list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path}: not the record of a run ({error}); move it away to go on") from error
+    if columns and "step" not in columns:
+        raise ValueError(f"{path}: not the record of a run: it has no column 'step'; move it away to go on")
+    return columns, rows
 
 
 class Journal:

@@ -22,7 +22,7 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from blazepose_tf import topology
+from blazepose_tf import documents, topology
 from blazepose_tf.files import write_text
 from blazepose_tf.models import weights as weights_lib
 from blazepose_tf.models.saving import Description, save_model
@@ -41,6 +41,8 @@ from blazepose_tf.training.validation import COLLAPSED, Validation, validate_det
 
 log = logging.getLogger(__name__)
 MODEL, RUN = "model.keras", "run.json"
+_POSE = documents.Optional(documents.ListOf(documents.ListOf(documents.NUMBER, 2)))
+_RUN = documents.Part({"mean_pose": _POSE, "examples": documents.COUNT})
 FINISHED, STOPPED = "finished", "stopped"
 
 
@@ -168,10 +170,10 @@ def _prepare(
     if started and not resume:
         raise ValueError(f"{workdir} holds a run already: give --resume to go on with it, or another --workdir")
     if started:
-        stored = settings.from_json((workdir / config.FILE_NAME).read_text(encoding="utf-8"), strict=False)
+        stored = settings.read(workdir / config.FILE_NAME)
         if stored != experiment:
             raise ValueError(f"{workdir} was started with another configuration: {_difference(stored, experiment)}")
-        content = json.loads((workdir / RUN).read_text(encoding="utf-8"))
+        content = documents.check(documents.read(workdir / RUN), _RUN, str(workdir / RUN))
         pose, examples = content["mean_pose"], content["examples"]
         if examples != source.num_examples:
             log.warning(

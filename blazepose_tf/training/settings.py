@@ -6,12 +6,22 @@ import dataclasses
 import difflib
 import json
 import logging
+import os
 import typing
 from collections.abc import Mapping
+from pathlib import Path
 
+from blazepose_tf import documents
 from blazepose_tf.training.config import Experiment
 
 log = logging.getLogger(__name__)
+_KINDS = {
+    bool: documents.FLAG,
+    int: documents.WHOLE,
+    float: documents.NUMBER,
+    str: documents.TEXT,
+    Mapping[str, float]: documents.MapOf(documents.NUMBER),
+}
 
 
 def to_json(config) -> str:
@@ -19,26 +29,37 @@ def to_json(config) -> str:
     return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
 
 
-def from_json(text: str, *, strict: bool = True) -> Experiment:
+def from_json(text: str | bytes, *, strict: bool = True, where: str = "the configuration") -> Experiment:
     """Inverse of `to_json`.
 
     Args:
         text: JSON document.
+        where: begins every message, e.g. the file.
         strict: False ignores (and logs) settings that this version does not know, as older runs may have.
 
     Raises:
-        ValueError: not JSON, no experiment, or an unknown setting.
+        ValueError: not JSON, no experiment, an unknown setting, or a value of another type.
     """
+    content = documents.parse(text, where)
     try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not a configuration: {error}") from error
-    return _build(Experiment, content, "", strict)
+        return _build(Experiment, content, "", strict)
+    except (ValueError, TypeError) as error:  # a TypeError: a setting that has no default is missing
+        raise ValueError(f"{where}: {error}") from error
+
+
+def read(path: str | os.PathLike) -> Experiment:
+    """The configuration of a run that is to go on: settings that this version does not know are ignored.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: as `from_json`; the message begins with the path.
+    """
+    return from_json(Path(path).read_bytes(), strict=False, where=str(path))
 
 
 def _build(cls, content, path: str, strict: bool):
     if not isinstance(content, dict):
-        raise ValueError(f"expected an object at {path or 'the top'}. Received: {content!r}")
+        raise ValueError(f"expected an object at {path or 'the top'}. Received: {documents.show(content)}")
     hints = typing.get_type_hints(cls)
     unknown = sorted(set(content) - set(hints))
     if unknown and strict:
@@ -53,7 +74,11 @@ def _build(cls, content, path: str, strict: bool):
             value = _build(hint, value, f"{path}{name}.", strict)
         elif typing.get_origin(hint) is tuple and dataclasses.is_dataclass(typing.get_args(hint)[0]):
             item = typing.get_args(hint)[0]
+            documents.check(value, documents.LIST, path + name)
             value = tuple(_build(item, v, f"{path}{name}.{i}.", strict) for i, v in enumerate(value))
+        else:
+            documents.check(value, _KINDS[hint], path + name)
+            value = hint(value) if hint in (int, float) else value
         values[name] = value
     return cls(**values)
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import random
 import re
+from pathlib import Path
 
 import pytest
 
 from blazepose_tf.evaluation import annotations, evaluate, measure, model_card, model_card_text, predictions
 
+WEIGHTS = Path(model_card.__file__).resolve().parents[1] / "weights"
+
 
 @pytest.fixture
 def model(tmp_path):
-    """A file whose content does not matter here: a card knows a model by its SHA-256."""
+    """A card knows a model by its SHA-256."""
     path = tmp_path / "mine.tflite"
-    path.write_bytes(b"\x1c\x00\x00\x00TFL3" + b"\x00" * 100)
+    path.write_bytes((WEIGHTS / "lite.tflite").read_bytes())
     return path
 
 
@@ -76,7 +80,7 @@ def test_what_two_evaluations_both_measured_is_told_once(model, evaluation):
 
 def test_another_models_evaluation_is_refused(tmp_path, model, evaluation):
     other = tmp_path / "other.tflite"
-    other.write_bytes(model.read_bytes() + b"\x00")
+    other.write_bytes((WEIGHTS / "blazeface.tflite").read_bytes())
     with pytest.raises(ValueError, match="no result of this model"):
         model_card.collect(model_card.Sources(str(other), (str(evaluation),)))
     wrong = tmp_path / "wrong.json"
@@ -91,3 +95,56 @@ def test_no_number_is_typed_into_the_text():
             # Addresses of papers and the licence's version are names, not results.
             words = re.sub(r"arXiv:[\d.]+|CV4ARVR|Version 2\.0", "", words)
             assert not re.search(r"\d", words), key
+
+
+def test_damaged_files_end_in_one_line(tmp_path, model, evaluation, three_people):
+    """Values of an evaluation, a configuration and annotations exchanged at random: a card, or one line."""
+    root = Path(model_card.__file__).resolve().parents[2]
+    source = random.Random()
+    odd = [None, "text", -1, 1e300, [], {}, [1], {"a": 1}, True, "", 0.5]
+
+    def places(value, path=()):
+        inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        for key, item in inside:
+            yield (*path, key)
+            yield from places(item, (*path, key))
+
+    config = json.loads((root / "docs" / "results" / "lite" / "config.json").read_text(encoding="utf-8"))
+    provenance = {"a": {"title": "Set A", "licence": "CC BY 4.0"}}
+    wholes = [json.loads(p.read_text(encoding="utf-8")) for p in (evaluation, three_people)] + [config, provenance]
+    names = ["evaluation", "data", "config", "provenance"]
+    right, refused = 0, 0
+    for _ in range(100):
+        which = source.randrange(4)
+        for i, (name, whole) in enumerate(zip(names, wholes, strict=True)):
+            document = json.loads(json.dumps(whole))
+            for _ in range(source.randint(1, 2) if i == which else 0):
+                *parents, last = source.choice([*places(document)] or [("none",)])
+                node = document
+                for step in parents:
+                    node = node[step]
+                if source.random() < 0.3 and isinstance(node, dict):
+                    node.pop(last, None)
+                else:
+                    node[last] = source.choice(odd)
+            (tmp_path / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
+        paths = {name: str(tmp_path / f"{name}.json") for name in names}
+        sources = model_card.Sources(
+            str(model), (paths["evaluation"],), paths["config"], (paths["data"],), paths["provenance"]
+        )
+        try:
+            model_card.render(model_card.collect(sources)).encode()
+            right += 1
+        except ValueError as error:
+            assert str(tmp_path) in str(error) and "\n" not in str(error)
+            refused += 1
+    assert right and refused
+
+
+def test_names_are_text_in_tables(model, evaluation, tmp_path, three_people):
+    document = json.loads(three_people.read_text(encoding="utf-8"))
+    for a in document["annotations"]:
+        a["dataset"] = "a|b <script>\nc"
+    three_people.write_text(json.dumps(document), encoding="utf-8")
+    sources = model_card.Sources(str(model), (str(evaluation),), training_data=(str(three_people),))
+    assert "| a\\|b &lt;script> c | 3 |" in model_card.render(model_card.collect(sources))

@@ -77,11 +77,34 @@ def test_unknown_experiment_names_the_nearest():
         experiment("tracker_light")
 
 
-def test_damaged_json_is_a_value_error():
-    with pytest.raises(ValueError, match="not a configuration"):
-        settings.from_json("{")
-    with pytest.raises(ValueError, match="unknown setting 'nam'; did you mean 'name'"):
-        settings.from_json('{"nam": "x"}')
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "c.json:1:2: not valid JSON"),
+        ('{"nam": "x"}', "c.json: unknown setting 'nam'; did you mean 'name'"),
+        ("[]", "c.json: expected an object at the top"),
+        ('{"stages": [{"name": "a", "steps": 1}]}', "c.json: .*missing 1 required .*'name'"),
+        ('{"name": "x", "stages": 3}', "c.json: stages: expected a list. Received: 3"),
+        ('{"name": "x", "stages": [[]]}', r"c.json: expected an object at stages\.0\."),
+        ('{"name": "x", "stages": [{"name": "a", "steps": "many"}]}', r"stages\.0\.steps: expected a whole number"),
+        ('{"name": "x", "stages": [{"name": "a", "steps": 1.5}]}', r"stages\.0\.steps: expected a whole number"),
+        ('{"name": "x", "optimizer": {"beta_1": NaN}}', r"c.json: optimizer\.beta_1: expected a finite number"),
+        ('{"name": null}', "c.json: name: expected text. Received: None"),
+        (
+            '{"name": "x", "data": {"tracker": {"dataset_weights": {"a": "b"}}}}',
+            r"dataset_weights: a: expected a finite",
+        ),
+    ],
+)
+def test_damaged_configurations_end_in_one_line(text, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        settings.from_json(text, where="c.json")
+    assert "\n" not in str(caught.value)
+
+
+def test_whole_numbers_may_be_written_as_fractions():
+    text = settings.to_json(BASE).replace('"seed": 0', '"seed": 0.0').replace('"epochs": 2.0', '"epochs": 2')
+    assert settings.from_json(text) == BASE
 
 
 def test_a_run_of_another_version_can_go_on(caplog):
