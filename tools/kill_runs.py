@@ -1,0 +1,108 @@
+"""Kills commands at random moments; the same command again must clear up and end as if nothing had happened.
+
+    python tools/kill_runs.py --kills=5
+    python tools/kill_runs.py --verbs=predict --kills=20
+
+Each verb runs once undisturbed. Then it is killed (SIGKILL, which nobody can catch) in a fresh folder and run again in
+the same one: the files must be those of the undisturbed run, but for times, and nothing else may lie beside them.
+Training is killed by `tests/training/test_loop.py`, to the bit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT / "testdata" / "people"
+VERBS = {
+    "predict": ["predict", f"--input={DATA}/images", f"--input={ROOT}/testdata/person.mp4", "--output=OUT"],
+    "convert-dataset": [
+        "convert-dataset", "--from=coco", f"--input={DATA}/people.json", "--output=OUT", "--shards=4",
+    ],
+    "evaluate": ["evaluate", "--model=lite", f"--data={DATA}/people.json", "--report=OUT", "--workers=1"],
+    "export": ["export", "--model=lite", "--output=OUT/o.tflite", "--precision=float16", "--crops=1"],
+}  # fmt: skip
+# Times differ from run to run, and so does what is computed from them.
+_TIMES = {"milliseconds", "created", "seconds", "ms", "median_ms", "date", "written"}
+# Containers hold the time of writing.
+_BY_SIZE = (".mp4", ".html")
+
+
+def _run(verb: str, out: Path, kill_after: float | None = None) -> float:
+    """Seconds that it took; kills it after so many."""
+    out.mkdir(exist_ok=True)
+    started = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "blazepose_tf", *(word.replace("OUT", str(out)) for word in VERBS[verb])],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, cwd=ROOT,
+    )  # fmt: skip
+    try:
+        printed, _ = process.communicate(timeout=kill_after)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return time.monotonic() - started
+    if process.returncode:
+        raise RuntimeError(f"{verb} ends with {process.returncode}: {printed[-500:]}")
+    return time.monotonic() - started
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {key: _plain(v) for key, v in value.items() if key not in _TIMES}
+    return [_plain(v) for v in value] if isinstance(value, list) else value
+
+
+def _content(out: Path) -> dict[str, str]:
+    """What lies in a folder: name -> what must be the same in every run."""
+    found = {}
+    for path in sorted(p for p in out.rglob("*") if p.is_file()):
+        content = path.read_bytes()
+        if path.suffix == ".json":
+            content = json.dumps(_plain(json.loads(content))).encode()
+        elif path.suffix == ".jsonl":
+            lines = sorted(json.dumps(_plain(json.loads(line))) for line in content.splitlines())
+            content = "\n".join(lines).encode()
+        elif path.suffix in _BY_SIZE:
+            content = str(len(content) // 4096).encode()
+        found[str(path.relative_to(out))] = hashlib.sha256(content).hexdigest()
+    return found
+
+
+def main() -> int:
+    """Runs the program."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--verbs", default=",".join(VERBS), help="of " + ", ".join(VERBS))
+    parser.add_argument("--kills", type=int, default=5, help="of each verb")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    chance, failed = random.Random(options.seed), 0
+    for verb in options.verbs.split(","):
+        with tempfile.TemporaryDirectory(prefix="kill_") as folder:
+            seconds = _run(verb, Path(folder) / "whole")
+            expected = _content(Path(folder) / "whole")
+            for number in range(options.kills):
+                out, moment = Path(folder) / str(number), chance.uniform(0.05, 1.0) * seconds
+                _run(verb, out, moment)
+                left = len(_content(out))
+                _run(verb, out)
+                found = _content(out)
+                odd = sorted(set(expected.items()) ^ set(found.items()))
+                failed += bool(odd)
+                verdict = f"differs: {[name for name, _ in odd]}" if odd else "the same"
+                print(f"{verb}: killed after {moment:.1f} of {seconds:.1f} s with {left} files; {verdict}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
