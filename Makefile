@@ -11,11 +11,6 @@ $(STAMP): setup.py blazepose_tf/__init__.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -e ".[all,test]"
-	@# Where there is no screen there may be no libGL either: the headless build of OpenCV needs none.
-	@$(BIN)/python -c "import cv2" 2>/dev/null || { \
-	  $(BIN)/python -m pip uninstall --quiet --yes opencv-python && \
-	  $(BIN)/python -m pip install --quiet --force-reinstall --no-deps "opencv-python-headless>=4.10,<6" && \
-	  $(BIN)/python -c "import cv2"; }
 	touch $(STAMP)
 
 demo: $(STAMP)
