@@ -23,6 +23,7 @@ ONNX = ["tf2onnx>=1.17,<2", "onnx>=1.17,<2", "onnxruntime>=1.23,<2"]
 QUANTIZE = ["ai-edge-quantizer>=0.5,<1"]
 EVALUATE = ["pycocotools>=2.0.8,<3"]
 REPORT = ["matplotlib>=3.9,<4"]
+FORMATS = ["ezc3d>=1.5,<2", "ndx-pose>=0.4,<1", "pynwb>=4,<5"]
 DATA = ["scipy>=1.13,<2"]
 TEST = ["pytest>=8,<10", "ruff>=0.8"]
 
@@ -44,7 +45,8 @@ setup(
         "onnx": ONNX,
         "evaluate": EVALUATE,
         "report": REPORT,
-        "all": TRAIN + DATA + QUANTIZE + ONNX + EVALUATE + REPORT,
+        "formats": FORMATS,
+        "all": TRAIN + DATA + QUANTIZE + ONNX + EVALUATE + REPORT + FORMATS,
         "test": TEST,
     },
     entry_points={"console_scripts": ["blazepose=blazepose_tf.cli.main:run"]},

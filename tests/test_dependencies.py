@@ -48,6 +48,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"metrics", "topology", "geometry", "specs", "runtime", "data.converters", "media"},
         PURE | {"cv2", "keras", "tensorflow", "pycocotools"},
     ),
+    "analysis": ({"runtime", "geometry", "topology", "evaluation.svg"}, PURE),
+    "formats": ({"analysis", "runtime", "topology"}, PURE | {"ezc3d", "pynwb", "ndx_pose"}),
     "benchmark": ({"tflite"}, PURE | {"ai_edge_litert", "flatbuffers", "matplotlib"}),
     "export": (
         {"codecs", "data", "evaluation", "geometry", "layers", "models", "runtime", "specs", "tflite", "topology"},

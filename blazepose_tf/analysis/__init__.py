@@ -1,0 +1,1 @@
+"""What a recorded movement says: joint angles, repetitions, range of motion, symmetry."""

@@ -1,0 +1,90 @@
+"""Joint angles of a recording by clinical definition (neutral zero: 0 degrees in upright standing, arms hanging).
+
+| angle | definition |
+|---|---|
+| elbow_flexion, knee_flexion, hip_flexion | 180 degrees less the angle between the two limbs that meet in the joint |
+| shoulder_elevation | angle between the upper arm and the line from shoulder to hip |
+| ankle_plantarflexion | angle between shin and foot, less 90 degrees; negative is dorsiflexion |
+| trunk_lean | inclination of mid-shoulder over mid-hip against the picture's vertical, positive to its right |
+
+Angles of landmarks are those of the picture's plane: exact for movements in it, too small or too large for others.
+World landmarks give them in space. Hip flexion has no sign here: a hip extended by 10 degrees reads 10.
+
+Reference: American Academy of Orthopaedic Surgeons, "Joint motion: method of measuring and recording", 1965.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from blazepose_tf import topology
+from blazepose_tf.geometry import angles
+from blazepose_tf.runtime.recording import Recording
+
+SIDES = ("left", "right")
+TRUNK = "trunk_lean"
+MOTIONS = {"elbow": "elbow_flexion", "knee": "knee_flexion", "hip": "hip_flexion", "shoulder": "shoulder_elevation"}
+ANKLE = "ankle_plantarflexion"
+PICTURE, WORLD = "picture", "world"
+# What is seen less than this is a guess (`runtime.drawing` leaves it out, too).
+LEAST_VISIBILITY = 0.1
+
+
+def joint_angles(points, names: Sequence[str], *, upright=None) -> dict[str, np.ndarray]:
+    """Angles over time.
+
+    Args:
+        points: (T, K, 2) pixels or (T, K, 3) metres; nan where unknown.
+        names: the K keypoint names; angles whose points are not among them are left out.
+        upright: (T, K, 2) pixels for the trunk's lean; `points` without it.
+
+    Returns:
+        name, such as "left_knee_flexion" -> (T,) degrees, nan where a point is unknown.
+    """
+    points = np.asarray(points, np.float64)
+    index = {name: i for i, name in enumerate(names)}
+    out = {}
+    for joint, (a, b, c) in topology.angle_indices(names).items():
+        side, _, part = joint.partition("_")
+        between = angles.between(points[:, a], points[:, b], points[:, c])
+        out[f"{side}_{MOTIONS[part]}"] = between if part == "shoulder" else 180.0 - between
+    for side in SIDES:
+        foot = [f"{side}_{part}" for part in ("knee", "ankle", "foot_index")]
+        if all(name in index for name in foot):
+            knee, ankle, tip = (points[:, index[name]] for name in foot)
+            out[f"{side}_{ANKLE}"] = angles.between(knee, ankle, tip) - 90.0
+    places = topology.alignment_indices(names)
+    if places is not None:
+        flat = points if upright is None else np.asarray(upright, np.float64)
+        lower, upper = (flat[:, list(places[part]), :2].mean(axis=1) for part in ("hips", "shoulders"))
+        out[TRUNK] = angles.lean(lower, upper)
+    return out
+
+
+def recording_angles(recording: Recording, *, person: int | None = None, space: str = PICTURE) -> dict[str, np.ndarray]:
+    """Angles of one person of a recording, frame by frame.
+
+    Args:
+        recording: of `blazepose predict`.
+        person: id; the first in each frame without it.
+        space: PICTURE, or WORLD for models that give metres.
+
+    Raises:
+        ValueError: a space that the recording does not have, or nobody is seen.
+    """
+    if space not in (PICTURE, WORLD):
+        raise ValueError(f"space must be {PICTURE!r} or {WORLD!r}. Received: space={space!r}")
+    if not recording.found(person).any():
+        raise ValueError(
+            "nobody is seen in the recording" if person is None else f"no person {person} in the recording"
+        )
+    seen = (recording.visibility(person) >= LEAST_VISIBILITY)[..., None]
+    pixels = np.where(seen, recording.landmarks(person), np.nan)
+    if space == PICTURE:
+        return joint_angles(pixels, recording.names)
+    world = recording.world(person)
+    if not np.isfinite(world).any():
+        raise ValueError("the recording has no world landmarks: its model does not give metres")
+    return joint_angles(np.where(seen, world, np.nan), recording.names, upright=pixels)

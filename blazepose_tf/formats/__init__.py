@@ -1,0 +1,1 @@
+"""Recorded poses in the file formats of other tools."""
