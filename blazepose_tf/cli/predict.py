@@ -37,6 +37,7 @@ def define_flags() -> None:
         ["native", "coco17", "coco33"],
         "JSON: native (a document per input) or one COCO results list with 17 or 33 keypoints",
     )
+    flags.DEFINE_integer("max_people", 1, "people looked for; several are drawn in shades of their own", lower_bound=1)
     flags.DEFINE_bool("draw", True, "write drawn pictures and videos; --nodraw writes JSON only")
     flags.DEFINE_bool("show_roi", False, "outline the region of interest in the drawings")
     flags.DEFINE_bool("smoothing", True, "smooth landmarks of videos over time")
@@ -112,7 +113,8 @@ def main(argv: list[str]) -> int:
 
     def open_pipeline() -> PosePipeline:
         detector = Detector(detector_file, threshold=args.detection_threshold, num_threads=args.threads)
-        return PosePipeline(detector, Tracker(tracker_file, num_threads=args.threads), smoothing=args.smoothing)
+        tracker = Tracker(tracker_file, num_threads=args.threads)
+        return PosePipeline(detector, tracker, smoothing=args.smoothing, max_people=args.max_people)
 
     with (
         tqdm(unit=" frames", disable=None, mininterval=0.2) as bar,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,6 @@ import numpy as np
 from blazepose_tf import topology
 from blazepose_tf.evaluation import svg
 from blazepose_tf.evaluation.annotations import Annotations, Person
-from blazepose_tf.evaluation.markup import Element, element
 from blazepose_tf.evaluation.measure import COMMON, Arrays
 from blazepose_tf.evaluation.predictions import Paired, Prediction
 from blazepose_tf.geometry import affine
@@ -58,7 +58,7 @@ def most_different(first: Scores, second: Scores, count: int) -> list[tuple[int,
 
 def draw(
     annotations: Annotations, person: Person, prediction: Prediction | None, *, caption: str, sources: str = "h"
-) -> Element:
+) -> str:
     """A figure: the person's surroundings, truth dashed in green, prediction left orange and right cyan."""
     image = annotations.picture(person.image_id)
     region = roi_lib.from_alignment(person.alignment, VIEW)
@@ -67,10 +67,13 @@ def draw(
     crop = warp(image, matrix, SIDE, border="zero")
     back = affine.invert(np.asarray(matrix, np.float64))
     truth = svg.skeleton(affine.apply(back, person.points), person.scored(sources), truth=True, width=1.0)
+    drawn = ""
     if prediction is not None and prediction.points is not None:
         drawn = svg.skeleton(affine.apply(back, prediction.points), np.ones(len(topology.KEYPOINTS), bool))
     else:
-        drawn = element("text", "nobody found", x=SIDE / 2, y=SIDE - 8, text_anchor="middle", class_="lost")
-    view = {"viewBox": f"0 0 {SIDE} {SIDE}", "width": SIDE, "height": SIDE}
-    picture = element("image", href=svg.embedded_jpeg(crop), width=SIDE, height=SIDE)
-    return element("figure", element("svg", picture, truth, drawn, **view), element("figcaption", caption))
+        drawn = f'<text x="{SIDE / 2}" y="{SIDE - 8}" text-anchor="middle" class="lost">nobody found</text>'
+    return (
+        f'<figure><svg viewBox="0 0 {SIDE} {SIDE}" width="{SIDE}" height="{SIDE}">'
+        f'<image href="{svg.embedded_jpeg(crop)}" width="{SIDE}" height="{SIDE}"/>{truth}{drawn}</svg>'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )

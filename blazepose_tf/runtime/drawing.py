@@ -1,13 +1,18 @@
-"""Skeletons on pictures: the person's left in orange, right in cyan, uncertain points faded."""
+"""Skeletons on pictures: the person's left in orange, right in cyan, uncertain points faded.
+
+Several people have a hue each, of which the left is a light shade and the right a dark one.
+"""
 
 from __future__ import annotations
+
+import colorsys
 
 import cv2
 import numpy as np
 
 from blazepose_tf import topology
 from blazepose_tf.geometry import roi as roi_lib
-from blazepose_tf.runtime.poses import PoseResult
+from blazepose_tf.runtime.poses import Pose, PoseResult
 from blazepose_tf.runtime.warp import check_image
 
 LEFT = (255, 138, 0)
@@ -25,12 +30,25 @@ _RIM_FROM = 150.0
 _SHIFT = 4  # OpenCV's fixed-point coordinates: 1/16 pixel
 
 
-def _side_color(name: str) -> tuple[int, int, int]:
+Color = tuple[int, int, int]
+# Steps of the golden angle keep the hues of any number of people apart, those of the first ones most.
+_FIRST_HUE, _HUE_STEP = 0.09, 0.381966
+
+
+def shades(person: int) -> tuple[Color, Color, Color]:
+    """Colours of one of several people, by id: left, right, middle."""
+    hue = (_FIRST_HUE + _HUE_STEP * (person - 1)) % 1.0
+    made = (colorsys.hsv_to_rgb(hue, s, v) for s, v in ((0.55, 1.0), (1.0, 0.65), (0.25, 0.95)))
+    return tuple(tuple(round(255 * channel) for channel in color) for color in made)
+
+
+def _side_color(name: str, colors: tuple[Color, Color, Color]) -> Color:
+    left, right, middle = colors
     if name.startswith("left_") or name.endswith("_left"):
-        return LEFT
+        return left
     if name.startswith("right_") or name.endswith("_right"):
-        return RIGHT
-    return MIDDLE
+        return right
+    return middle
 
 
 def line_width(image_size: tuple[int, int], body_size: float) -> int:
@@ -44,7 +62,7 @@ def line_width(image_size: tuple[int, int], body_size: float) -> int:
 
 
 def draw_pose(image: np.ndarray, result: PoseResult, *, show_roi: bool = False) -> np.ndarray:
-    """A copy of the picture with the skeleton on it.
+    """A copy of the picture with everybody's skeleton on it.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -56,35 +74,41 @@ def draw_pose(image: np.ndarray, result: PoseResult, *, show_roi: bool = False) 
     """
     check_image(image)
     canvas = image.copy()
-    if not result.found:
-        return canvas
-    body_size = float(result.roi[2]) / _ROI_MARGIN
-    width = line_width((image.shape[1], image.shape[0]), body_size)
+    # The nearest, who are the largest, are drawn last.
+    for pose in sorted(result.people, key=lambda pose: float(pose.roi[2])):
+        colors = (LEFT, RIGHT, MIDDLE) if result.max_people == 1 else shades(pose.id)
+        _draw_person(canvas, pose, colors, show_roi)
+    return canvas
+
+
+def _draw_person(canvas: np.ndarray, pose: Pose, colors: tuple[Color, Color, Color], show_roi: bool) -> None:
+    middle = colors[2]
+    body_size = float(pose.roi[2]) / _ROI_MARGIN
+    width = line_width((canvas.shape[1], canvas.shape[0]), body_size)
     rim = max(1, round(0.35 * width)) if body_size >= _RIM_FROM else 0
     if show_roi:
-        corners = _fixed(roi_lib.corners(result.roi), image)
-        cv2.polylines(canvas, [corners], True, MIDDLE, 1, cv2.LINE_AA, _SHIFT)
-    points = _fixed(result.landmarks, image)
-    visible = result.visibility
+        corners = _fixed(roi_lib.corners(pose.roi), canvas)
+        cv2.polylines(canvas, [corners], True, middle, 1, cv2.LINE_AA, _SHIFT)
+    points = _fixed(pose.landmarks, canvas)
+    visible = pose.visibility
     faint, clear = [], []
-    for a, b in topology.edges(result.names):
+    for a, b in topology.edges(pose.names):
         certainty = min(visible[a], visible[b])
         if certainty >= HIDDEN_BELOW:
-            first, second = _side_color(result.names[a]), _side_color(result.names[b])
+            first, second = _side_color(pose.names[a], colors), _side_color(pose.names[b], colors)
             color = (
-                first if first == second else MIDDLE if MIDDLE not in (first, second) else max(first, second, key=_tint)
+                first if first == second else middle if middle not in (first, second) else max(first, second, key=_tint)
             )
             (clear if certainty >= FADED_BELOW else faint).append((points[a], points[b], color))
-    dots = [(points[i], _side_color(name), visible[i]) for i, name in enumerate(result.names)]
+    dots = [(points[i], _side_color(name, colors), visible[i]) for i, name in enumerate(pose.names)]
     if faint or any(HIDDEN_BELOW <= v < FADED_BELOW for _, _, v in dots):
         overlay = canvas.copy()
         _strokes(overlay, faint, [(p, c) for p, c, v in dots if HIDDEN_BELOW <= v < FADED_BELOW], width, rim)
         cv2.addWeighted(overlay, _FADED_OPACITY, canvas, 1.0 - _FADED_OPACITY, 0.0, dst=canvas)
     _strokes(canvas, clear, [(p, c) for p, c, v in dots if v >= FADED_BELOW], width, rim)
-    return canvas
 
 
-def _tint(color: tuple[int, int, int]) -> int:
+def _tint(color: Color) -> int:
     """How far a colour is from grey."""
     return max(color) - min(color)
 

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from blazepose_tf.runtime import likeness
-from blazepose_tf.runtime.filters import GAP_SECONDS, Filters, FrameClock
+from blazepose_tf.runtime.filters import Filters, FrameClock
 from blazepose_tf.runtime.look import Look, Sighting
-from blazepose_tf.runtime.person import Person
 from blazepose_tf.runtime.poses import TRACKED, PoseResult
+from blazepose_tf.runtime.roster import Pair, Roster
 
 if TYPE_CHECKING:
     from blazepose_tf.runtime.pipeline import PosePipeline
@@ -47,16 +46,17 @@ class PoseStream:
         self._filters, self._refine_roi, self._detect_every = filters, refine_roi, detect_every
         self._turn = threading.Lock()
         self._clock = FrameClock()
-        self._people: list[Person] = []
-        self._last_id = 0
+        self._roster = self._nobody()
         self._size: tuple[int, int] | None = None
         self._since_detection = 0
 
     def reset(self) -> None:
         """Forgets everybody and the time, as before the first frame; ids begin at 1 again."""
         self._clock.reset()
-        self._people.clear()
-        self._last_id, self._size = 0, None
+        self._roster, self._size = self._nobody(), None
+
+    def _nobody(self) -> Roster:
+        return Roster(self._filters, self.pipeline.tracker.spec, several=self.max_people > 1)
 
     def __call__(
         self, image: np.ndarray, timestamp_ms: float | None = None, roi: np.ndarray | None = None
@@ -85,20 +85,23 @@ class PoseStream:
         look = self.pipeline.look(image)
         seconds, gap = self._clock.step(timestamp_ms)
         if gap:
-            self._people.clear()
+            self._roster.clear()
         self._fit(image)
         if roi is not None:
-            seen = self._given(look, roi)
+            for person in self._roster.people:
+                person.lose()
+            pairs, new = [], look.read(roi, self.max_people, twice=self._refine_roi)
         else:
-            seen = self._follow(look)
-            places = self.max_people - len(seen)
-            if places and self._due(bool(seen)):
+            pairs, new = self._roster.distinct(self._follow(look), look, seconds), []
+            places = self.max_people - len(pairs)
+            if places and self._due(bool(pairs)):
                 look.detect()
+                known = [sighting.track for _, sighting in pairs]
                 tries = places + self.pipeline.candidates - 1
-                known = [sighting.track for _, sighting in seen]
-                seen += [(None, s) for s in look.find(places, tries, known=known, twice=self._refine_roi)]
-        poses = [self._identify(person, s).see(s, look, seconds) for person, s in seen]
-        self._remember({pose.id for pose in poses}, seconds)
+                new = look.find(places, tries, known=known, twice=self._refine_roi)
+        pairs = self._roster.identify(pairs, new, look, seconds)
+        poses = [person.see(sighting, look, seconds) for person, sighting in pairs]
+        self._roster.update(pairs, look, seconds)
         look.lap("filter")
         return self.pipeline.result(look, poses, timestamp_ms, self.max_people)
 
@@ -108,40 +111,24 @@ class PoseStream:
         if self._size not in (None, size):
             x, y = size[0] / self._size[0], size[1] / self._size[1]
             if abs(x / y - 1.0) > _SAME_SHAPE:
-                self._people.clear()
-            for person in self._people:
+                self._roster.clear()
+            for person in self._roster.people:
                 person.rescale(x, y)
         self._size = size
 
-    def _given(self, look: Look, roi) -> list[tuple[Person | None, Sighting]]:
-        """The caller's regions. They may show anybody: who was followed is only remembered."""
-        for person in self._people:
-            person.lose()
-        return [(None, s) for s in look.read(roi, self.max_people, twice=self._refine_roi)]
-
-    def _follow(self, look: Look) -> list[tuple[Person | None, Sighting]]:
+    def _follow(self, look: Look) -> list[Pair]:
         """Those who are seen again where they were expected."""
-        seen: list[tuple[Person | None, Sighting]] = []
-        for person in self._people:
+        pairs = []
+        for person in self._roster.people:
             if person.region is None:
+                person.lose()
                 continue
             track = look.track(person.region, person.points)
             if track is None:
                 person.lose()
             else:
-                seen.append((person, Sighting(track, person.region, TRACKED)))
-        return self._distinct(seen)
-
-    def _distinct(self, seen):
-        """One body for one person: of two who are read off the same, the one stays who was more like it before."""
-        spec = self.pipeline.tracker.spec
-        kept = []
-        for person, sighting in sorted(seen, key=lambda pair: -pair[0].familiarity(pair[1])):
-            if any(likeness.same_body(sighting.track, other.track, spec) for _, other in kept):
-                person.lose()
-            else:
-                kept.append((person, sighting))
-        return kept
+                pairs.append((person, Sighting(track, person.region, TRACKED)))
+        return pairs
 
     def _due(self, somebody: bool) -> bool:
         """Whether the detector shall look."""
@@ -150,22 +137,3 @@ class PoseStream:
             return False
         self._since_detection = 0
         return True
-
-    def _identify(self, person: Person | None, sighting: Sighting) -> Person:
-        """Whom a sighting shows: the followed person, one lost a moment ago near there, or somebody new."""
-        if person is not None:
-            return person
-        lost = [p for p in self._people if p.region is None]
-        nearest = min(lost, key=lambda p: p.distance(sighting), default=None)
-        if nearest is not None and nearest.distance(sighting) <= 1.0:
-            return nearest
-        self._last_id += 1
-        self._people.append(Person(self._last_id, self._filters, self.pipeline.tracker.spec))
-        return self._people[-1]
-
-    def _remember(self, present: set[int], seconds: float) -> None:
-        """Those who are not in the frame are kept in mind for a second."""
-        for person in self._people:
-            if person.id not in present:
-                person.absent += seconds
-        self._people = [p for p in self._people if p.absent <= GAP_SECONDS]

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from blazepose_tf.data.synthetic import render_sample, render_video
+from blazepose_tf.data.synthetic import render_crossing, render_sample, render_video
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,3 +47,15 @@ def test_film_can_be_made_again(tool):
         assert np.abs(picture[..., ::-1].astype(int) - sample.image).mean() < 8
         np.testing.assert_allclose(np.reshape(frame["keypoints"], (33, 3)), sample.keypoints[0], atol=0.06)
     film.release()
+
+
+def test_crossing_can_be_made_again(tool):
+    content = json.loads((ROOT / "testdata" / "crossing.json").read_text())
+    assert len(content["frames"]) == tool.FILM_FRAMES
+    sample = next(render_crossing(tool.CROSSING_SEED, tool.FILM_FRAMES, size=tool.CROSSING_SIZE))
+    for person, keypoints in zip(content["frames"][0]["people"], sample.keypoints, strict=True):
+        np.testing.assert_allclose(np.reshape(person["keypoints"], (33, 3)), keypoints, atol=0.06)
+    # They pass each other: who came from the left leaves to the right.
+    places = np.array([[p["alignment"][0] for p in frame["people"]] for frame in content["frames"]])
+    assert (np.diff(places[:, 0]) > 0).all() and (np.diff(places[:, 1]) < 0).all()
+    assert places[0, 0] < places[0, 1] and places[-1, 0] > places[-1, 1]

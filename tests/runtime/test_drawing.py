@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from blazepose_tf import topology
-from blazepose_tf.runtime.drawing import LEFT, RIGHT, draw_pose, line_width
+from blazepose_tf.runtime.drawing import LEFT, RIGHT, draw_pose, line_width, shades
 from blazepose_tf.runtime.poses import Pose, PoseResult
 
 INDEX = {name: i for i, name in enumerate(topology.KEYPOINTS)}
@@ -45,6 +47,20 @@ def test_left_is_orange_and_right_is_cyan(size):
     for name, color in (("left_knee", LEFT), ("right_knee", RIGHT)):
         x, y = points[INDEX[name]].astype(int)
         assert np.abs(drawn[y, x].astype(int) - color).max() < 60, name
+
+
+def test_each_of_several_people_has_shades_of_their_own():
+    size, points = 400, _spread(400)
+    (pose,) = _result(size, points).people
+    second = replace(pose, id=2, landmarks=points + np.float32([30, 0]))
+    result = replace(_result(size, points), people=(pose, second), max_people=2)
+    drawn = draw_pose(np.zeros((size, size, 3), np.uint8), result)
+    for person in result.people:
+        for name, color in zip(("left_knee", "right_knee"), shades(person.id), strict=False):
+            x, y = person.landmarks[INDEX[name]].astype(int)
+            assert np.abs(drawn[y, x].astype(int) - color).max() < 60, (person.id, name)
+    apart = [np.abs(np.subtract(shades(a)[0], shades(b)[0])).max() for a in range(1, 7) for b in range(1, a)]
+    assert min(apart) > 60
 
 
 def test_dots_are_centred_on_continuous_pixels():

@@ -16,12 +16,12 @@ from blazepose_tf.data.synthetic.annotations import Sample
 from blazepose_tf.data.synthetic.dataset import write_samples
 from blazepose_tf.data.synthetic.render import render_scene
 from blazepose_tf.data.synthetic.scene import Scene, sample_scene
-from blazepose_tf.data.synthetic.video import render_video
+from blazepose_tf.data.synthetic.video import render_crossing, render_video
 from blazepose_tf.topology import indices
 
 _HIPS = indices(("left_hip", "right_hip"))
 
-__all__ = ["Sample", "iterate", "render_sample", "render_video", "write_dataset"]
+__all__ = ["Sample", "iterate", "render_crossing", "render_sample", "render_video", "write_dataset"]
 
 
 def render_sample(

@@ -1,4 +1,4 @@
-"""A short film of one person who exercises in front of a slowly moving camera."""
+"""Short films: a person who exercises in front of a slowly moving camera, and two who walk past each other."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from blazepose_tf.data.synthetic.annotations import Sample
-from blazepose_tf.data.synthetic.appearance import sample_look
-from blazepose_tf.data.synthetic.body import build_skeleton, sample_body
+from blazepose_tf.data.synthetic.appearance import Look, sample_look
+from blazepose_tf.data.synthetic.body import Skeleton, build_skeleton, sample_body
 from blazepose_tf.data.synthetic.pose import LIMITS, Pose, blend, from_angles
 from blazepose_tf.data.synthetic.render import render_scene
-from blazepose_tf.data.synthetic.scene import Scene, look_at, on_the_floor
+from blazepose_tf.data.synthetic.scene import Person, Scene, look_at, on_the_floor
+from blazepose_tf.data.synthetic.solids import Camera
 
 _FRAMES_PER_POSE = 20  # two thirds of a second at 30 frames/s, the pace of a warm-up
 
@@ -37,12 +38,18 @@ _LUNGE = _STAND | {"left_hip_flex": 75.0, "left_knee": 78.0, "left_ankle": -5.0,
 _WAVE = _STAND | {"right_shoulder_abduct": 95.0, "right_elbow": 95.0, "right_shoulder_twist": 85.0, "neck_side": -12.0}
 # Squats and raised arms first: they are what the demo shows.
 _MOVEMENT: tuple[dict[str, float], ...] = (_STAND, _SQUAT, _STAND, _ARMS_UP, _ARMS_OUT, _LUNGE, _STAND, _WAVE)
+_STEP = {"hip_flex": (30.0, -22.0), "knee": (6.0, 24.0), "shoulder_flex": (-22.0, 24.0), "elbow": (15.0, 25.0)}
+_WALK = tuple(
+    _STAND | {f"{side}_{angle}": values[i] for angle, values in _STEP.items() for i, side in enumerate(sides)}
+    for sides in (("left", "right"), ("right", "left"))
+)
+_FRAMES_PER_STEP = 14
 
 
-def _pose_at(frame: int) -> Pose:
+def _pose_at(frame: int, movement=_MOVEMENT, pace: int = _FRAMES_PER_POSE) -> Pose:
     """The pose of a frame: eased blends between the poses of the movement, which repeats."""
-    step, share = divmod(frame / _FRAMES_PER_POSE, 1.0)
-    first, second = (from_angles(_MOVEMENT[(int(step) + i) % len(_MOVEMENT)]) for i in (0, 1))
+    step, share = divmod(frame / pace, 1.0)
+    first, second = (from_angles(movement[(int(step) + i) % len(movement)]) for i in (0, 1))
     return blend(first, second, share=share * share * (3 - 2 * share))
 
 
@@ -77,8 +84,7 @@ def render_video(
         phase = sway + 2 * np.pi * frame / 240
         pose = _pose_at(frame)
         skeleton = build_skeleton(body, _turned(pose, turn + 50 * np.sin(phase)))
-        feet = (skeleton.joints["left_ankle"] + skeleton.joints["right_ankle"]) / 2
-        person = on_the_floor(skeleton, look, at=(-feet[0], -feet[2]))
+        person = _walked_to(skeleton, look, (0.0, 0.0))
         camera = look_at(
             np.array((0.12 * np.sin(0.7 * phase), 1.0, 0.0)),
             distance=distance * (1 + 0.06 * np.sin(1.3 * phase)),
@@ -87,19 +93,72 @@ def render_video(
             focal=focal,
             center=(width / 2, height / 2),
         )
-        light = np.array((0.45, 0.75, 0.48))
-        scene = Scene(
-            camera=camera,
-            persons=(person,),
-            boxes=(),
-            balls=(),
-            light=light / np.linalg.norm(light),
-            ambient=0.55,
-            tint=np.ones(3),
-            background_seed=background,
-            sensor_seed=None,
-        )
-        yield render_scene(scene, size=size, supersample=supersample)
+        yield render_scene(_scene(camera, (person,), background), size=size, supersample=supersample)
+
+
+def render_crossing(
+    seed: int, frames: int, *, size: tuple[int, int] = (288, 512), supersample: int = 2
+) -> Iterator[Sample]:
+    """Yields the frames of a film in which two people walk past each other, the first one in front.
+
+    Args:
+        seed: of the people and the place, 0 or more.
+        frames: how many it takes from side to side, at least 2.
+        size: (height, width) pixels.
+        supersample: as in `render_scene`.
+
+    Yields:
+        Samples with exactly two people, the one who comes from the left first.
+
+    Raises:
+        ValueError: a negative seed, or fewer than 2 frames.
+    """
+    if seed < 0 or frames < 2:
+        raise ValueError(f"seed must not be negative, frames at least 2. Received: seed={seed}, frames={frames}")
+    rng = np.random.default_rng((seed, 2**32 + 1))
+    bodies = [replace(sample_body(rng), age=1.0, height=float(rng.uniform(1.6, 1.85))) for _ in range(2)]
+    looks = [sample_look(rng, body) for body in bodies]
+    background, offsets = int(rng.integers(2**63)), rng.integers(2 * _FRAMES_PER_STEP, size=2)
+    height, width = size
+    distance = 5.0
+    focal = distance * height / 2.3
+    span = 0.5 * width * distance / focal - 0.35  # from here on a body begins to leave the picture
+    camera = look_at(
+        np.array((0.0, 0.95, 0.0)),
+        distance=distance,
+        elevation=4.0,
+        roll=0.0,
+        focal=focal,
+        center=(width / 2, height / 2),
+    )
+    for frame in range(frames):
+        people = []
+        for body, look, offset, direction in zip(bodies, looks, offsets, (1, -1), strict=True):
+            pose = _turned(_pose_at(frame + int(offset), _WALK, _FRAMES_PER_STEP), 60.0 * direction)
+            at = (direction * span * (2 * frame / (frames - 1) - 1), 0.3 * direction)
+            people.append(_walked_to(build_skeleton(body, pose), look, at))
+        yield render_scene(_scene(camera, tuple(people), background), size=size, supersample=supersample)
+
+
+def _walked_to(skeleton: Skeleton, look: Look, at: tuple[float, float]) -> Person:
+    """A person whose ankles' middle is at (x, z) metres on the floor."""
+    feet = (skeleton.joints["left_ankle"] + skeleton.joints["right_ankle"]) / 2
+    return on_the_floor(skeleton, look, at=(at[0] - feet[0], at[1] - feet[2]))
+
+
+def _scene(camera: Camera, persons: tuple[Person, ...], background: int) -> Scene:
+    light = np.array((0.45, 0.75, 0.48))
+    return Scene(
+        camera=camera,
+        persons=persons,
+        boxes=(),
+        balls=(),
+        light=light / np.linalg.norm(light),
+        ambient=0.55,
+        tint=np.ones(3),
+        background_seed=background,
+        sensor_seed=None,
+    )
 
 
 def _turned(pose: Pose, yaw: float) -> Pose:
