@@ -20,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
+from blazepose_tf.console import one_line
+
 # What a few kilobytes may unpack to: the largest model here has 30 MB, a checkpoint 200 MB.
 _MAX_BYTES = 1 << 30
 _DAMAGE = (
@@ -33,8 +35,7 @@ def _reading(name: str, what: str) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        told = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{name}: damaged or not {what} ({told})") from error
+        raise ValueError(f"{name}: damaged or not {what} ({one_line(error)})") from error
 
 
 def is_archive(content: bytes) -> bool:
@@ -138,6 +139,5 @@ def load_keras(path: str | os.PathLike):
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever the layers of the file raise
-        lines = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{path}: damaged or not {what} that can be read here ({lines:.300})") from error
+        raise ValueError(f"{path}: damaged or not {what} that can be read here ({one_line(error):.300})") from error
     return model, {name: content for name, content in members.items() if name.endswith(".json")}

@@ -55,6 +55,14 @@ def _leave() -> None:
             _saved = None
 
 
+def one_line(error: BaseException) -> str:
+    """An error as it is told: on one line, and the system's without its number: "FILE: No such file or directory"."""
+    if isinstance(error, OSError) and error.errno and error.strerror:
+        place = f"{os.fspath(error.filename)}: " if isinstance(error.filename, (str, os.PathLike)) else ""
+        return f"{place}{error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 class _QuietLoader(importlib.abc.Loader):
     """Loads a module with the terminal closed to C libraries."""
 

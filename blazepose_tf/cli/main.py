@@ -164,10 +164,9 @@ def _opencv_builds() -> set[str]:
 
 def _told(error: Exception, verb: str) -> str:
     """An error in one line, with what helps against it."""
-    if isinstance(error, OSError) and error.errno and error.strerror:
-        place = f"{os.fspath(error.filename)}: " if isinstance(error.filename, (str, os.PathLike)) else ""
-        return f"{place}{error.strerror}"
-    text = " ".join(str(error).split()) or type(error).__name__
+    from blazepose_tf.console import one_line
+
+    text = one_line(error)
     if isinstance(error, MemoryError):
         return f"not enough memory ({text})"
     if isinstance(error, ModuleNotFoundError) and error.name:

@@ -18,6 +18,7 @@ from pathlib import Path
 from absl import flags
 
 from blazepose_tf.cli import UserError
+from blazepose_tf.console import one_line
 
 INTERRUPTED = 130
 # What somebody means who names such an output is a file.
@@ -141,7 +142,7 @@ def main(argv: list[str]) -> int:
                 try:
                     items += find_items(text, downloads=downloads, on_note=lambda line: say(f"note: {line}"))
                 except (OSError, ValueError) as error:
-                    batch.fail(str(error))
+                    batch.fail(one_line(error))
             _stop_on_signals(batch)
             summary = batch.run(items)
         except KeyboardInterrupt:
@@ -149,6 +150,8 @@ def main(argv: list[str]) -> int:
             summary.interrupted = True
         seconds = time.perf_counter() - started
     rate = summary.frames / seconds if seconds > 0 else 0.0
+    if not items and summary.errors and not summary.interrupted:  # there is nothing to sum up
+        return 1
     print(
         f"{summary.items} of {len(items)} inputs, {summary.frames} frames, {summary.persons} with a person, "
         f"{summary.detector_runs} detector runs, median {summary.median_ms:.1f} ms per frame, "

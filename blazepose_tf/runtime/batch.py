@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 
 from blazepose_tf import files
+from blazepose_tf.console import one_line
 from blazepose_tf.media import pictures
 from blazepose_tf.media.cameras import CameraReader
 from blazepose_tf.media.headers import MAX_MEGAPIXELS
@@ -189,7 +190,7 @@ class Batch:
                 text = json.dumps(self._coco, ensure_ascii=False, separators=(",", ":"))
                 files.write_text(self.output / _RESULTS, text + "\n")
             except OSError as error:
-                self.fail(str(error))
+                self.fail(one_line(error))
         return self.summary
 
     def fail(self, line: str) -> None:
@@ -204,7 +205,7 @@ class Batch:
             self.summary.items += 1
         except (OSError, ValueError, cv2.error) as error:
             if not self._stopping:
-                self.fail(" ".join(str(error).split()))
+                self.fail(one_line(error))
 
     def _target(self, item: inputs_lib.Item) -> Path:
         """Results' path without suffix; a second item of the same name gets a number."""
