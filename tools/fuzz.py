@@ -37,12 +37,14 @@ BATCH = 10  # files of one kind before the next kind has its turn
 _LOSS = ("skipped", "damaged", "dropped", "left out", "warning", "note:", "error", "missing", "ignored", "no ", "not ")
 
 
-def _forked(work: Callable[[], int], folder: Path, patience: float) -> tuple[int, str, object]:
+def _forked(
+    work: Callable[[], int], folder: Path, patience: float, processor: int = SECONDS
+) -> tuple[int, str, object]:
     """Runs `work` in a forked process: wait status, what it printed, its use of resources."""
     out, error = folder / "stdout", folder / "stderr"
     child = os.fork()
     if child == 0:
-        _become(work, out, error)
+        _become(work, out, error, processor)
     deadline = time.monotonic() + patience
     while True:
         done, status, usage = os.wait4(child, os.WNOHANG)
@@ -58,12 +60,12 @@ def _forked(work: Callable[[], int], folder: Path, patience: float) -> tuple[int
     return status, printed, usage
 
 
-def _become(work: Callable[[], int], out: Path, error: Path) -> None:
+def _become(work: Callable[[], int], out: Path, error: Path, processor: int) -> None:
     """The child: its work, and nothing of this program after it."""
     os.setpgid(0, 0)
     for number, path in ((1, out), (2, error)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 5))
+    resource.setrlimit(resource.RLIMIT_CPU, (processor, processor + 5))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     code = TRACEBACK
     try:
@@ -160,17 +162,17 @@ class Session:
             folder, note = self._work / kind, self._work / "made"
             folder.mkdir()
             make = lambda: note.write_text(str(KINDS[kind].make(folder))) * 0  # noqa: E731
-            status, printed, _ = _forked(make, self._work, 600)
+            status, printed, _ = _forked(make, self._work, 1200, 600)
             if status:
                 raise RuntimeError(f"no good file of kind {kind}: {printed[-800:]}")
             self._files[kind] = Path(note.read_text(encoding="utf-8"))
         return self._files[kind]
 
-    def run(self, kind: str, numbers: range) -> collections.Counter:
-        """Damages a file and has it read; prints each fault and returns counts by outcome."""
+    def run(self, kind: str, numbers: range, tally: collections.Counter) -> None:
+        """Damages a file and has it read; prints each fault and counts outcomes."""
         from blazepose_tf.cli.main import main as blazepose
 
-        file, tally = self._file(kind), collections.Counter()
+        file = self._file(kind)
         content, people, out = file.read_bytes(), _count(file), self._work / "out"
         for number in numbers:
             chance = random.Random(f"{self.seed} {kind} {number}")
@@ -195,7 +197,6 @@ class Session:
                 )
                 self._put_aside(f"{kind}_{self.seed}_{number}", file, printed)
         file.write_bytes(content)
-        return tally
 
     def _put_aside(self, name: str, file: Path, printed: str) -> None:
         if self.keep:
@@ -241,10 +242,11 @@ def main() -> int:
     totals: dict[str, collections.Counter] = {kind: collections.Counter() for kind in kinds}
     with tempfile.TemporaryDirectory(prefix="fuzz_") as folder:
         session = Session(Path(folder), seed, options.patience, options.keep)
-        for step in range(first, count, BATCH):
-            for kind in kinds:
-                if time.monotonic() < end:
-                    totals[kind] += session.run(kind, range(step, min(step + BATCH, count)))
+        with contextlib.suppress(KeyboardInterrupt):
+            for step in range(first, count, BATCH):
+                for kind in kinds:
+                    if time.monotonic() < end:
+                        session.run(kind, range(step, min(step + BATCH, count)), totals[kind])
     columns = ("runs", "refused", "accepted")
     names = sorted({name for tally in totals.values() for name in tally} - set(columns))
     print(" | ".join(("kind", *columns, *names)))

@@ -144,7 +144,8 @@ def encode(example: Example) -> bytes:
         "person/weight": _floats(example.person_weight),
         "ignore_boxes": _floats(example.ignore_boxes),
     }
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+    # Without the flag, the order of the features is another one in every process, and so is the file.
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString(deterministic=True)
 
 
 def decode(record: bytes) -> Example:

@@ -31,6 +31,22 @@ def test_decode_inverts_encode(example):
     same(lib.decode(lib.encode(full)), full)
 
 
+def test_features_stand_in_one_order(example):
+    """The same example is the same bytes in every process."""
+    raw = lib.encode(example(1, people=2, alignment=np.arange(8).reshape(2, 2, 2)))
+    names = [
+        "dataset",
+        "image/encoded",
+        "image/height",
+        "keypoints/names",
+        "person/alignment",
+        "person/weight",
+        "weight",
+    ]
+    positions = [raw.index(b"\n" + bytes([len(name)]) + name.encode()) for name in names]
+    assert positions == sorted(positions)
+
+
 def test_picture_without_people_survives(example):
     empty = example(1, people=0)
     back = lib.decode(lib.encode(empty))
