@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -37,14 +37,10 @@ def site(litert_js, tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def chromium():
+@pytest.fixture(scope="module")
+def chromium(tool) -> ModuleType:
     """The module that drives a browser."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(HERE))
-        import browser
-
-        if browser.program() is None:
-            pytest.skip("Chromium is not installed (Debian's package: chromium)")
-        yield browser
-        sys.modules.pop("browser", None)
+    browser = tool("browser")
+    if browser.program() is None:
+        pytest.skip("Chromium is not installed (Debian's package: chromium)")
+    return browser

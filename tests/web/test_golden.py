@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from blazepose_tf.web.contract import contract
 from blazepose_tf.web.site import PAGE
 
 HERE = Path(__file__).resolve().parent
+# Android's org.json for the JVM, where Debian's package libandroid-json-java puts it.
+JSON_JAR = Path("/usr/share/java/com.android.json.jar")
 TSC = HERE.parents[1] / "tools" / "web" / "node_modules" / ".bin" / "tsc"
 
 
@@ -67,6 +70,22 @@ def test_the_pages_types_hold(node, litert_js):
     files = [path for path in PAGE.glob("*.js") if path.name not in ("engine.js", "page.js")]
     result = subprocess.run([TSC, *options.split(), *files], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.slow
+def test_the_phones_loop_gives_the_golden_numbers(testdata_dir, tmp_path):
+    kotlinc, java = shutil.which("kotlinc"), shutil.which("java")
+    if not (kotlinc and java and JSON_JAR.exists()):
+        pytest.skip("no Kotlin compiler or org.json (Debian: kotlin, libandroid-json-java)")
+    folder = HERE.parents[1] / "tools/android/sample/loop/src"
+    sources = [*(folder / "main/kotlin/blazepose").glob("*.kt"), folder / "test/kotlin/blazepose/Golden.kt"]
+    jar = tmp_path / "loop.jar"
+    command = [kotlinc, "-nowarn", "-cp", JSON_JAR, *sources, "-include-runtime", "-d", jar]
+    subprocess.run(command, capture_output=True, check=True)
+    command = [java, "-cp", f"{jar}:{JSON_JAR}", "blazepose.GoldenKt", testdata_dir / "golden" / "loop"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout.split()[0]) > 4000
 
 
 def test_a_contract_of_what_the_ports_cannot_read_is_refused():

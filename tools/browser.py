@@ -1,7 +1,13 @@
-"""A headless Chromium of one's own, spoken to through two pipes (Chrome DevTools Protocol); no package needed."""
+"""A headless Chromium of one's own, spoken to through two pipes (Chrome DevTools Protocol); no package needed.
+
+As a program it takes the pictures of docs/browser.md:
+
+    python tools/browser.py --site=site --output=docs/browser
+"""
 
 from __future__ import annotations
 
+import argparse
 import base64
 import json
 import os
@@ -192,3 +198,28 @@ def served(folder: Path, *, isolated: bool = False) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
+
+
+def main() -> None:
+    """Opens the page, plays its sample film and writes what it looks like."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--site", type=Path, required=True, help="folder of blazepose export --format=web")
+    parser.add_argument("--output", type=Path, required=True, help="existing folder for the pictures")
+    args = parser.parse_args()
+    with served(args.site) as address, Browser() as browser:
+        browser.look(960, 640)
+        browser.open(address)
+        browser.wait("document.getElementById('sample')?.disabled === false")
+        browser.run("document.getElementById('sample').click()")
+        browser.wait("Number(document.getElementById('rate').textContent) > 0")
+        browser.run("document.getElementById('pause').click()")
+        for name, look in (
+            ("light.png", {"width": 960, "height": 640}),
+            ("dark.png", {"width": 960, "height": 640, "dark": True}),
+            ("phone.png", {"width": 390, "height": 780, "phone": True}),
+        ):
+            browser.screenshot(args.output / name, **look)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+package blazepose
+
+import org.json.JSONArray
+import org.json.JSONObject
+
+/** What the loop has to know of the two models: contract.json, which `blazepose export --format=web` writes. */
+class Contract(document: JSONObject) {
+    val detector = DetectorSpec(document.getJSONObject("detector"))
+    val tracker = TrackerSpec(document.getJSONObject("tracker"))
+    val refinement = Refinement(document.getJSONObject("refinement"))
+    val filters = FilterSettings(document.getJSONObject("filters"))
+    val loop = LoopSettings(document.getJSONObject("pipeline"))
+
+    constructor(json: String) : this(JSONObject(json))
+}
+
+class DetectorSpec(document: JSONObject) {
+    val inputSize = document.getInt("input_size")
+    val strides = document.getJSONArray("strides").doubles().map { it.toInt() }
+    val anchorsPerCell = document.getJSONArray("anchors_per_cell").doubles().map { it.toInt() }
+    val range = document.getJSONArray("value_range").doubles()
+    val scoreThreshold = document.getDouble("score_threshold")
+    val samePerson = document.getDouble("same_person")
+}
+
+class TrackerSpec(document: JSONObject) {
+    val inputSize = document.getInt("input_size")
+    val names = document.getJSONArray("keypoint_names").let { names -> List(names.length()) { names.getString(it) } }
+    val heatmapStride = document.getInt("heatmap_stride")
+    val roiScale = document.getDouble("roi_scale")
+    val range = document.getJSONArray("value_range").doubles()
+    val priorSigmas = document.getJSONArray("prior_sigmas").doubles()
+    val edges = document.getJSONArray("edges").let { all ->
+        List(all.length()) { all.getJSONArray(it).let { edge -> Pair(edge.getInt(0), edge.getInt(1)) } }
+    }
+}
+
+class Refinement(document: JSONObject) {
+    val reach = document.getInt("reach")
+    val smoothReach = document.getInt("smooth_reach")
+    val squarings = document.getInt("squarings")
+    val regressionWeight = document.getDouble("regression_weight")
+    val minPeak = document.getDouble("min_peak")
+    val motion = document.getDouble("motion")
+}
+
+class OneEuroSettings(document: JSONObject) {
+    val minCutoff = document.getDouble("min_cutoff")
+    val beta = document.getDouble("beta")
+    val derivateCutoff = document.getDouble("derivate_cutoff")
+}
+
+class FilterSettings(document: JSONObject) {
+    val landmarks = OneEuroSettings(document.getJSONObject("landmarks"))
+    val alignment = OneEuroSettings(document.getJSONObject("alignment"))
+    val visibility = document.getDouble("visibility")
+    val fastest = document.getDouble("fastest")
+    val nominalSeconds = document.getDouble("nominal_seconds")
+    val gapSeconds = document.getDouble("gap_seconds")
+}
+
+class LoopSettings(document: JSONObject) {
+    val presenceThreshold = document.getDouble("presence_threshold")
+    val candidates = document.getInt("candidates")
+    val minRegion = document.getDouble("min_region")
+    val maxRegion = document.getDouble("max_region")
+}
+
+internal fun JSONArray.doubles() = List(length()) { getDouble(it) }

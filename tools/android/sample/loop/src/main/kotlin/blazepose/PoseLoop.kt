@@ -1,0 +1,129 @@
+package blazepose
+
+/** What the tracker's file gives; `heatmaps` is null where it has none. */
+class TrackerOutputs(
+    val landmarks: FloatArray,
+    val posePresence: Float,
+    val alignment: FloatArray,
+    val heatmaps: FloatArray?
+)
+
+/** Runs the two model files on size x size x 3 values. */
+interface Networks {
+    fun detector(input: FloatArray): DetectorOutputs
+
+    fun tracker(input: FloatArray): TrackerOutputs
+}
+
+/** What the tracker sees in one region, in pixels of the picture. */
+class Track(val points: List<Point>, val visibility: List<Double>, val posePresence: Double, val alignment: Alignment)
+
+enum class Source { DETECTED, TRACKED, NONE }
+
+/** What was found in a frame; without a person the lists are empty and the region null. */
+class PoseResult(
+    val source: Source,
+    val detectorRan: Boolean,
+    val region: Region?,
+    val landmarks: List<Point>,
+    val visibility: List<Double>,
+    val posePresence: Double
+)
+
+/** Landmarks in picture pixels of a tracker's outputs; `previous` are the points of the frame before. */
+fun decodeTrack(contract: Contract, outputs: TrackerOutputs, matrix: Matrix, previous: List<Point>?): Track {
+    val raw = outputs.landmarks
+    val indices = contract.tracker.names.indices
+    var points = indices.map { Point(raw[3 * it].toDouble(), raw[3 * it + 1].toDouble()) }
+    if (outputs.heatmaps != null) {
+        val before = previous?.map(matrix.inverse()::apply)
+        points = refine(points, outputs.heatmaps, contract.tracker, contract.refinement, before)
+    }
+    val a = outputs.alignment.map { it.toDouble() }
+    return Track(
+        points.map(matrix::apply),
+        indices.map { sigmoid(raw[3 * it + 2].toDouble()) },
+        sigmoid(outputs.posePresence.toDouble()),
+        Alignment(matrix.apply(a[0], a[1]), matrix.apply(a[2], a[3]))
+    )
+}
+
+/** Finds one person and follows; calls of `frame` are the consecutive frames of one film. */
+class PoseLoop(private val contract: Contract, private val networks: Networks) {
+    private val anchors = gridAnchors(contract.detector)
+    private val clock = FrameClock(contract.filters)
+    private val smoother = PoseSmoother(contract.filters)
+    private var region: Region? = null
+    private var points: List<Point>? = null
+    private var size = Pair(0, 0)
+
+    /** Forgets the person and the time, as before the first frame. */
+    fun reset() {
+        clock.reset()
+        lose()
+    }
+
+    private fun lose() {
+        smoother.reset()
+        region = null
+        points = null
+    }
+
+    /** Reads the pose of one person; without a time the frame is a nominal step after the last. */
+    fun frame(picture: Picture, milliseconds: Double?): PoseResult {
+        val (seconds, gap) = clock.step(milliseconds)
+        if (gap || size != Pair(picture.width, picture.height)) lose()
+        size = Pair(picture.width, picture.height)
+        var read = region
+        var track = read?.let { track(picture, it, points) }
+        val followed = track != null
+        if (!followed) {
+            lose()
+            for (person in detect(picture).take(contract.loop.candidates)) {
+                val here = Region.of(person.alignment, contract.tracker.roiScale)
+                val usable = here.isUsable(picture.width, picture.height, contract.loop)
+                track = if (usable) track(picture, here, null) else null
+                read = here
+                if (track != null) break
+            }
+        }
+        if (track == null || read == null) {
+            lose()
+            return PoseResult(Source.NONE, true, null, listOf(), listOf(), 0.0)
+        }
+        val source = if (followed) Source.TRACKED else Source.DETECTED
+        return follow(picture, track, read, seconds, source)
+    }
+
+    /** The next frame's region, and what the filters make of this one's landmarks. */
+    private fun follow(picture: Picture, track: Track, read: Region, seconds: Double, source: Source): PoseResult {
+        points = track.points
+        region = null
+        val known = track.alignment.isFinite
+        if (known) {
+            val next = Region.of(smoother.alignment(track.alignment, seconds), contract.tracker.roiScale)
+            region = if (next.isUsable(picture.width, picture.height, contract.loop)) next else null
+        }
+        val bodySize = if (known) track.alignment.bodySize else read.side / contract.tracker.roiScale
+        val landmarks = smoother.landmarks(track.points, seconds, bodySize)
+        val visibility = smoother.visibility(track.visibility)
+        return PoseResult(source, source == Source.DETECTED, read, landmarks, visibility, track.posePresence)
+    }
+
+    private fun detect(picture: Picture): List<Detection> {
+        val spec = contract.detector
+        val matrix = Region.wholeImage(picture.width, picture.height).cropMatrix(spec.inputSize)
+        val input = warp(picture, matrix, spec.inputSize, true, spec.range)
+        return decodeDetections(spec, anchors, networks.detector(input), matrix)
+    }
+
+    /** Null where the tracker is not sure of a person. */
+    private fun track(picture: Picture, region: Region, previous: List<Point>?): Track? {
+        val spec = contract.tracker
+        val matrix = region.cropMatrix(spec.inputSize)
+        val input = warp(picture, matrix, spec.inputSize, false, spec.range)
+        val track = decodeTrack(contract, networks.tracker(input), matrix, previous)
+        val certain = track.posePresence >= contract.loop.presenceThreshold && track.points.all { it.isFinite }
+        return if (certain) track else null
+    }
+}

@@ -1,0 +1,12 @@
+package blazepose
+
+import java.io.File
+import kotlin.test.Test
+import kotlin.test.assertTrue
+
+class GoldenTest {
+    @Test
+    fun theLoopGivesTheGoldenNumbers() {
+        assertTrue(Golden(File(System.getProperty("golden"))).checkAll() > 4000)
+    }
+}
