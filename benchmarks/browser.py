@@ -97,8 +97,8 @@ class InPython:
     def __init__(self, film: Path, tracker: str, count: int):
         import cv2
 
+        from blazepose_tf.media.videos import VideoReader
         from blazepose_tf.runtime import PosePipeline
-        from blazepose_tf.runtime.videos import VideoReader
 
         cv2.setNumThreads(1)
         with VideoReader(film) as video:

@@ -8,8 +8,8 @@ followed.
 
 crop.json: regions to matrices, a small picture by a formula to crops. detection.json: tensors to people.
 landmarks.json: alignment to regions, tensors to landmarks with both refinements. filters.json: clock and filters over
-time. film.json: the whole loop over recorded outputs of networks. Each names the contract (sizes, anchors, constants)
-that it was made with.
+time. angles.json: angles of joints. film.json: the whole loop over recorded outputs of networks. Each names the
+contract (sizes, anchors, constants) that it was made with.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from blazepose_tf import specs
+from blazepose_tf import specs, topology
 from blazepose_tf.files import write_text
-from blazepose_tf.geometry import roi
+from blazepose_tf.geometry import angles, roi
 from blazepose_tf.runtime import filters, metadata
 from blazepose_tf.runtime.detector import Detector
 from blazepose_tf.runtime.pipeline import PosePipeline
@@ -70,7 +70,7 @@ class Recorded:
 
     def tensors(self, call: dict) -> dict[str, np.ndarray]:
         """Arrays of a call's document: a tracker's in full, a detector's without the anchors that see nobody."""
-        if self.kind == metadata.TRACKER:
+        if self.kind == specs.TRACKER:
             shapes = {name: shape for name, shape in self.output_shapes.items() if name in call}
             return {name: np.float32(call[name]).reshape(shape) for name, shape in shapes.items()}
         logits = np.full(self.output_shapes[specs.LOGITS], -12.0, np.float32)
@@ -228,6 +228,15 @@ def filter_cases() -> dict[str, Any]:
     return {"contract": contract(DETECTOR, TRACKER), "frames": frames}
 
 
+def angle_cases() -> dict[str, Any]:
+    """Angles of the joints of a body of 33 points."""
+    points = np.random.default_rng(5).uniform(40, 200, (len(topology.KEYPOINTS), 2)).round(2)
+    joints = topology.angle_indices()
+    degrees = {name: _plain(angles.between(*(points[i] for i in indices))) for name, indices in joints.items()}
+    indices = {name: list(points_of) for name, points_of in joints.items()}
+    return {"angles": indices, "points": _plain(points), "degrees": degrees}
+
+
 def _tracker_call(rng, presence: float, *, shift=(0.0, 0.0), jump: float = 0.0) -> dict:
     """A tracker's outputs for a body that stands `shift` beside its crop's middle, in crop pixels."""
     body = np.float64([[64, 20], [84, 40], [44, 40], [100, 70], [70, 112]]) + shift + rng.normal(0, 1.0, (K, 2))
@@ -235,7 +244,7 @@ def _tracker_call(rng, presence: float, *, shift=(0.0, 0.0), jump: float = 0.0) 
     hills = [[(*(p / FILM_TRACKER.heatmap_stride), 8)] for p in body]
     center = np.float64([64, 66]) + shift
     return {
-        "kind": metadata.TRACKER,
+        "kind": specs.TRACKER,
         specs.LANDMARKS: _plain(np.concatenate([body, rng.normal(1.5, 1.0, (K, 1))], axis=1), 2),
         specs.POSE_PRESENCE: presence,
         specs.ALIGNMENT: _plain([center, center - (rng.normal(0, 2.0), 52.0)], 2),
@@ -250,7 +259,7 @@ def film() -> list[dict]:
     rng, anchors = np.random.default_rng(4), grid_anchors(DETECTOR)
 
     def detector(*faces) -> dict:
-        return {"kind": metadata.DETECTOR, "anchors": _people(anchors, rng, faces)}
+        return {"kind": specs.DETECTOR, "anchors": _people(anchors, rng, faces)}
 
     one, two = (30, 20, 8, 3), (12, 40, 6, 2)
     seen = lambda **how: _tracker_call(rng, 3.0, **how)  # noqa: E731
@@ -304,6 +313,7 @@ def documents() -> dict[str, dict]:
         "detection.json": detection_cases(),
         "landmarks.json": landmark_cases(),
         "filters.json": filter_cases(),
+        "angles.json": angle_cases(),
         "film.json": film_cases(),
     }
 

@@ -53,6 +53,7 @@ def contract(
         "tracker": {
             **{k: v for k, v in dataclasses.asdict(tracker).items() if k not in ("mediapipe_head", "depth")},
             "edges": [list(edge) for edge in topology.edges(tracker.keypoint_names)],
+            "angles": {name: list(points) for name, points in topology.angle_indices(tracker.keypoint_names).items()},
             "prior_sigmas": heatmaps.prior_sigmas(tracker.keypoint_names).tolist(),
         },
         "refinement": {

@@ -89,6 +89,10 @@ for (const { timestamp_ms, points, alignment, visibility, expected } of filters.
   close(smoother.visibility(visibility), expected.visibility, 1e-4, "visibility");
 }
 
+const body = read("angles.json"), { jointAngles } = await module("drawing.js");
+const shown = jointAngles({ landmarks: body.points, visibility: body.points.map(() => 1) }, body.angles);
+for (const [name, degrees] of Object.entries(body.degrees)) close(shown.get(name), degrees, 1e-3, name);
+
 const film = read("film.json"), calls = [];
 const next = (kind) => {
   const call = calls.shift();

@@ -9,15 +9,6 @@
 const LEFT = "#ff8a00", RIGHT = "#00d9e7", MIDDLE = "#f0f0f0", RIM = "#141414";
 const FADED_BELOW = 0.5, HIDDEN_BELOW = 0.1;
 
-/** Joint -> the three points, without their side, that make its angle. */
-const JOINTS = {
-  Elbow: ["shoulder", "elbow", "wrist"],
-  Shoulder: ["elbow", "shoulder", "hip"],
-  Hip: ["shoulder", "hip", "knee"],
-  Knee: ["hip", "knee", "ankle"],
-  Ankle: ["knee", "ankle", "foot_index"],
-};
-
 const side = (/** @type {string} */ name) => (/(^|_)left(_|$)/.test(name) ? LEFT : /(^|_)right(_|$)/.test(name) ? RIGHT : MIDDLE);
 
 /** @param {CanvasRenderingContext2D} context @param {PoseResult} pose @param {TrackerSpec} spec */
@@ -54,20 +45,15 @@ export function drawPose(context, pose, spec) {
 
 /**
  * Angle of each joint in the picture's plane, in degrees from 0 (folded) to 180 (straight).
- * @param {PoseResult} pose @param {string[]} names
- * @returns {{joint: string, left: number | null, right: number | null}[]} null where a point is hidden or missing
+ * @param {Pick<PoseResult, "landmarks" | "visibility">} pose
+ * @param {TrackerSpec["angles"]} angles name -> indices of the point before, the joint, and the point after
+ * @returns {Map<string, number | null>} null where a point is hidden
  */
-export function jointAngles(pose, names) {
-  const angle = (/** @type {string} */ of, /** @type {string[]} */ parts) => {
-    const indices = parts.map((part) => names.indexOf(`${of}_${part}`));
-    if (indices.some((i) => i < 0 || !(pose.visibility[i] >= FADED_BELOW))) return null;
+export function jointAngles(pose, angles) {
+  return new Map(Object.entries(angles).map(([name, indices]) => {
+    if (!indices.every((i) => pose.visibility[i] >= FADED_BELOW)) return [name, null];
     const [[ax, ay], [bx, by], [cx, cy]] = indices.map((i) => pose.landmarks[i]);
     const turn = Math.atan2(ay - by, ax - bx) - Math.atan2(cy - by, cx - bx);
-    return (180 / Math.PI) * Math.acos(Math.min(Math.max(Math.cos(turn), -1), 1));
-  };
-  return Object.entries(JOINTS).map(([joint, parts]) => ({
-    joint,
-    left: angle("left", parts),
-    right: angle("right", parts),
+    return [name, (180 / Math.PI) * Math.acos(Math.min(Math.max(Math.cos(turn), -1), 1))];
   }));
 }

@@ -14,7 +14,8 @@
  * @typedef {{input_size: number, strides: number[], anchors_per_cell: number[], num_keypoints: number,
  *   value_range: Point, score_threshold: number, same_person: number}} DetectorSpec
  * @typedef {{input_size: number, keypoint_names: string[], heatmap_stride: number, roi_scale: number,
- *   value_range: Point, edges: Point[], prior_sigmas: number[]}} TrackerSpec
+ *   value_range: Point, edges: Point[], angles: Record<string, [number, number, number]>,
+ *   prior_sigmas: number[]}} TrackerSpec
  * @typedef {{reach: number, smooth_reach: number, squarings: number, regression_weight: number, min_peak: number,
  *   motion: number}} Refinement
  * @typedef {{landmarks: OneEuroSettings, alignment: OneEuroSettings, visibility: number, fastest: number,

@@ -127,15 +127,18 @@ function show(/** @type {import("./loop.js").PoseResult} */ pose) {
 }
 
 function showAngles(/** @type {import("./loop.js").PoseResult} */ pose) {
-  const rows = $("angles"), text = (/** @type {number | null} */ v) => (v === null ? "–" : v.toFixed(0));
-  jointAngles(pose, site.tracker.keypoint_names).forEach(({ joint, left, right }, i) => {
+  const rows = $("angles"), angles = jointAngles(pose, site.tracker.angles);
+  const joints = new Set([...angles.keys()].map((name) => name.replace(/^(left|right)_/, "")));
+  const text = (/** @type {number | null | undefined} */ degrees) => degrees?.toFixed(0) ?? "–";
+  [...joints].forEach((joint, i) => {
     const row = rows.children[i] ?? rows.appendChild(document.createElement("tr"));
     if (!row.children.length) {
       const head = document.createElement("th");
       head.scope = "row";
       row.append(head, document.createElement("td"), document.createElement("td"));
     }
-    [joint, text(left), text(right)].forEach((value, k) => (row.children[k].textContent = value));
+    const values = [joint[0].toUpperCase() + joint.slice(1), ...["left", "right"].map((s) => text(angles.get(`${s}_${joint}`)))];
+    values.forEach((value, k) => (row.children[k].textContent = value));
   });
 }
 
