@@ -117,7 +117,10 @@ def _run_verb(verb: str, argv: list[str]) -> int:
         _mind_interrupts()
         return module.main(positional) or 0
     except flags.UnrecognizedFlagError as error:
-        hint = _nearest(error.flagname, list(flags.FLAGS), 0.5, "--{}")
+        # A flag that looks nearly like one of the verb's is that one; any other may be a setting.
+        hint = _nearest(error.flagname, list(flags.FLAGS), 0.8, "--{}")
+        hint = hint or getattr(module, "nearest_flag", lambda name: "")(error.flagname)
+        hint = hint or _nearest(error.flagname, list(flags.FLAGS), 0.5, "--{}")
         return _fail(f"blazepose {verb}: unknown flag --{error.flagname}{hint}", USAGE)
     except flags.Error as error:
         return _fail(f"blazepose {verb}: {' '.join(str(error).split())}", USAGE)

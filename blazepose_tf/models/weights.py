@@ -1,7 +1,7 @@
 """Weights by variable name: compact `.npz` files, transfer between models, and the ones that ship with the package.
 
 A variable's name is its path in the model, such as `f4_0_project/kernel`; names do not depend on input size, heads or
-backend, so weights move between stages of training and between keypoint sets.
+backend, so weights move between stages of training and, keypoint by keypoint (`keypoint_rows`), between keypoint sets.
 
 The mean pose that a tracker's coordinate head starts from is no variable, but belongs to what it learned: it travels
 with the weights, and where source and target differ the head's bias makes up for it.
@@ -10,6 +10,7 @@ with the weights, and where source and target differ the head's bias makes up fo
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,16 +19,16 @@ import numpy as np
 
 from blazepose_tf import archives
 from blazepose_tf.files import atomic_path
-from blazepose_tf.models import shared_kernels
+from blazepose_tf.models import keypoint_rows, shared_kernels
 from blazepose_tf.models.detector import build_detector
 from blazepose_tf.models.heads import COORDINATE_SCALE, mean_pose_of
-from blazepose_tf.models.saving import Description, load_model
+from blazepose_tf.models.keypoint_rows import MEAN_POSE
+from blazepose_tf.models.saving import Description, infer_description, load_model
 from blazepose_tf.models.tracker import build_tracker
 from blazepose_tf.specs import DETECTOR, TRACKER
 
 LITERT = ".tflite"
 _DESCRIPTION = "blazepose_tf"
-_MEAN_POSE = "mean_pose"
 _COORDINATE_BIAS = "coordinates_0_conv/bias"
 
 
@@ -119,21 +120,37 @@ def read_weights(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], Descri
     return values, None if text is None else Description.from_json(str(text), f"{path}: the model's description")
 
 
-def values_of(source: keras.Model | str | os.PathLike) -> dict[str, np.ndarray]:
+def values_of(
+    source: keras.Model | str | os.PathLike, *, keypoints: Sequence[str] | None = None
+) -> dict[str, np.ndarray]:
     """Weights by name, float32, and the mean pose that a tracker's coordinates are relative to.
 
     Args:
         source: a model, or a `.npz` or `.keras` file.
+        keypoints: names of the keypoints that the heads shall have instead of the source's own (`keypoint_rows`).
 
     Raises:
         OSError: no such file.
         ValueError: a damaged file.
     """
     if isinstance(source, keras.Model):
-        return _values(source)
-    if Path(source).suffix == ".keras":
-        return _values(load_model(source)[0])
-    return read_weights(source)[0]
+        values, description = _values(source), infer_description(source) if keypoints is not None else None
+    elif Path(source).suffix == ".keras":
+        model, description = load_model(source)
+        values = _values(model)
+    else:
+        values, description = read_weights(source)
+    if keypoints is None or description is None or description.kind == DETECTOR:
+        return values
+    return keypoint_rows.by_name(values, description.spec.keypoint_names, keypoints)
+
+
+def describe(path: str | os.PathLike) -> Description:
+    """What a `.npz` or `.keras` file holds; errors as `load_described`."""
+    description = load_model(path)[1] if Path(path).suffix == ".keras" else read_weights(path)[1]
+    if description is None:
+        raise ValueError(f"{str(path)!r} does not say which model its weights belong to")
+    return description
 
 
 def transfer(source: keras.Model | str | os.PathLike | dict[str, np.ndarray], model: keras.Model) -> TransferReport:
@@ -192,7 +209,7 @@ def load_described(path: str | os.PathLike) -> tuple[keras.Model, Description]:
             training_heads="heatmaps" in heads,
             offsets="offsets" in heads,
             regression="regression" in heads,
-            mean_pose=values.get(_MEAN_POSE),
+            mean_pose=values.get(MEAN_POSE),
             world="world" in heads,
             segmentation="segmentation" in heads,
         )
@@ -213,7 +230,7 @@ def _load_shipped(name: str, kind: str) -> keras.Model:
 def _values(model: keras.Model) -> dict[str, np.ndarray]:
     values = {v.path: np.asarray(keras.ops.convert_to_numpy(v.value), np.float32) for v in model.weights}
     pose = mean_pose_of(model)
-    return values if pose is None else values | {_MEAN_POSE: pose}
+    return values if pose is None else values | {MEAN_POSE: pose}
 
 
 def _assign_all(values: dict[str, np.ndarray], model: keras.Model, path: str | os.PathLike) -> None:
@@ -228,9 +245,10 @@ def _assign_all(values: dict[str, np.ndarray], model: keras.Model, path: str | o
 
 def _assign(values: dict[str, np.ndarray], model: keras.Model, *, dry: bool = False) -> TransferReport:
     values = dict(values)
-    source, target = values.pop(_MEAN_POSE, None), mean_pose_of(model)
+    source, target = values.pop(MEAN_POSE, None), mean_pose_of(model)
     if source is not None and target is not None and source.shape == target.shape and _COORDINATE_BIAS in values:
-        values[_COORDINATE_BIAS] = values[_COORDINATE_BIAS] + (source - target).ravel() / COORDINATE_SCALE
+        shift = np.where(np.isnan(source), 0.0, source - target)  # a new keypoint has no pose of its own
+        values[_COORDINATE_BIAS] = (values[_COORDINATE_BIAS] + shift.ravel() / COORDINATE_SCALE).astype(np.float32)
     loaded, missing, mismatched = [], [], []
     for variable in model.weights:
         value = values.get(variable.path)

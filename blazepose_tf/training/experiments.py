@@ -7,6 +7,7 @@ import difflib
 
 from blazepose_tf.data.config import OcclusionConfig, PhotometricConfig, TrackerDataConfig, ViewConfig
 from blazepose_tf.training.config import Data, Experiment, Losses, Stage
+from blazepose_tf.training.finetune import FINETUNE
 
 # The paper's Lite, as shipped: heatmaps at 128 px (five times cheaper per image), everything at 256 px, then the
 # regression alone on frozen features, which is twice as fast and is what still improves (the regression lags the
@@ -15,19 +16,19 @@ from blazepose_tf.training.config import Data, Experiment, Losses, Stage
 # (docs/results/lite has the log). Run as thirteen parts, each from the weights of the one before (--init_from): up to
 # `tail`, `long` and `last`, `lighter`, `mixed`, `hard`, `hard_again`, `composed`, `brief`, `elsewhere`, `again`,
 # `nobody`, `gentle`, `nobody_again`. After `brief`, `elsewhere` and `again` the weights are averaged with those before
-# (tools/average_weights.py, statistics of 60 batches); after the last the presence is calibrated
-# (tools/calibrate_presence.py). Cost: 1 h 41 min on two shared cores and 10 h 20 min of one, four parts of it in
+# (blazepose average, statistics of 60 batches); after the last the presence is calibrated
+# (blazepose calibrate). Cost: 1 h 41 min on two shared cores and 10 h 20 min of one, four parts of it in
 # mixed_bfloat16, six with compiled kernels; `brief` 1 h 15 min, most of it on two older cores, the parts since then 4 h
 # 5 min of one of them. Result: refined, on human labels, PCK@0.2 of the torso 81.0 (79.9 before the last two).
 # Data: tracker/train.json and 1,600 rendered pictures; in the second part detector/train.json as shards, too (one
 # person of each picture), its 662 pictures without people twice more (convert-dataset --only_negatives); in the last
-# eleven only tracker/train.json, its labels blended (tools/blend_labels.py), and those 662; in `hard`, `hard_again`,
+# eleven only tracker/train.json, its labels blended (blazepose blend), and those 662; in `hard`, `hard_again`,
 # `composed`, `brief`, `elsewhere`, `again` and `gentle` the 5,253, 4,274, 3,171 and four times 2,821 people that the
-# model before had yet to learn (tools/hard_people.py) three times, in `brief` four times; from step 2,529 of `composed`
-# 3,851 people in other places, too (tools/cut_people.py, docs/data.md), from step 698 of `elsewhere` 3,390; from step
-# 439 of `brief` on 371 whom nobody had labelled, twice, then once (tools/label_people.py). `nobody` and `nobody_again`
+# model before had yet to learn (blazepose choose) three times, in `brief` four times; from step 2,529 of `composed`
+# 3,851 people in other places, too (blazepose cut, docs/data.md), from step 698 of `elsewhere` 3,390; from step
+# 439 of `brief` on 371 whom nobody had labelled, twice, then once (blazepose label). `nobody` and `nobody_again`
 # saw all of these once, the 662 eight times, and 11,984 of the detector's pictures without people
-# (tools/paste_objects.py). Offsets and stronger augmentation (occlusion 0.3, negatives 0.06, degraded pictures 0.1
+# (blazepose compose). Offsets and stronger augmentation (occlusion 0.3, negatives 0.06, degraded pictures 0.1
 # each) were part of the first two; `gentle` has the augmentation of the experiment of that name.
 TRACKER_LITE = Experiment(
     name="tracker_lite",
@@ -104,7 +105,7 @@ TRACKER_FULL = Experiment(
 # --partial_data, in `closer`, `turned` and `things` twice), the 662 pictures without people (--only_negatives) four,
 # four, eight, twenty, eight and eight times more in the last six. `things` and `composed` have 16,000 more pictures
 # without people, and the pictures of detector/train.json three times more with things in them
-# (tools/paste_objects.py, docs/data.md), `composed` 26,659 people in other places (tools/cut_people.py). The first
+# (blazepose compose, docs/data.md), `composed` 26,659 people in other places (blazepose cut). The first
 # three parts saw pictures at 0.4 to 1.8 of their plain size, 30 % of them plainly, and more of them degraded, `plainer`
 # and `longer` at 0.5 to 1.7, 45 % plainly; up to `closer` pictures without people were shown like others.
 DETECTOR = Experiment(
@@ -198,7 +199,7 @@ def memorizing(experiment: Experiment) -> Experiment:
 
 
 EXPERIMENTS: dict[str, Experiment] = {
-    e.name: e for e in (TRACKER_LITE, TRACKER_FULL, DETECTOR, GENTLE, ABLATION, SMOKE)
+    e.name: e for e in (TRACKER_LITE, TRACKER_FULL, DETECTOR, GENTLE, FINETUNE, ABLATION, SMOKE)
 }
 
 

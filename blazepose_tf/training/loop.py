@@ -14,7 +14,6 @@ import logging
 import math
 import os
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,15 +24,17 @@ from tqdm import tqdm
 from blazepose_tf import documents, topology
 from blazepose_tf.files import write_text
 from blazepose_tf.models import weights as weights_lib
+from blazepose_tf.models.mean_pose import mean_pose as built_in_pose
 from blazepose_tf.models.saving import Description, save_model
 from blazepose_tf.specs import IMAGE
-from blazepose_tf.training import checkpoint, config, settings
+from blazepose_tf.training import checkpoint, config, plan, settings
 from blazepose_tf.training.build import build_model, compile_for
 from blazepose_tf.training.checkpoint import BEST, LAST, State
 from blazepose_tf.training.config import Experiment, Stage
 from blazepose_tf.training.distributed import Group, local_build
 from blazepose_tf.training.inputs import Inputs
 from blazepose_tf.training.journal import Journal
+from blazepose_tf.training.meter import Meter
 from blazepose_tf.training.optimizers import WeightAverage
 from blazepose_tf.training.pictures import draw
 from blazepose_tf.training.stopping import NonFiniteLoss, StopRequest
@@ -147,7 +148,11 @@ def train(
         RuntimeError: compiled kernels cannot be had (another backend, no C++ compiler).
     """
     workdir, group = Path(workdir), group or Group()
-    state, pose = _prepare(experiment, workdir, source, resume=resume, write=group.is_primary)
+    initial: dict[str, np.ndarray] = {}
+    if init_from is not None and not (workdir / LAST).exists():
+        names = experiment.keypoint_names if experiment.model == "tracker" else None
+        initial = weights_lib.values_of(init_from, keypoints=names)
+    state, pose = _prepare(experiment, workdir, source, initial, resume=resume, write=group.is_primary)
     with StopRequest(active=group.count == 1) as stop, contextlib.ExitStack() as rest:
         # Processes beside the first keep no record; theirs would be the same.
         folder = workdir if group.is_primary else Path(rest.enter_context(tempfile.TemporaryDirectory()))
@@ -156,13 +161,13 @@ def train(
         quiet = quiet or not group.is_primary
         run = _Run(experiment, workdir, source, validation, journal, stop, state, quiet, group, compiled_kernels)
         try:
-            return _train(run, pose, init_from)
+            return _train(run, pose, initial)
         finally:
             journal.close()
 
 
 def _prepare(
-    experiment: Experiment, workdir: Path, source: Inputs, *, resume: bool, write: bool
+    experiment: Experiment, workdir: Path, source: Inputs, initial: dict, *, resume: bool, write: bool
 ) -> tuple[State, np.ndarray | None]:
     """Checks or fills the working folder; returns where to start and the mean pose."""
     workdir.mkdir(parents=True, exist_ok=True)
@@ -182,6 +187,11 @@ def _prepare(
             )  # fmt: skip
         return checkpoint.read_state(workdir / LAST), None if pose is None else np.array(pose, np.float32)
     pose = source.mean_pose()
+    if weights_lib.MEAN_POSE in initial:
+        # What a model has learned of a keypoint is relative to where it began: it goes on from there, to the bit.
+        learned = initial[weights_lib.MEAN_POSE]
+        new = built_in_pose(experiment.keypoint_names) if pose is None else pose
+        pose = initial[weights_lib.MEAN_POSE] = np.where(np.isnan(learned), new, learned)
     if write:
         write_text(workdir / config.FILE_NAME, settings.to_json(experiment))
         content = {"mean_pose": None if pose is None else np.round(pose, 5).tolist(), "examples": source.num_examples}
@@ -195,7 +205,7 @@ def _difference(stored: Experiment, wanted: Experiment) -> str:
     return "; ".join(changed)[:400]
 
 
-def _train(run: _Run, pose: np.ndarray | None, init_from) -> Result:
+def _train(run: _Run, pose: np.ndarray | None, initial: dict[str, np.ndarray]) -> Result:
     if run.validation is not None:
         # Broken validation data should stop a run now, not after its first hour.
         next(run.validation.validation_batches(run.experiment.stages[run.state.stage], limit=1))
@@ -211,7 +221,7 @@ def _train(run: _Run, pose: np.ndarray | None, init_from) -> Result:
             resumed = False
             log.info("resumed at step %d of stage %r", run.state.step, stage.name)
         else:
-            _start_weights(run, training, before, init_from)
+            _start_weights(run, training, before, initial)
             run.state = dataclasses.replace(run.state, stage=index, step=0)
         if not _run_stage(run, training):
             return Result(STOPPED, run.stop.signal_number, run.state, run.scores)
@@ -231,27 +241,25 @@ def _train(run: _Run, pose: np.ndarray | None, init_from) -> Result:
 def _start_stage(run: _Run, stage: Stage, pose: np.ndarray | None) -> _Training:
     """Builds and compiles the network of a stage, with a fresh optimizer."""
     model = build_model(run.experiment, stage, mean_pose=pose)
-    steps = stage.steps or max(1, round(stage.epochs * run.source.steps_per_epoch(stage)))
+    steps = plan.length(stage, run.source)
     compiled, losses = compile_for(model, run.experiment, stage, steps=steps, compiled_kernels=run.compiled_kernels)
     compiled.optimizer.build(compiled.trainable_variables)
     settings = run.experiment.optimizer
     average = WeightAverage(compiled, decay=settings.ema_decay, every=settings.ema_every)
-    log.info(
-        "stage %r: %d steps of %d at %d px, losses %s", stage.name, steps, stage.batch_size, stage.input_size, losses
-    )
+    log.info("%s, losses %s", plan.lines(run.experiment, run.source)[run.experiment.stages.index(stage)], losses)
     local = None
     if run.group.count > 1 and run.group.is_primary:
         local = local_build(lambda: build_model(run.experiment, stage, mean_pose=pose))
     return _Training(stage, model, compiled, losses, average, steps, local)
 
 
-def _start_weights(run: _Run, training: _Training, before: _Training | None, init_from) -> None:
-    """A stage begins with the latest weights of the stages before, averaged, and of `init_from`, if given."""
+def _start_weights(run: _Run, training: _Training, before: _Training | None, initial: dict) -> None:
+    """A stage begins with the latest weights of the stages before, averaged, and with the initial ones, if given."""
     if before is not None:
         with before.average.applied():
             run.carried |= weights_lib.values_of(before.compiled)
-    elif init_from is not None:
-        run.carried = weights_lib.values_of(init_from)
+    else:
+        run.carried = dict(initial)
     if run.carried:
         report = weights_lib.transfer(run.carried, training.compiled)
         log.info("weights: %d carried over, %d kept for later stages", len(report.loaded), len(report.unused))
@@ -264,7 +272,7 @@ def _start_weights(run: _Run, training: _Training, before: _Training | None, ini
 def _run_stage(run: _Run, training: _Training) -> bool:
     """Steps until the end of the stage; False when a signal asked to stop (after a checkpoint)."""
     stage, experiment = training.stage, run.experiment
-    meter = _Meter(stage.batch_size)
+    meter = Meter(stage.batch_size)
     bar = tqdm(
         total=training.steps, initial=run.state.step, desc=stage.name, unit="step", disable=run.quiet, mininterval=1.0
     )
@@ -305,37 +313,6 @@ def _advanced(state: State) -> State:
     return dataclasses.replace(state, step=state.step + 1, total_step=state.total_step + 1, batch=state.batch + 1)
 
 
-class _Meter:
-    """Means of the losses since the last line of the log, and images per second without validation."""
-
-    def __init__(self, batch_size: int):
-        self.batch_size = batch_size
-        self.sums: dict[str, float] = {}
-        self.count = 0
-        self.timed = 0
-        self.start = time.perf_counter()
-
-    def add(self, logs: dict[str, float]) -> None:
-        for name, value in logs.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(value)
-        self.count += 1
-        self.timed += 1
-
-    @property
-    def rate(self) -> float:
-        return self.timed * self.batch_size / max(time.perf_counter() - self.start, 1e-9)
-
-    def means(self) -> dict[str, float]:
-        return {name: value / self.count for name, value in self.sums.items()}
-
-    def restart(self) -> None:
-        self.timed, self.start = 0, time.perf_counter()
-
-    def reset(self) -> None:
-        self.sums, self.count = {}, 0
-        self.restart()
-
-
 def _check_finite(logs: dict[str, float], run: _Run) -> None:
     wrong = sorted(name for name, value in logs.items() if not math.isfinite(value))
     if wrong:
@@ -346,7 +323,7 @@ def _check_finite(logs: dict[str, float], run: _Run) -> None:
         )
 
 
-def _log(run: _Run, training: _Training, meter: _Meter) -> None:
+def _log(run: _Run, training: _Training, meter: Meter) -> None:
     optimizer = training.compiled.optimizer
     rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
     values = {"learning_rate": rate, "images_per_second": meter.rate, **meter.means()}

@@ -63,7 +63,8 @@ def _build(cls, content, path: str, strict: bool):
     hints = typing.get_type_hints(cls)
     unknown = sorted(set(content) - set(hints))
     if unknown and strict:
-        raise ValueError(f"unknown setting {path + unknown[0]!r}{_nearest(unknown[0], hints)}")
+        wrong = path + unknown[0]
+        raise ValueError(f"unknown setting {wrong!r}{nearest(wrong, [path + name for name in hints])}")
     if unknown:
         log.warning("settings of another version are ignored: %s", ", ".join(path + name for name in unknown))
     values = {}
@@ -113,7 +114,32 @@ def override(config, assignments: typing.Sequence[str]):
             if not isinstance(node, dict):
                 raise ValueError(f"{path!r} is set both as a value and as a group")
         node[leaf] = value
-    return _apply(config, grouped, "")
+    try:
+        return _apply(config, grouped, "")
+    except _UnknownSetting as error:
+        raise ValueError(f"unknown setting {error.path!r}{nearest(error.path, paths(config))}") from None
+
+
+class _UnknownSetting(Exception):
+    """A path that no setting has."""
+
+    def __init__(self, path: str):
+        super().__init__(path)
+        self.path = path
+
+
+def paths(config, prefix: str = "") -> list[str]:
+    """Every path that `override` takes, groups and stages included."""
+    found = []
+    for field in dataclasses.fields(config):
+        value, path = getattr(config, field.name), prefix + field.name
+        found.append(path)
+        if dataclasses.is_dataclass(value):
+            found += paths(value, path + ".")
+        elif isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
+            for item in value:
+                found += [f"{path}.{item.name}", *paths(item, f"{path}.{item.name}.")]
+    return found
 
 
 def _apply(config, changes: dict, path: str):
@@ -121,7 +147,7 @@ def _apply(config, changes: dict, path: str):
     values = {}
     for name, change in changes.items():
         if name not in hints:
-            raise ValueError(f"unknown setting {path + name!r}{_nearest(name, hints)}")
+            raise _UnknownSetting(path + name)
         current, where = getattr(config, name), path + name
         if dataclasses.is_dataclass(current):
             if not isinstance(change, dict):
@@ -151,7 +177,7 @@ def _apply_items(items: tuple, changes, where: str) -> tuple:
         elif key.isdigit() and int(key) < len(items):
             index = int(key)
         else:
-            raise ValueError(f"unknown setting {f'{where}.{key}'!r}{_nearest(key, names)}")
+            raise _UnknownSetting(f"{where}.{key}")
         if not isinstance(change, dict):
             raise ValueError(f"{f'{where}.{key}'!r} is a group: set one of its fields")
         # Setting a length in one unit takes back the other.
@@ -162,9 +188,22 @@ def _apply_items(items: tuple, changes, where: str) -> tuple:
     return tuple(items)
 
 
-def _nearest(name: str, known) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else f"; known: {sorted(known)}"
+def nearest(path: str, known: typing.Sequence[str]) -> str:
+    """`; did you mean ...?`: a path beside the one given, one that ends in the same name, or one that looks like it."""
+    group, _, name = path.rpartition(".")
+    beside = {p.rpartition(".")[2]: p for p in known if p.rpartition(".")[0] == group}
+    same = [p for p in known if p.rpartition(".")[2] == name]
+    endings = {p.rpartition(".")[2]: p for p in reversed(known)}
+    close = difflib.get_close_matches
+    found = (
+        [beside[n] for n in close(name, beside, n=1, cutoff=0.7)]
+        or same
+        or close(path, known, n=1, cutoff=0.8)
+        or [endings[n] for n in close(name, endings, n=1, cutoff=0.6)]
+    )
+    if found:
+        return f"; did you mean {found[0]!r}?"
+    return f"; known: {', '.join(sorted(beside.values() or (p for p in known if '.' not in p)))}"
 
 
 def _guess(text):

@@ -75,10 +75,17 @@ def test_sigterm_saves_and_ends_well(tmp_path):
     ("arguments", "code", "message"),
     [
         (["--experiment=tracker_light", "--workdir=x"], 1, "did you mean 'tracker_lite'"),
-        (["--workdir=x", "--set=stages.joint.step=3"], 1, "unknown setting 'stages.joint.step'; did you mean 'steps'"),
+        (["--workdir=x", "--set=stages.joint.step=3"], 1, "did you mean 'stages.joint.steps'"),
+        (["--workdir=x", "--experiment=finetune"], 1, "give --init_from="),
+        (["--workdir=x", "--experiment=finetune", "--init_from=blazeface", "--keypoints=nose"], 1, "a detector has no"),
         (["--workdir=x", "--data=/nowhere/a.json"], 1, "/nowhere/a.json"),
         (["--experiment=smoke"], 2, "--workdir"),
-        (["--workdir=x", "--batch_size=3"], 2, "unknown flag"),
+        (
+            ["--workdir=x", "--batch_size=3"],
+            2,
+            "--batch_size; did you mean --set=stages.joint.batch_size=...?",
+        ),
+        (["--workdir=x", "--resum"], 2, "did you mean --resume?"),
     ],
 )
 def test_mistakes_end_in_one_line(arguments, code, message, tmp_path):

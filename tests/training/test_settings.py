@@ -47,7 +47,10 @@ def test_a_length_in_steps_takes_back_the_one_in_epochs():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("losses.cordinates=l1", "unknown setting 'losses.cordinates'; did you mean 'coordinates'"),
+        ("losses.cordinates=l1", "unknown setting 'losses.cordinates'; did you mean 'losses.coordinates'"),
+        ("rotation_std=3", "unknown setting 'rotation_std'; did you mean 'data.tracker.view.rotation_std'?"),
+        ("stages.a.learning_rat=1", "did you mean 'stages.a.learning_rate'?"),
+        ("loses.knee=1", "unknown setting 'loses'; did you mean 'losses'?"),
         ("stages.c.steps=1", "unknown setting 'stages.c'"),
         ("seed=one", "'seed' needs a value of type int. Received: 'one'"),
         ("stop_gradient=maybe", "'stop_gradient' needs a value of type bool"),

@@ -1,0 +1,54 @@
+"""Experiment `finetune`: a trained model, shipped or own, learns pictures, films or keypoints of one's own.
+
+It is short, its rate is far below that of a first training, and every normalisation keeps its statistics: those of a
+few clips are not those of the world, and a model that adopts them forgets what it knew. Variant, input size and
+keypoints are the source's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from blazepose_tf.models.saving import DETECTOR, Description
+from blazepose_tf.training.config import Experiment, Losses, Optimizer, Stage
+
+NAME = "finetune"
+
+FINETUNE = Experiment(
+    name=NAME,
+    variant="lite",
+    stages=(
+        Stage("joint", steps=900, input_size=256, learning_rate=1e-3, warmup_steps=60, running_statistics=True),
+        Stage(
+            "regression", trains="regression", steps=300, input_size=256, learning_rate=1.5e-3, warmup_steps=30,
+            running_statistics=True,
+        ),
+    ),
+    losses=Losses(offsets=0.0),
+    optimizer=Optimizer(ema_decay=0.99),
+    validate_every=300,
+)  # fmt: skip
+
+_DETECTOR_STAGES = (
+    Stage("joint", steps=900, input_size=192, learning_rate=5e-4, warmup_steps=60, running_statistics=True),
+)
+
+
+def finetune(description: Description) -> Experiment:
+    """The experiment for one model.
+
+    Args:
+        description: of the weights that it starts from.
+    """
+    detector = description.kind == DETECTOR
+    stages = _DETECTOR_STAGES if detector else FINETUNE.stages
+    size = description.spec.input_size
+    experiment = dataclasses.replace(
+        FINETUNE,
+        model="detector" if detector else "tracker",
+        variant=description.variant,
+        stages=tuple(dataclasses.replace(stage, input_size=size) for stage in stages),
+    )
+    if detector or description.spec.keypoint_names == FINETUNE.keypoint_names:
+        return experiment
+    return dataclasses.replace(experiment, keypoints=",".join(description.spec.keypoint_names))
