@@ -1,4 +1,4 @@
-"""Annotated people of a COCO keypoint json, as the evaluation sees them: in the 33 keypoints, with their normalisers.
+"""Annotated people of a COCO keypoint json, as the evaluation sees them: in the 33 keypoints, or the file's own set.
 
 The file is read by `data.converters.coco`, as everywhere. Points come in continuous pixels of the stored picture.
 Optional fields beyond COCO: `center` and `scale_point` (the alignment; derived from the keypoints when absent),
@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,15 +38,16 @@ class Person:
     Attributes:
         id: annotation id.
         image_id: id of the picture.
-        points: (33, 2) pixels.
-        state: (33,) 0 unlabelled, 1 labelled but occluded, 2 visible.
-        source: (33,) characters h, t or -.
+        points: (K, 2) pixels.
+        state: (K,) 0 unlabelled, 1 labelled but occluded, 2 visible.
+        source: (K,) characters h, t or -.
         alignment: (2, 2) alignment points in pixels; nan where neither given nor derivable.
         area: square pixels.
         box: (4,) x0, y0, x1, y1 of the person.
         face_box: (4,) x0, y0, x1, y1; nan where not given.
         ignore: a person or crowd without usable labels: neither to be found nor wrong to be found.
         fields: the remaining plain fields (dataset, ...), for groups.
+        names: of the K keypoints: the 33 of the topology where the file has no others, else the file's.
     """
 
     id: int | str
@@ -59,9 +61,10 @@ class Person:
     face_box: np.ndarray
     ignore: bool
     fields: dict
+    names: tuple[str, ...] = topology.KEYPOINTS
 
     def scored(self, sources: str) -> np.ndarray:
-        """(33,) bool: points that count. `h` takes the human points of people that have any, else all points."""
+        """(K,) bool: points that count. `h` takes the human points of people that have any, else all points."""
         labelled = self.state > 0
         human = labelled & (self.source == "h")
         return human if sources == "h" and human.any() else labelled
@@ -69,7 +72,9 @@ class Person:
     @property
     def torso(self) -> float:
         """|mid-shoulder - mid-hip| in pixels, over points of any source; nan when one of the four is unlabelled."""
-        return float(keypoint_metrics.torso_size(self.points[None], self.state[None])[0])
+        if not keypoint_metrics.has_torso(self.names):
+            return float("nan")
+        return float(keypoint_metrics.torso_size(self.points[None], self.state[None], self.names)[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +93,11 @@ class Annotations:
         """(H, W, 3) uint8 RGB, upright; errors as `read_picture`."""
         return read_picture(self.folder / self.pictures[image_id])
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the people's keypoints."""
+        return self.people[0].names if self.people else topology.KEYPOINTS
+
     def people_with_alignment(self) -> list[Person]:
         """Those whose region is known: with finite alignment points, and not to be ignored."""
         return [p for p in self.people if not p.ignore and np.isfinite(p.alignment).all()]
@@ -100,12 +110,18 @@ class Annotations:
         return out
 
 
+def measured_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The keypoints that people of a file have here: the 33 where it names no others, else its own."""
+    return topology.KEYPOINTS if set(names) <= set(topology.KEYPOINTS) else tuple(names)
+
+
 def _person(person: labels.Person, image_id: int | str, names: tuple[str, ...]) -> Person:
-    values = topology.remap(person.keypoints, names)
+    own = measured_names(names)
+    values = topology.remap(person.keypoints, names, own)
     state = values[:, 2].astype(int)
     letters = person.extra.get("keypoint_source") or "h" * len(names)
     places = dict(zip(names, letters, strict=True))
-    source = np.array([places.get(name, "-") for name in topology.KEYPOINTS])
+    source = np.array([places.get(name, "-") for name in own])
     nowhere = np.full(4, np.nan)
     box, face = (nowhere if b is None else np.array(b, np.float64) for b in (person.box, person.face_box))
     if np.isnan(box).any() and (state > 0).any():
@@ -113,7 +129,7 @@ def _person(person: labels.Person, image_id: int | str, names: tuple[str, ...]) 
         box = np.concatenate([labelled.min(axis=0), labelled.max(axis=0)])
     alignment = person.alignment
     if alignment is None:
-        alignment = _derived_alignment(values[:, :2], state)
+        alignment = _derived_alignment(values[:, :2], state, own)
     area = person.area
     if area is None:
         area = AREA_OF_BOX * float(np.prod(box[2:] - box[:2]))
@@ -130,12 +146,13 @@ def _person(person: labels.Person, image_id: int | str, names: tuple[str, ...]) 
         face,
         ignore,
         dict(person.fields),
+        own,
     )
 
 
-def _derived_alignment(points: np.ndarray, state: np.ndarray) -> np.ndarray:
-    indices = topology.alignment_indices()
-    if not (state[[*indices["hips"], *indices["shoulders"]]] > 0).all():
+def _derived_alignment(points: np.ndarray, state: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+    indices = topology.alignment_indices(names)
+    if indices is None or not (state[[*indices["hips"], *indices["shoulders"]]] > 0).all():
         return np.full((2, 2), np.nan)
     return alignment_lib.from_keypoints(points, (state > 0) * 1.0, **indices)
 
@@ -151,13 +168,11 @@ def load(path: str | os.PathLike, *, images: str | os.PathLike | None = None) ->
 
     Raises:
         OSError: no such file or folder.
-        ValueError: no COCO keypoint file, none of its keypoints is among the 33, or people without ids of their own.
+        ValueError: no COCO keypoint file, or people without ids of their own.
     """
     path = Path(path)
     source = coco.read(path, images=images)
     names = names_lib.renamed(source.names, {})
-    if not set(names) & set(topology.KEYPOINTS):
-        raise ValueError(f"{path}: none of the keypoints is known. Received: {names!r:.200}")
     pictures: dict[int | str, str] = {}
     people: list[Person] = []
     damaged: list[labels.Damage] = []

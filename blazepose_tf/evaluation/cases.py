@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 
 import numpy as np
 
-from blazepose_tf import topology
 from blazepose_tf.evaluation import svg
 from blazepose_tf.evaluation.annotations import Annotations, Person
-from blazepose_tf.evaluation.measure import COMMON, Arrays
+from blazepose_tf.evaluation.markup import Element, element
+from blazepose_tf.evaluation.measure import FEWER, Arrays
 from blazepose_tf.evaluation.predictions import Paired, Prediction
 from blazepose_tf.geometry import affine
 from blazepose_tf.geometry import roi as roi_lib
@@ -33,7 +32,7 @@ class Scores:
 def scores(paired: Paired, *, sources: str = "h") -> Scores:
     """Scores by which cases are chosen."""
     a = Arrays(paired, sources)
-    error = keypoints.normalized_errors(a.points, a.truth, a.scored, a.torso)[:, COMMON]
+    error = keypoints.normalized_errors(a.points, a.truth, a.scored, a.torso)[:, a.indices[FEWER]]
     known = ~np.isnan(error)
     count = np.maximum(known.sum(axis=1), 1)
     share = np.where(known.any(axis=1), (error < 0.2).sum(axis=1) / count, np.nan)
@@ -58,7 +57,7 @@ def most_different(first: Scores, second: Scores, count: int) -> list[tuple[int,
 
 def draw(
     annotations: Annotations, person: Person, prediction: Prediction | None, *, caption: str, sources: str = "h"
-) -> str:
+) -> Element:
     """A figure: the person's surroundings, truth dashed in green, prediction left orange and right cyan."""
     image = annotations.picture(person.image_id)
     region = roi_lib.from_alignment(person.alignment, VIEW)
@@ -66,14 +65,12 @@ def draw(
     matrix = roi_lib.crop_matrix(region, SIDE)
     crop = warp(image, matrix, SIDE, border="zero")
     back = affine.invert(np.asarray(matrix, np.float64))
-    truth = svg.skeleton(affine.apply(back, person.points), person.scored(sources), truth=True, width=1.0)
-    drawn = ""
+    names = person.names
+    truth = svg.skeleton(affine.apply(back, person.points), person.scored(sources), names, truth=True, width=1.0)
     if prediction is not None and prediction.points is not None:
-        drawn = svg.skeleton(affine.apply(back, prediction.points), np.ones(len(topology.KEYPOINTS), bool))
+        drawn = svg.skeleton(affine.apply(back, prediction.points), np.ones(len(names), bool), names)
     else:
-        drawn = f'<text x="{SIDE / 2}" y="{SIDE - 8}" text-anchor="middle" class="lost">nobody found</text>'
-    return (
-        f'<figure><svg viewBox="0 0 {SIDE} {SIDE}" width="{SIDE}" height="{SIDE}">'
-        f'<image href="{svg.embedded_jpeg(crop)}" width="{SIDE}" height="{SIDE}"/>{truth}{drawn}</svg>'
-        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
-    )
+        drawn = element("text", "nobody found", x=SIDE / 2, y=SIDE - 8, text_anchor="middle", class_="lost")
+    view = {"viewBox": f"0 0 {SIDE} {SIDE}", "width": SIDE, "height": SIDE}
+    picture = element("image", href=svg.embedded_jpeg(crop), width=SIDE, height=SIDE)
+    return element("figure", element("svg", picture, truth, drawn, **view), element("figcaption", caption))

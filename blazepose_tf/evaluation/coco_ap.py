@@ -16,7 +16,7 @@ PIP = "COCO AP needs pycocotools: pip install 'blazepose_tf[evaluate]'"
 
 
 def average_precision(paired: Paired, *, sources: str = "h") -> dict:
-    """AP, AP50 and AP75 over the 17 common points and over all 33.
+    """AP, AP50 and AP75 over the 17 common points and over all; without points whose falloff is unknown, nothing.
 
     Every person counts as the only one of a picture of its own: predictions are paired with people already, so that
     a second person in a picture is neither found nor missed by accident.
@@ -34,8 +34,12 @@ def average_precision(paired: Paired, *, sources: str = "h") -> dict:
     except ImportError:
         return {}
     out = {}
-    for label, names in (("17", topology.COCO_17), ("33", topology.KEYPOINTS)):
-        chosen = topology.indices(names)
+    own = paired.people[0].names if paired.people else topology.KEYPOINTS
+    common = topology.COCO_17 if set(topology.COCO_17) <= set(own) else own
+    for label, names in (("17", common), ("33", own)):
+        if not oks.known(names):
+            continue  # nobody has measured how exactly people place such a point
+        chosen = topology.indices(names, own)
         annotations, results = _documents(paired, chosen, sources)
         if not annotations:
             continue

@@ -6,7 +6,7 @@ Rates are shares in [0, 1]; tables show them in percent. Points that count are t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -18,9 +18,7 @@ from blazepose_tf.metrics import alignment as alignment_metrics
 from blazepose_tf.metrics import angles, bootstrap, classification, keypoints, oks, sides
 
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
-COMMON = topology.indices(topology.COCO_17)
-ALL = np.arange(len(topology.KEYPOINTS))
-SETS = {"17": COMMON, "33": ALL}
+FEWER, ALL = "17", "33"
 VISIBLE = 0.5
 # A pose whose mid-hip is further than this from the person's (in torsos) is somebody or something else.
 ELSEWHERE = 1.0
@@ -28,24 +26,34 @@ ELSEWHERE = 1.0
 INTERVAL_SAMPLES = 200
 
 
-class Arrays:
-    """People and predictions as arrays: N people, 33 points; nan where there is no prediction.
+def point_sets(names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Indices of the points that figures called 17 and 33 are of: COCO's and all; of an own set all in both."""
+    everything = np.arange(len(names))
+    common = topology.indices(topology.COCO_17, names) if set(topology.COCO_17) <= set(names) else everything
+    return {FEWER: common, ALL: everything}
 
-    `lacks` (33,) says which points the system never gives (a 17-point one: 16 of them), `sets` which of SETS it can be
-    judged by: what it does not claim to know is not missed by it, and shown as a dash.
+
+class Arrays:
+    """People and predictions as arrays: N people, K points; nan where there is no prediction.
+
+    `torso` is the normaliser of errors, which a set without hips and shoulders takes from the body circle. `lacks` (K,)
+    says which points the system never gives (a 17-point one: 16 of 33), `sets` by which `point_sets` it can be judged:
+    what it does not claim to know is not missed by it, and shown as a dash.
     """
 
     def __init__(self, paired: Paired, sources: str):
         people, predictions = paired.people, paired.predictions
-        count = len(topology.KEYPOINTS)
+        self.names = people[0].names if people else topology.KEYPOINTS
+        self.indices = point_sets(self.names)
+        count = len(self.names)
         self.people = people
         self.truth = np.stack([p.points for p in people]) if people else np.zeros((0, count, 2))
         self.state = np.stack([p.state for p in people]) if people else np.zeros((0, count), int)
         self.scored = np.stack([p.scored(sources) for p in people]) if people else np.zeros((0, count), bool)
-        self.torso = keypoints.torso_size(self.truth, self.state)
+        self.alignment = np.array([p.alignment for p in people]).reshape(-1, 2, 2)
+        self.normalizer, self.torso = keypoints.normalizer(self.truth, self.state, self.alignment, self.names)
         self.area = np.array([p.area for p in people])
         self.box = np.array([p.box for p in people]).reshape(-1, 4)
-        self.alignment = np.array([p.alignment for p in people]).reshape(-1, 2, 2)
         self.points = np.full((len(people), count, 2), np.nan)
         self.visibility = np.full((len(people), count), np.nan)
         self.predicted_alignment = np.full((len(people), 2, 2), np.nan)
@@ -66,11 +74,11 @@ class Arrays:
                 self.predicted_alignment[i] = p.alignment
         given = np.isfinite(self.points).all(axis=-1).any(axis=0)
         self.lacks = ~given if self.found.any() else np.zeros(count, bool)
-        self.sets = {name for name in SETS if name == "17" or not self.lacks[SETS[name]].any()}
+        self.sets = {name for name, own in self.indices.items() if name == FEWER or not self.lacks[own].any()}
 
     def by_set(self, value: Callable[[np.ndarray], float]) -> dict[str, float]:
         """`value` of the indices of each set of points; nan for sets that the system does not have."""
-        return {name: value(chosen) if name in self.sets else float("nan") for name, chosen in SETS.items()}
+        return {name: value(chosen) if name in self.sets else float("nan") for name, chosen in self.indices.items()}
 
 
 def measure(paired: Paired, *, sources: str = "h", group: str = "dataset", samples: int = 1000) -> dict:
@@ -91,14 +99,16 @@ def measure(paired: Paired, *, sources: str = "h", group: str = "dataset", sampl
     diagonal = np.linalg.norm(a.box[:, 2:] - a.box[:, :2], axis=-1)
     document = {
         "people": len(a.people),
+        "normalizer": a.normalizer,
+        "points": {name: int(a.scored[:, chosen].any(axis=0).sum()) for name, chosen in a.indices.items()},
         "people_without_torso": int(np.isnan(a.torso).sum()),
         "missing_predictions": paired.missing,
         "lost": _lost(a),
-        "pck_torso": _pck_curve(a),
-        "pck_torso@0.2": _at_02(a, errors, groups, samples),
-        "pdj_torso@0.2": _pdj(a),
+        f"pck_{a.normalizer}": _pck_curve(a),
+        f"pck_{a.normalizer}@0.2": _at_02(a, errors, groups, samples),
+        f"pdj_{a.normalizer}@0.2": _pdj(a),
         "pckh@0.5": _pckh(a),
-        "nme_torso": a.by_set(lambda chosen: _nme(a, chosen, a.torso)),
+        f"nme_{a.normalizer}": a.by_set(lambda chosen: _nme(a, chosen, a.torso)),
         "nme_box": a.by_set(lambda chosen: _nme(a, chosen, diagonal)),
         "oks": _oks(a),
         "visibility": _visibility(a),
@@ -118,7 +128,7 @@ def rates(paired: Paired, *, sources: str = "h") -> dict:
     """PCK@0.2 (torso) alone, for sweeps: {"17": share, "33": share, "interval_17": (low, high)}."""
     a = Arrays(paired, sources)
     errors = keypoints.normalized_errors(a.points, a.truth, a.scored, a.torso)
-    common = errors[:, COMMON]
+    common = errors[:, a.indices[FEWER]]
     interval = bootstrap.ratio_interval(
         (common < 0.2).sum(axis=1), (~np.isnan(common)).sum(axis=1), samples=INTERVAL_SAMPLES
     )
@@ -130,7 +140,7 @@ def difference(first: Paired, second: Paired, *, sources: str = "h") -> tuple[fl
     hits = []
     for paired in (first, second):
         a = Arrays(paired, sources)
-        errors = keypoints.normalized_errors(a.points, a.truth, a.scored, a.torso)[:, COMMON]
+        errors = keypoints.normalized_errors(a.points, a.truth, a.scored, a.torso)[:, a.indices[FEWER]]
         hits.append((errors < 0.2).sum(axis=1))
     known = (~np.isnan(errors)).sum(axis=1)
     total = known.sum()
@@ -140,8 +150,10 @@ def difference(first: Paired, second: Paired, *, sources: str = "h") -> tuple[fl
 
 def _lost(a: Arrays) -> dict:
     """People for whom nothing was found, and those for whom the pose found lies elsewhere."""
-    hips = topology.indices(("left_hip", "right_hip"))
-    mid_hip = a.points[:, hips].mean(axis=1)
+    if keypoints.has_torso(a.names):
+        mid_hip = a.points[:, topology.indices(("left_hip", "right_hip"), a.names)].mean(axis=1)
+    else:
+        mid_hip = a.predicted_alignment[:, 0]
     with np.errstate(invalid="ignore"):
         away = np.linalg.norm(mid_hip - a.alignment[:, 0], axis=-1) > ELSEWHERE * _torso_or_radius(a)
     elsewhere = a.found & away
@@ -156,7 +168,7 @@ def _lost(a: Arrays) -> dict:
 
 
 def _pck_curve(a: Arrays) -> dict:
-    out: dict = {name: {} for name in SETS}
+    out: dict = {name: {} for name in a.indices}
     for threshold in THRESHOLDS:
         result = keypoints.pck(a.points, a.truth, a.scored, a.torso, threshold=threshold)
         for name, value in a.by_set(lambda chosen: result.subset(chosen).overall).items():  # noqa: B023
@@ -187,7 +199,7 @@ def _at_02(a: Arrays, errors: np.ndarray, groups: np.ndarray, samples: int) -> d
     out: dict = a.by_set(lambda chosen: _rate(errors[:, chosen], 0.2))
     out["found_only"] = a.by_set(lambda chosen: _rate(errors[answered][:, chosen], 0.2))
     out["interval"], out["groups"] = {}, {}
-    for name, chosen in SETS.items():
+    for name, chosen in a.indices.items():
         out["interval"][name], out["groups"][name] = (float("nan"), float("nan")), {}
         if name in a.sets:
             counts = hit[:, chosen].sum(axis=1), known[:, chosen].sum(axis=1)
@@ -197,14 +209,15 @@ def _at_02(a: Arrays, errors: np.ndarray, groups: np.ndarray, samples: int) -> d
     def part(indices) -> float:
         return float("nan") if a.lacks[indices].any() else _rate(errors[:, indices], 0.2)
 
-    out["keypoints"] = {name: part([i]) for i, name in enumerate(topology.KEYPOINTS)}
-    out["parts"] = {name: part(topology.indices(names)) for name, names in topology.GROUPS.items()}
+    out["keypoints"] = {name: part([i]) for i, name in enumerate(a.names)}
+    members = {title: [name for name in names if name in a.names] for title, names in topology.GROUPS.items()}
+    out["parts"] = {title: part(topology.indices(names, a.names)) for title, names in members.items() if names}
     return out
 
 
 def _pdj(a: Arrays) -> dict:
     if np.isnan(a.visibility[a.found]).all():
-        return {name: float("nan") for name in SETS}
+        return {name: float("nan") for name in a.indices}
     result = keypoints.pdj(
         a.points, a.truth, np.where(a.scored, a.state, 0), a.torso, np.nan_to_num(a.visibility) >= VISIBLE
     )
@@ -222,7 +235,9 @@ def _person_rates(a: Arrays) -> np.ndarray:
 
 
 def _pckh(a: Arrays) -> dict:
-    size = keypoints.head_size(a.truth, a.state)
+    if not {"left_ear", "right_ear", "mouth_left", "mouth_right"} <= set(a.names):
+        return {name: float("nan") for name in a.indices} | {"people": 0}
+    size = keypoints.head_size(a.truth, a.state, a.names)
     result = keypoints.pck(a.points, a.truth, a.scored, size, threshold=0.5)
     return a.by_set(lambda chosen: result.subset(chosen).overall) | {"people": int(np.isfinite(size).sum())}
 
@@ -233,7 +248,9 @@ def _nme(a: Arrays, chosen: np.ndarray, unit: np.ndarray) -> float:
 
 def _oks(a: Arrays) -> dict:
     def mean(chosen: np.ndarray) -> float:
-        names = tuple(topology.KEYPOINTS[i] for i in chosen)
+        names = tuple(a.names[i] for i in chosen)
+        if not oks.known(names):
+            return float("nan")
         values = oks.oks(a.points[:, chosen], a.truth[:, chosen], a.scored[:, chosen], a.area, names)
         return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
@@ -279,7 +296,7 @@ def _alignment(a: Arrays) -> dict:
 
 def _left_right(a: Arrays) -> dict:
     """Pairs read as one or exchanged: each, the legs, and all; people read mirrored."""
-    found = sides.sides(a.points, a.truth, a.scored, a.torso)
+    found = sides.sides(a.points, a.truth, a.scored, a.torso, a.names)
     out = {name: found.shares((name,)) for name in found.names}
     out |= {"legs": found.shares(sides.LEGS), "all": found.shares()}
     return out | {"people": {"mirrored": found.mirrored_share, "people": found.people}}
@@ -289,7 +306,7 @@ def _angles(a: Arrays) -> dict:
     """Agreement of each kind of joint angle with the labels, both sides together: with those of humans, where the data
     has any, for a teacher's angles are a model's own."""
     human = a.scored & np.array([p.source == "h" for p in a.people]).reshape(a.scored.shape)
-    errors = angles.angle_errors(a.points, a.truth, human if human.any() else a.scored, a.torso)
+    errors = angles.angle_errors(a.points, a.truth, human if human.any() else a.scored, a.torso, a.names)
     return {joint: angles.agreement(values)._asdict() for joint, values in errors.items()}
 
 

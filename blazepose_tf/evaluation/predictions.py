@@ -32,8 +32,9 @@ class Prediction:
     Attributes:
         image_id: picture.
         annotation_id: person, or None: then it stands for the picture's main person.
-        points: (33, 2) pixels, nan for points the system does not have; None when no person was found.
-        visibility: (33,) in [0, 1]; nan where unknown.
+        points: (K, 2) pixels, of the person's keypoints, nan for points the system does not have; None when no person
+            was found.
+        visibility: (K,) in [0, 1]; nan where unknown.
         score: confidence that the person is there, in [0, 1].
         alignment: (2, 2) pixels or None.
         milliseconds: (total, model) of this person, or None.
@@ -85,8 +86,10 @@ _RECORD = documents.Part(
 )
 
 
-def from_json(record: dict, names: tuple[str, ...] | None, where: str) -> Prediction:
-    """A prediction from its record.
+def from_json(
+    record: dict, names: tuple[str, ...] | None, where: str, *, wanted: tuple[str, ...] = topology.KEYPOINTS
+) -> Prediction:
+    """A prediction from its record, with the keypoints `wanted`.
 
     Raises:
         ValueError: fields missing, a wrong number of keypoints, values that are not finite.
@@ -104,7 +107,8 @@ def from_json(record: dict, names: tuple[str, ...] | None, where: str) -> Predic
         except (ValueError, TypeError) as error:
             raise ValueError(f"{where}: keypoints must be numbers or null, in one list") from error
         if names is None:
-            names = {99: topology.KEYPOINTS, 51: topology.COCO_17}.get(values.size)
+            known_sets = {51: topology.COCO_17, 99: topology.KEYPOINTS} | {3 * len(wanted): wanted}
+            names = known_sets.get(values.size)
             if names is None:
                 raise ValueError(
                     f"{where}: expected 33 or 17 keypoints x (x, y, visibility). Received: {values.size} numbers"
@@ -119,8 +123,8 @@ def from_json(record: dict, names: tuple[str, ...] | None, where: str) -> Predic
             raise ValueError(
                 f"{where}: keypoints must be finite (null for a point that was not found). Received: NaN or inf"
             )
-        known = topology.remap(np.ones((len(names), 1)), names)[:, 0] > 0
-        values = topology.remap(values, names)
+        known = topology.remap(np.ones((len(names), 1)), names, wanted)[:, 0] > 0
+        values = topology.remap(values, names, wanted)
         points = np.where(known[:, None], values[:, :2], np.nan)
         visibility = np.where(known, values[:, 2], np.nan)
     score = record.get("score")
@@ -160,8 +164,6 @@ def _records(path: Path) -> tuple[list[dict], tuple[str, ...] | None]:
         document = [document]  # a single line
     if not isinstance(document, list) or not all(isinstance(r, dict) for r in document):
         raise ValueError(f"{path}: expected a list of prediction records")
-    if names is not None and not set(names) & set(topology.KEYPOINTS):
-        raise ValueError(f"{path}: none of the keypoint_names is known. Received: {names}")
     return document, names
 
 
@@ -174,7 +176,10 @@ def read(path: str | os.PathLike, annotations: Annotations) -> list[Prediction]:
     """
     path = Path(path)
     records, names = _records(path)
-    found = [from_json(record, names, f"{path}: prediction {i}") for i, record in enumerate(records)]
+    wanted = annotations.names
+    if names is not None and not set(names) & set(wanted):
+        raise ValueError(f"{path}: none of the keypoint_names is known. Received: {names}")
+    found = [from_json(record, names, f"{path}: prediction {i}", wanted=wanted) for i, record in enumerate(records)]
     unknown = sorted({p.image_id for p in found} - annotations.pictures.keys(), key=str)
     if unknown:
         raise ValueError(f"{path}: image ids that {annotations.path.name} does not have: {_some(unknown)}")

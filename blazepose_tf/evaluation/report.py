@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Sequence
 
-from blazepose_tf import topology
 from blazepose_tf.evaluation import cases, svg, tables
 from blazepose_tf.evaluation.annotations import Annotations
+from blazepose_tf.evaluation.markup import Child, Element, element, page
 from blazepose_tf.evaluation.predictions import Paired
 
 CASES = 6
@@ -28,38 +27,43 @@ svg text.lost{font-size:14px;font-weight:700;fill:#ff3b3b}.note{color:#555;font-
 """
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], colors: Sequence[Sequence[str]] | None = None) -> str:
-    head = "".join(f"<th>{html.escape(str(cell))}</th>" for cell in header)
-    body = []
+def _table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], colors: Sequence[Sequence[str]] | None = None
+) -> Element:
+    lines = [element("tr", [element("th", str(cell)) for cell in header])]
     for i, row in enumerate(rows):
-        cells = []
-        for j, cell in enumerate(row):
-            style = f' style="background:{colors[i][j]}"' if colors and colors[i][j] else ""
-            cells.append(f"<td{style}>{html.escape(str(cell))}</td>")
-        body.append(f"<tr>{''.join(cells)}</tr>")
-    return f'<div class="wide"><table><tr>{head}</tr>{"".join(body)}</table></div>'
+        shades = colors[i] if colors else [""] * len(row)
+        styles = [f"background:{shade}" if shade else None for shade in shades]
+        cells = [element("td", str(cell), style=style) for cell, style in zip(row, styles, strict=True)]
+        lines.append(element("tr", cells))
+    return element("div", element("table", lines), class_="wide")
+
+
+def _note(text: str) -> Element:
+    return element("p", text, class_="note")
 
 
 def _name(run: dict) -> str:
     return f"{run['label']}, {run['protocol']}"
 
 
-def _keypoint_table(runs: list[dict]) -> str:
-    header = ["PCK_torso@0.2", *map(_name, runs)]
+def _keypoint_table(runs: list[dict]) -> Element:
+    header = [f"PCK_{runs[0]['metrics'].get('normalizer', 'torso')}@0.2", *map(_name, runs)]
     rows, colors = [], []
 
     def add(title: str, values: list) -> None:
         rows.append([title, *map(tables.percent, values)])
         colors.append(["", *(svg.heat(v, low=0.4) for v in values)])
 
-    for part in topology.GROUPS:
-        add(part, [r["metrics"]["pck_torso@0.2"]["parts"][part] for r in runs])
-    for name in topology.KEYPOINTS:
-        add(name.replace("_", " "), [r["metrics"]["pck_torso@0.2"]["keypoints"][name] for r in runs])
+    found = [tables.of(run["metrics"], "pck@0.2") for run in runs]
+    for part in found[0]["parts"]:
+        add(part, [at["parts"][part] for at in found])
+    for name in found[0]["keypoints"]:
+        add(name.replace("_", " "), [at["keypoints"][name] for at in found])
     return _table(header, rows, colors)
 
 
-def _left_right_table(runs: list[dict], kind: str, title: str) -> str:
+def _left_right_table(runs: list[dict], kind: str, title: str) -> Element:
     """One row per pair that anybody was judged by, then the legs and all; `kind` is as_one or exchanged."""
     sides = [run["metrics"]["left_right"] for run in runs]
     rows, colors = [], []
@@ -71,7 +75,7 @@ def _left_right_table(runs: list[dict], kind: str, title: str) -> str:
     return _table([title, *map(_name, runs)], rows, colors)
 
 
-def _groups(runs: list[dict]) -> str:
+def _groups(runs: list[dict]) -> list[Element]:
     """PDJ and its standard deviation per group, as the model card lists its regions, one column per run."""
     tabulated = [tables.fairness_table(run) for run in runs]
     first = tabulated[0][1][0]
@@ -86,21 +90,21 @@ def _groups(runs: list[dict]) -> str:
     rows.append(["span", *(tables.percent(run["metrics"]["fairness"].get("span")) for run in runs)])
     rows.append(["verdict", *(run["metrics"]["fairness"]["verdict"] for run in runs)])
     note = f"PDJ by {first}: means of people; unfair when groups span more than the limit of the model card."
-    return f'<p class="note">{html.escape(note)}</p>' + _table([first, *map(_name, runs)], rows)
+    return [_note(note), _table([first, *map(_name, runs)], rows)]
 
 
-def _curves(runs: list[dict]) -> str:
+def _curves(runs: list[dict]) -> list[Element]:
     """PCK over the threshold and the reliability of visibility, one row of charts per protocol."""
     rows = []
     for protocol in dict.fromkeys(run["protocol"] for run in runs):
         mine = [run for run in runs if run["protocol"] == protocol]
         charts = []
-        for points in ("17", "33"):
-            curves = [(run["label"], run["metrics"]["pck_torso"][points]) for run in mine]
+        for points, count in tables.point_counts(mine).items():
+            curves = [(run["label"], tables.of(run["metrics"], "pck")[points]) for run in mine]
             series = [
                 (label, [float(t) for t in curve], [_hundred(v) for v in curve.values()]) for label, curve in curves
             ]
-            label = f"PCK, {points} points, %"
+            label = f"PCK, {count} points, %"
             charts.append(svg.line_chart(series, x_label="threshold, torsos", y_label=label, y_range=(0, 100)))
         series = []
         for run in mine:
@@ -110,16 +114,15 @@ def _curves(runs: list[dict]) -> str:
         charts.append(
             svg.line_chart(series, x_label="predicted visibility", y_label="share that is visible", y_range=(0, 1))
         )
-        body = "".join(f"<div>{chart}</div>" for chart in charts)
-        rows.append(f'<h3>{html.escape(protocol)}</h3><div class="charts">{body}</div>')
-    return "".join(rows)
+        rows += [element("h3", protocol), element("div", charts, class_="charts")]
+    return rows
 
 
 def _hundred(value: float | None) -> float | None:
     return None if value is None else 100.0 * value
 
 
-def _sweeps(document: dict) -> str:
+def _sweeps(document: dict) -> Element:
     charts = []
     for kind in dict.fromkeys(s["kind"] for s in document["sweeps"]):
         sweeps = [s for s in document["sweeps"] if s["kind"] == kind]
@@ -141,11 +144,11 @@ def _sweeps(document: dict) -> str:
             bands=bands,
             categories=names,
         )
-        charts.append(f"<div>{chart}</div>")
-    return f'<div class="charts">{"".join(charts)}</div>'
+        charts.append(chart)
+    return element("div", charts, class_="charts")
 
 
-def _cases(document: dict, pairs: Sequence[Paired], annotations: Annotations) -> str:
+def _cases(document: dict, pairs: Sequence[Paired], annotations: Annotations) -> list[Element]:
     sources = document["settings"]["sources"]
     parts = []
     for run, paired in zip(document["runs"], pairs, strict=True):
@@ -162,11 +165,11 @@ def _cases(document: dict, pairs: Sequence[Paired], annotations: Annotations) ->
                 )
                 for i in chosen
             ]
-            parts.append(f"<h3>{html.escape(_name(run))}: {title}</h3><div>{''.join(figures)}</div>")
-    return "".join(parts)
+            parts += [element("h3", f"{_name(run)}: {title}"), element("div", figures)]
+    return parts
 
 
-def _side_by_side(document: dict, pairs: Sequence[Paired], annotations: Annotations) -> str:
+def _side_by_side(document: dict, pairs: Sequence[Paired], annotations: Annotations) -> list[Element]:
     """The first two runs of the first protocol that has two, where they differ most."""
     runs, sources = document["runs"], document["settings"]["sources"]
     for i, first in enumerate(runs):
@@ -186,10 +189,10 @@ def _side_by_side(document: dict, pairs: Sequence[Paired], annotations: Annotati
                 )
                 for k, index, s in ((i, a, one), (j, b, two))
             ]
-            rows.append(f'<span class="pair">{"".join(figures)}</span>')
+            rows.append(element("span", figures, class_="pair"))
         title = f"{runs[i]['label']} (left) and {runs[j]['label']} (right), {first['protocol']}"
-        return f"<h2>Side by side, where they differ most</h2><h3>{html.escape(title)}</h3>{''.join(rows)}"
-    return ""
+        return [element("h2", "Side by side, where they differ most"), element("h3", title), *rows]
+    return []
 
 
 def render(document: dict, pairs: Sequence[Paired], annotations: Annotations | None) -> str:
@@ -206,56 +209,52 @@ def render(document: dict, pairs: Sequence[Paired], annotations: Annotations | N
     document = json.loads(json.dumps(document))  # lists instead of tuples, keys as text
     runs = document["runs"]
     data = document["data"]
-    parts = [
-        f"<h1>Evaluation on {html.escape(data['file'])}</h1>",
-        f'<p class="note">{html.escape(data["description"])} &middot; {data["people"]} people in {data["pictures"]} '
-        f"pictures &middot; sha256 {data['sha256'][:12]} &middot; blazepose_tf {html.escape(document['version'])}, "
-        f"{html.escape(document['created'])}. Rates in percent. "
-        + (
-            "Points that count: those labelled by humans, of people that have any; teacher's labels of the others."
-            if document["settings"]["sources"] == "h"
-            else "Points that count: all labelled ones."
-        )
-        + "</p>",
-    ]
+    counted = (
+        "those labelled by humans, of people that have any; teacher's labels of the others."
+        if document["settings"]["sources"] == "h"
+        else "all labelled ones."
+    )
+    facts = [
+        data["description"], f"{data['people']} people in {data['pictures']} pictures", f"sha256 {data['sha256'][:12]}",
+        f"blazepose_tf {document['version']}, {document['created']}. Rates in percent. Points that count: {counted}",
+    ]  # fmt: skip
+    parts: list[Child] = [element("h1", f"Evaluation on {data['file']}"), _note(" · ".join(filter(None, facts)))]
+
+    def section(title: str, *content: Child) -> None:
+        parts.extend([element("h2", title), *content])
+
     if runs:
-        parts += ["<h2>Keypoints</h2>", _table(*tables.keypoint_rows(document)), _curves(runs)]
+        section("Keypoints", _table(*tables.keypoint_rows(document)), _curves(runs))
         if document.get("comparisons"):
-            parts += ["<h3>Differences</h3>", _table(*tables.comparison_rows(document))]
+            parts += [element("h3", "Differences"), _table(*tables.comparison_rows(document))]
     if document["sweeps"]:
-        parts += ["<h2>Tolerance</h2>", _sweeps(document)]
+        section("Tolerance", _sweeps(document))
         for title, header, rows in tables.sweep_tables(document):
-            parts += [f"<h3>{html.escape(title)}</h3>", _table(header, rows)]
+            parts += [element("h3", title), _table(header, rows)]
     if document["detectors"]:
         note = "At the threshold at which the detector fires on 5 % of the pictures without people."
-        parts += ["<h2>Detectors</h2>", f'<p class="note">{note}</p>', _table(*tables.detector_rows(document))]
+        section("Detectors", _note(note), _table(*tables.detector_rows(document)))
     if document["videos"]:
         note = "Jitter in torsos per frame squared; unfiltered without smoothing."
-        parts += ["<h2>Video</h2>", f'<p class="note">{note}</p>', _table(*tables.video_rows(document))]
+        section("Video", _note(note), _table(*tables.video_rows(document)))
     if runs:
-        parts += ["<h2>Keypoints one by one</h2>", _keypoint_table(runs)]
+        section("Keypoints one by one", _keypoint_table(runs))
         note = "Degrees in the picture: median absolute error (bias; 95 % limits of agreement), both sides together."
-        parts += ["<h2>Joint angles</h2>", f'<p class="note">{note}</p>', _table(*tables.angle_rows(document))]
-        parts += ["<h2>Left and right confused</h2>", _table(*tables.side_rows(document))]
-        parts.append(_left_right_table(runs, "as_one", "pairs read as one"))
-        parts.append(_left_right_table(runs, "exchanged", "pairs that fit better exchanged"))
-        parts.append("<h2>Groups</h2>")
-        parts.append(_groups(runs))
+        section("Joint angles", _note(note), _table(*tables.angle_rows(document)))
+        pairs_of = [
+            _left_right_table(runs, "as_one", "pairs read as one"),
+            _left_right_table(runs, "exchanged", "pairs that fit better exchanged"),
+        ]
+        section("Left and right confused", _table(*tables.side_rows(document)), pairs_of)
+        section("Groups", _groups(runs))
     if runs and annotations is not None:
         parts.append(_side_by_side(document, pairs, annotations))
-        parts.append("<h2>Cases</h2>")
-        parts.append(
-            '<p class="note">Truth dashed in green (points that count), prediction with left orange, right cyan.</p>'
-        )
-        parts.append(_cases(document, pairs, annotations))
+        note = "Truth dashed in green (points that count), prediction with left orange, right cyan."
+        section("Cases", _note(note), _cases(document, pairs, annotations))
     for run in runs:
-        parts += [f'<p class="note">{html.escape(text)}</p>' for text in tables.warnings(run)]
+        parts += [_note(text) for text in tables.warnings(run)]
         lost = run["metrics"]["lost"]["ids"]
         if lost:
             text = ", ".join(map(str, lost[:100])) + (" ..." if len(lost) > 100 else "")
-            parts.append(f'<p class="note">{html.escape(_name(run))}: lost people (annotation ids): {text}</p>')
-    title = f"blazepose evaluate: {html.escape(data['file'])}"
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<link rel="icon" href="data:,"><style>{_STYLE}</style></head><body>{"".join(parts)}</body></html>\n'
-    )
+            parts.append(_note(f"{_name(run)}: lost people (annotation ids): {text}"))
+    return page(f"blazepose evaluate: {data['file']}", _STYLE, parts)

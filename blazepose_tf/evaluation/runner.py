@@ -138,7 +138,7 @@ def execute(
             out.flush()
             if progress:
                 progress(len(lines))
-    return list(_read(path, {p.id for p in people}))
+    return list(_read(path, {p.id for p in people}, annotations.names))
 
 
 def _results(run: Run, annotations: Annotations, people: list[Person], pool) -> Iterator[list[str]]:
@@ -164,11 +164,12 @@ def _results(run: Run, annotations: Annotations, people: list[Person], pool) -> 
             yield future.result()
 
 
-def _read(path: Path, wanted: set[int]) -> Iterator[predictions.Prediction]:
+def _read(path: Path, wanted: set[int], names: tuple[str, ...]) -> Iterator[predictions.Prediction]:
     with open(path, encoding="utf-8") as source:
         next(source)
         for number, line in enumerate(source, 2):
-            prediction = predictions.from_json(documents.parse(line, f"{path}:{number}"), None, f"{path}:{number}")
+            where = f"{path}:{number}"
+            prediction = predictions.from_json(documents.parse(line, where), names, where, wanted=names)
             if prediction.annotation_id in wanted:
                 yield prediction
 

@@ -1,9 +1,8 @@
-"""Plots as SVG text: small, sharp, and free of any library in the reader's browser."""
+"""Plots as SVG: small, sharp, and free of any library in the reader's browser."""
 
 from __future__ import annotations
 
 import base64
-import html
 import math
 from collections.abc import Sequence
 
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 
 from blazepose_tf import topology
+from blazepose_tf.evaluation.markup import Element, element
 
 # Okabe and Ito's palette: told apart by colour-blind readers too.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
@@ -38,7 +38,7 @@ def line_chart(
     y_range: tuple[float, float] | None = None,
     bands: Sequence[tuple[Sequence[float], Sequence[float]] | None] = (),
     categories: Sequence[str] | None = None,
-) -> str:
+) -> Element:
     """Lines with markers over a common x axis, and a legend.
 
     Args:
@@ -50,7 +50,7 @@ def line_chart(
         categories: tick texts at x = 0, 1, 2, ... instead of numbers.
 
     Returns:
-        An `<svg>` element.
+        A `<div>` with the chart and its legend.
     """
     xs = [x for _, values, _ in series for x in values]
     ys = [y for _, _, values in series for y in values if y is not None]
@@ -67,44 +67,39 @@ def line_chart(
 
     out = []
     for y in ticks(y0, y1):
-        out.append(f'<line x1="{left}" x2="{_WIDTH - right}" y1="{py(y):.1f}" y2="{py(y):.1f}" class="grid"/>')
-        out.append(f'<text x="{left - 6}" y="{py(y) + 4:.1f}" text-anchor="end">{y:g}</text>')
+        out.append(element("line", x1=left, x2=_WIDTH - right, y1=py(y), y2=py(y), class_="grid"))
+        out.append(element("text", f"{y:g}", x=left - 6, y=py(y) + 4, text_anchor="end"))
     labels = list(enumerate(categories)) if categories else [(x, f"{x:g}") for x in ticks(x0, x1, 6)]
     for x, text in labels:
-        out.append(f'<text x="{px(x):.1f}" y="{_HEIGHT - bottom + 16}" text-anchor="middle">{html.escape(text)}</text>')
+        out.append(element("text", text, x=px(x), y=_HEIGHT - bottom + 16, text_anchor="middle"))
     for i, (_, values, heights) in enumerate(series):
         color, dash = COLORS[i % len(COLORS)], DASHES[i // len(COLORS) % len(DASHES)]
         if i < len(bands) and bands[i] is not None:
             low, high = bands[i]
             outline = [*zip(values, low, strict=True), *reversed(list(zip(values, high, strict=True)))]
             path = " ".join(f"{px(x):.1f},{py(y):.1f}" for x, y in outline if y is not None)
-            out.append(f'<polygon points="{path}" fill="{color}" opacity="0.12"/>')
+            out.append(element("polygon", points=path, fill=color, opacity="0.12"))
         points = [(px(x), py(y)) for x, y in zip(values, heights, strict=True) if y is not None]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        out.append(
-            f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="1.8" stroke-dasharray="{dash}"/>'
-        )
-        out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.4" fill="{color}"/>' for x, y in points]
+        stroke = {"fill": "none", "stroke": color, "stroke_width": "1.8", "stroke_dasharray": dash}
+        out.append(element("polyline", points=path, **stroke))
+        out += [element("circle", cx=x, cy=y, r="2.4", fill=color) for x, y in points]
     middle = (top + _HEIGHT - bottom) / 2
-    out.append(
-        f'<text x="{(left + _WIDTH - right) / 2}" y="{_HEIGHT - 8}" text-anchor="middle">{html.escape(x_label)}</text>'
-    )
-    turned = f'x="13" y="{middle}" text-anchor="middle" transform="rotate(-90 13 {middle})"'
-    out.append(f"<text {turned}>{html.escape(y_label)}</text>")
-    body = "".join(out)
-    return f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">{body}</svg>' + legend(
-        [s[0] for s in series]
-    )
+    out.append(element("text", x_label, x=(left + _WIDTH - right) / 2, y=_HEIGHT - 8, text_anchor="middle"))
+    turn = f"rotate(-90 13 {middle})"
+    out.append(element("text", y_label, x=13, y=middle, text_anchor="middle", transform=turn))
+    chart = element("svg", out, class_="chart", viewBox=f"0 0 {_WIDTH} {_HEIGHT}", role="img")
+    return element("div", chart, legend([s[0] for s in series]))
 
 
-def legend(labels: Sequence[str]) -> str:
+def legend(labels: Sequence[str]) -> Element:
     """Coloured names in the order of `line_chart`."""
     items = []
     for i, label in enumerate(labels):
-        stroke = f'stroke="{COLORS[i % len(COLORS)]}" stroke-dasharray="{DASHES[i // len(COLORS) % len(DASHES)]}"'
-        line = f'<line x1="0" x2="22" y1="4" y2="4" stroke-width="2.5" {stroke}/>'
-        items.append(f'<span><svg width="22" height="8">{line}</svg> {html.escape(label)}</span>')
-    return f'<div class="legend">{"".join(items)}</div>'
+        stroke = {"stroke": COLORS[i % len(COLORS)], "stroke_dasharray": DASHES[i // len(COLORS) % len(DASHES)]}
+        line = element("line", x1=0, x2=22, y1=4, y2=4, stroke_width="2.5", **stroke)
+        items.append(element("span", element("svg", line, width=22, height=8), f" {label}"))
+    return element("div", items, class_="legend")
 
 
 def heat(value: float | None, *, low: float = 0.0, high: float = 1.0) -> str:
@@ -115,17 +110,25 @@ def heat(value: float | None, *, low: float = 0.0, high: float = 1.0) -> str:
     return f"hsl({120 * share:.0f} 60% 86%)"
 
 
-def skeleton(points: np.ndarray | None, shown: np.ndarray, *, truth: bool = False, width: float = 1.6) -> str:
+def skeleton(
+    points: np.ndarray | None,
+    shown: np.ndarray,
+    names: Sequence[str] = topology.KEYPOINTS,
+    *,
+    truth: bool = False,
+    width: float = 1.6,
+) -> Element:
     """Lines and dots of one body.
 
     Args:
-        points: (33, 2) in the units of the surrounding SVG; None draws nothing.
-        shown: (33,) bool.
+        points: (K, 2) in the units of the surrounding SVG; None draws nothing.
+        shown: (K,) bool.
+        names: of the K keypoints.
         truth: one thin colour, instead of left orange and right cyan.
         width: of the lines.
     """
     if points is None:
-        return ""
+        return element("g")
     usable = np.asarray(shown, bool) & np.isfinite(points).all(axis=-1)
 
     def color(*names: str) -> str:
@@ -135,16 +138,15 @@ def skeleton(points: np.ndarray | None, shown: np.ndarray, *, truth: bool = Fals
         return {"l": LEFT, "r": RIGHT}.get(sides.pop(), CENTER) if len(sides) == 1 else CENTER
 
     out = []
-    for a, b in topology.edges():
+    for a, b in topology.edges(names):
         if usable[a] and usable[b]:
-            (xa, ya), (xb, yb) = points[a], points[b]
-            stroke = color(topology.KEYPOINTS[a], topology.KEYPOINTS[b])
-            out.append(f'<line x1="{xa:.1f}" y1="{ya:.1f}" x2="{xb:.1f}" y2="{yb:.1f}" stroke="{stroke}"/>')
+            (xa, ya), (xb, yb) = points[a].tolist(), points[b].tolist()
+            stroke = color(names[a], names[b])
+            out.append(element("line", x1=xa, y1=ya, x2=xb, y2=yb, stroke=stroke))
     for i in np.flatnonzero(usable):
-        x, y = points[i]
-        out.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{1.1 * width:.1f}" fill="{color(topology.KEYPOINTS[i])}"/>')
-    dash = ' stroke-dasharray="3 2"' if truth else ""
-    return f'<g stroke-width="{width}"{dash}>{"".join(out)}</g>'
+        x, y = points[i].tolist()
+        out.append(element("circle", cx=x, cy=y, r=1.1 * width, fill=color(names[i])))
+    return element("g", out, stroke_width=width, stroke_dasharray="3 2" if truth else None)
 
 
 def embedded_jpeg(image: np.ndarray, quality: int = 80) -> str:

@@ -126,7 +126,7 @@ class Aligned:
         spent = time.perf_counter() - before
         track = self.tracker.decode(outputs, matrix)
         milliseconds = (1e3 * (time.perf_counter() - started), 1e3 * spent)
-        points, visibility = in_order(track.points, track.visibility, self.tracker.spec.keypoint_names)
+        points, visibility = in_order(track.points, track.visibility, self.tracker.spec.keypoint_names, person.names)
         return Prediction(
             person.image_id, person.id, points, visibility, track.pose_presence, track.alignment, milliseconds
         )
@@ -150,7 +150,7 @@ class Pipeline:
         milliseconds = (spent["total"], spent["detector"] + spent["tracker"])
         if not result.found:
             return Prediction(person.image_id, person.id, None, None, result.pose_presence, None, milliseconds)
-        points, visibility = in_order(result.landmarks, result.visibility, result.names)
+        points, visibility = in_order(result.landmarks, result.visibility, result.names, person.names)
         alignment = roi_lib.to_alignment(result.roi, self.pipeline.tracker.spec.roi_scale)
         return Prediction(person.image_id, person.id, points, visibility, result.pose_presence, alignment, milliseconds)
 
@@ -175,12 +175,17 @@ def open_pipeline(system: System) -> PosePipeline:
     return PosePipeline(Detector(detector), open_tracker(system))
 
 
-def in_order(points: np.ndarray, visibility: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """(33, 2) points and (33,) visibility of any keypoint set by name; nan for points it lacks."""
-    if tuple(names) == topology.KEYPOINTS:
+def in_order(
+    points: np.ndarray,
+    visibility: np.ndarray,
+    names: tuple[str, ...],
+    wanted: tuple[str, ...] = topology.KEYPOINTS,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(K, 2) points and (K,) visibility of the K keypoints wanted, by name; nan for what the set lacks."""
+    if tuple(names) == tuple(wanted):
         return points, visibility
     values = np.concatenate([points, visibility[:, None], np.ones((len(names), 1))], axis=1)
-    values = topology.remap(values, names)
+    values = topology.remap(values, names, wanted)
     values[values[:, 3] == 0] = np.nan
     return values[:, :2], values[:, 2]
 

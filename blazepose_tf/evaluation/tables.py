@@ -34,27 +34,42 @@ def grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(header), "  ".join("-" * w for w in widths), *map(line, rows)])
 
 
+def of(metrics: dict, key: str) -> dict:
+    """A metric by its name without the normaliser, `pck@0.2` for `pck_torso@0.2` or `pck_circle@0.2`."""
+    name, at, threshold = key.partition("@")
+    return metrics[f"{name}_{metrics.get('normalizer', 'torso')}{at}{threshold}"]
+
+
+def point_counts(runs: Sequence[dict]) -> dict[str, int]:
+    """Points that the figures called 17 and 33 are of; one entry where they are the same."""
+    counts = next((run["metrics"]["points"] for run in runs if "points" in run["metrics"]), {"17": 17, "33": 33})
+    return {"17": counts["17"]} if counts["17"] == counts["33"] else dict(counts)
+
+
 def keypoint_rows(document: dict) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the main table, in percent where not said otherwise."""
-    groups = sorted({g for run in document["runs"] for g in run["metrics"]["pck_torso@0.2"]["groups"]["17"]})
+    groups = sorted({g for run in document["runs"] for g in of(run["metrics"], "pck@0.2")["groups"]["17"]})
+    counts = point_counts(document["runs"])
+    unit = next((run["metrics"].get("normalizer", "torso") for run in document["runs"]), "torso")
     header = [
         "system", "protocol", "people", "lost",
-        "PCK_torso@0.2 17pt", "95 %", *groups, "33pt", "@0.1", "@0.5",
-        "PDJ_torso@0.2", "PCKh@0.5", "NME_torso", "OKS AP",
+        f"PCK_{unit}@0.2 {counts['17']}pt", "95 %", *groups, *(f"{n}pt" for n in list(counts.values())[1:]),
+        "@0.1", "@0.5", f"PDJ_{unit}@0.2", "PCKh@0.5", f"NME_{unit}", "OKS AP",
         "vis F1", "pres AUC", "ms",
     ]  # fmt: skip
     rows = []
     for run in document["runs"]:
         m = run["metrics"]
-        at = m["pck_torso@0.2"]
+        at = of(m, "pck@0.2")
         low, high = at["interval"]["17"]
         rows.append(
             [
                 run["label"], run["protocol"], str(m["people"]), percent(m["lost"]["share_none"]),
                 percent(at["17"]), f"{percent(low)}-{percent(high)}",
                 *(percent(at["groups"]["17"].get(g)) for g in groups),
-                percent(at["33"]), percent(m["pck_torso"]["17"]["0.1"]), percent(m["pck_torso"]["17"]["0.5"]),
-                percent(m["pdj_torso@0.2"]["17"]), percent(m["pckh@0.5"]["17"]), percent(m["nme_torso"]["17"]),
+                *(percent(at[points]) for points in list(counts)[1:]),
+                percent(of(m, "pck")["17"]["0.1"]), percent(of(m, "pck")["17"]["0.5"]),
+                percent(of(m, "pdj@0.2")["17"]), percent(m["pckh@0.5"]["17"]), percent(of(m, "nme")["17"]),
                 percent(m["oks"].get("AP_17")), percent(m["visibility"]["f1"]), percent(m["presence"].get("auc"), 2),
                 number(m["milliseconds"].get("total_median"), 1),
             ]

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blazepose_tf import topology
+from blazepose_tf.metrics.alignment import RADIUS_IN_TORSOS
 
 
 def torso_size(truth: np.ndarray, labelled: np.ndarray, names: Sequence[str] = topology.KEYPOINTS) -> np.ndarray:
@@ -45,6 +46,29 @@ def torso_size(truth: np.ndarray, labelled: np.ndarray, names: Sequence[str] = t
     size = np.linalg.norm(truth[:, shoulders].mean(axis=1) - truth[:, hips].mean(axis=1), axis=-1)
     known = (labelled[:, np.concatenate([shoulders, hips])] > 0).all(axis=1)
     return np.where(known, size, np.nan)
+
+
+def has_torso(names: Sequence[str]) -> bool:
+    """Whether a keypoint set has both shoulders and both hips."""
+    return set(topology.GROUPS["torso"]) <= set(names)
+
+
+def normalizer(truth, labelled, alignment, names: Sequence[str] = topology.KEYPOINTS) -> tuple[str, np.ndarray]:
+    """What errors are measured in: the torso where the keypoint set has one, else the body circle.
+
+    Args:
+        truth: (N, K, 2) keypoints in pixels.
+        labelled: (N, K) non-zero where labelled.
+        alignment: (N, 2, 2) alignment points in pixels.
+        names: names of the K keypoints.
+
+    Returns:
+        `torso` or `circle`, and (N,) pixels: a circle's radius is divided by RADIUS_IN_TORSOS so that the scales agree.
+    """
+    if has_torso(names):
+        return "torso", torso_size(truth, labelled, names)
+    alignment = np.asarray(alignment, np.float64)
+    return "circle", np.linalg.norm(alignment[:, 1] - alignment[:, 0], axis=-1) / RADIUS_IN_TORSOS
 
 
 def normalized_errors(predicted, truth, labelled, normalizer) -> np.ndarray:

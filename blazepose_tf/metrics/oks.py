@@ -32,6 +32,15 @@ _BY_PART = {
 }
 
 
+def known(names: Sequence[str]) -> bool:
+    """Whether every one of the keypoints has a sigma here."""
+    try:
+        sigmas(names)
+    except ValueError:
+        return False
+    return True
+
+
 def sigmas(names: Sequence[str] = topology.KEYPOINTS) -> np.ndarray:
     """(K,) falloff per keypoint, in square roots of the area.
 

@@ -14,7 +14,7 @@ from blazepose_tf.codecs import heatmaps as heatmap_codec
 from blazepose_tf.geometry.boxes import iou, weighted_nms
 from blazepose_tf.metrics import detection as detection_metrics
 from blazepose_tf.metrics import sides as sides_lib
-from blazepose_tf.metrics.keypoints import pck, torso_size
+from blazepose_tf.metrics.keypoints import normalizer, pck
 from blazepose_tf.specs import (
     ALIGNMENT,
     HEATMAPS,
@@ -30,8 +30,6 @@ from blazepose_tf.specs import (
 # Predictions whose spread over the pictures is below this share of the truth's have collapsed: a network that always
 # says the mean pose has 0, a good one 0.9 and more.
 COLLAPSED = 0.2
-# Radius of the body circle in torsos (median over people with labelled hips and shoulders).
-RADIUS_IN_TORSOS = 1.85
 # Best anchors of a picture that take part in the suppression.
 CANDIDATES = 60
 
@@ -78,17 +76,6 @@ def variation(predicted, truth, labelled) -> float:
 
     true = spread(truth)
     return spread(predicted) / true if true > 0 else float("nan")
-
-
-def normalizer(points, labelled, alignment, names) -> tuple[str, np.ndarray]:
-    """What errors are measured in: the torso where the keypoint set has one, else the body circle.
-
-    Returns:
-        `torso` or `circle`, and (N,) pixels: a circle's radius is divided by RADIUS_IN_TORSOS so that the scales agree.
-    """
-    if {"left_shoulder", "right_shoulder", "left_hip", "right_hip"} <= set(names):
-        return "torso", torso_size(points, labelled, names)
-    return "circle", np.linalg.norm(alignment[:, 1] - alignment[:, 0], axis=-1) / RADIUS_IN_TORSOS
 
 
 def confused_sides(predicted, truth, labelled, torso, names) -> dict[str, float]:

@@ -9,9 +9,10 @@ from blazepose_tf import topology
 from blazepose_tf.codecs import anchors as anchors_lib
 from blazepose_tf.codecs import detection as detection_codec
 from blazepose_tf.codecs import heatmaps as heatmap_codec
+from blazepose_tf.metrics.keypoints import normalizer
 from blazepose_tf.models.mean_pose import mean_pose
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
-from blazepose_tf.training.validation import normalizer, validate_detector, validate_tracker, variation
+from blazepose_tf.training.validation import validate_detector, validate_tracker, variation
 
 SPEC = TrackerSpec(input_size=128)
 
