@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -30,12 +30,23 @@ def testdata_dir() -> Path:
     return ROOT / "testdata"
 
 
-@pytest.fixture(scope="module")
-def tool() -> Iterator[Callable[[str], ModuleType]]:
-    """Imports a program of tools/ by its name."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "tools"))
-        yield importlib.import_module
+@pytest.fixture
+def blazepose() -> Callable[..., int]:
+    """Runs a command line of `blazepose` in this process and returns its exit code."""
+    from absl import flags
+
+    from blazepose_tf.cli.main import main
+
+    def call(*arguments: str) -> int:
+        before = set(flags.FLAGS)
+        try:
+            return main(list(map(str, arguments)))
+        finally:
+            for name in set(flags.FLAGS) - before:
+                delattr(flags.FLAGS, name)
+            flags.FLAGS.unparse_flags()
+
+    return call
 
 
 @pytest.fixture(scope="session")

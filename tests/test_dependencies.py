@@ -51,6 +51,26 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "analysis": ({"runtime", "geometry", "topology", "evaluation.svg"}, PURE),
     "formats": ({"analysis", "runtime", "topology"}, PURE | {"ezc3d", "pynwb", "ndx_pose"}),
     "benchmark": ({"tflite"}, PURE | {"ai_edge_litert", "flatbuffers", "matplotlib"}),
+    "labelling": (
+        {"data", "evaluation", "geometry", "metrics", "runtime", "specs", "topology"},
+        PURE | {"ai_edge_litert", "cv2", "tqdm"},
+    ),
+    "adapt": (
+        {
+            "data",
+            "evaluation",
+            "export",
+            "geometry",
+            "labelling",
+            "metrics",
+            "models",
+            "runtime",
+            "specs",
+            "topology",
+            "training",
+        },
+        PURE | {"cv2", "keras", "tqdm"},
+    ),
     "export": (
         {"codecs", "data", "evaluation", "geometry", "layers", "models", "runtime", "specs", "tflite", "topology"},
         PURE

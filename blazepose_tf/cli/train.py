@@ -56,7 +56,9 @@ def nearest_flag(name: str) -> str:
 
     known = settings.paths(experiments.EXPERIMENTS["finetune"])
     text = settings.nearest(name, known)
-    return text.replace("did you mean '", "did you mean --set=").replace("'?", "=...?") if "did you mean" in text else ""
+    return (
+        text.replace("did you mean '", "did you mean --set=").replace("'?", "=...?") if "did you mean" in text else ""
+    )
 
 
 def _assignments() -> list[str]:

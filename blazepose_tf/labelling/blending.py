@@ -1,25 +1,22 @@
 """Moves the keypoints that humans placed towards a model's predictions where both agree.
 
-    blazepose evaluate --model=pose_landmark_full_2021.tflite --data=train.json --report=teacher
-    python tools/blend_labels.py --data=train.json --predictions=teacher/predictions/KEY.jsonl --output=blended.json \
-        [--share=0.5] [--share=lspet=0.85]
-
 Two independent guesses at a point have a smaller error together than either alone, and a small model that trains for
-hours, not weeks, pays for noisy labels. A point is moved only if the prediction lies within `--agree` torsos of the
-label: where the two disagree, the human is right or nobody is. Points of other sources stay as they are. Pictures are
-named by their path relative to the output. `info.labels` says what was done; model cards repeat it.
+hours, not weeks, pays for noisy labels. A point is moved only if the prediction lies near the label: where the two
+disagree, the human is right or nobody is. Points of other sources stay as they are. `info.labels` says what was done;
+model cards repeat it.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-import annotation_tool
 import numpy as np
 
 from blazepose_tf import documents, topology
 from blazepose_tf.evaluation.predictions import kept_points
+from blazepose_tf.labelling.document import write_beside
 from blazepose_tf.metrics.keypoints import torso_size
 
 HUMAN = "h"
@@ -38,7 +35,7 @@ def blend(annotation: dict, predicted: np.ndarray, *, share: float, agree: float
     return int(moved.sum())
 
 
-def shares(texts: list[str]) -> tuple[float, dict[str, float]]:
+def shares(texts: Sequence[str]) -> tuple[float, dict[str, float]]:
     """`0.5` for all, `NAME=0.85` for one dataset."""
     default, by_name = 0.5, {}
     for text in texts:
@@ -52,14 +49,26 @@ def shares(texts: list[str]) -> tuple[float, dict[str, float]]:
     return default, by_name
 
 
-def main() -> int:
-    flags = annotation_tool.parser(__doc__)
-    flags.add_argument("--share", action="append", default=[])
-    flags.add_argument("--agree", type=float, default=0.25)
-    return annotation_tool.run(flags, write)
+@dataclass(frozen=True)
+class Options:
+    """What to blend.
+
+    Attributes:
+        data: COCO file that says where its 33 keypoints are from (`keypoint_source`).
+        predictions: of the people in it, kept by `blazepose evaluate`.
+        output: COCO file to write.
+        share: of the way, `0.5` for all or `DATASET=0.85` for one.
+        agree: torsos within which a prediction counts.
+    """
+
+    data: Path
+    predictions: Path
+    output: Path
+    share: Sequence[str] = ()
+    agree: float = 0.25
 
 
-def write(options: argparse.Namespace) -> str:
+def write(options: Options) -> str:
     """Reads, moves and writes; returns what was done."""
     default, by_name = shares(options.share)
     content = documents.read_object(options.data)
@@ -82,9 +91,5 @@ def write(options: argparse.Namespace) -> str:
         f"{options.agree} torsos were moved towards it, by these shares of the way: {shares_text}."
     )
     content["info"] = {**content.get("info", {}), "labels": note}
-    annotation_tool.write_document(content, options)
+    write_beside(content, options.data, options.output)
     return f"{options.output}: {note}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

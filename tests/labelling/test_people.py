@@ -1,4 +1,4 @@
-"""tools/label_people.py: whom it finds beside those that are labelled, and which looks count as the same."""
+"""blazepose label: whom it finds beside those that are labelled, and which looks count as the same."""
 
 from __future__ import annotations
 
@@ -11,19 +11,14 @@ import numpy as np
 import pytest
 
 from blazepose_tf import topology
+from blazepose_tf.labelling import agreement, people
 from blazepose_tf.metrics.keypoints import torso_size
-from blazepose_tf.runtime.detector import Detector
 from blazepose_tf.runtime.tracker import Track, Tracker
 from blazepose_tf.runtime.weights import model_file
 
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE = ROOT / "testdata" / "people"
 LEFT, RIGHT = topology.indices(("left_wrist", "right_wrist"))
-
-
-@pytest.fixture(scope="module")
-def label_people(tool):
-    return tool("label_people")
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +41,11 @@ def distance(labelled: dict, truth: dict, shift: float = 0.0) -> float:
     )
 
 
-def test_everybody_in_a_folder_is_labelled(label_people, rendered, tmp_path, capsys):
+def test_everybody_in_a_folder_is_labelled(blazepose, rendered, tmp_path, capsys):
     output = tmp_path / "made" / "labelled.json"
     output.parent.mkdir()
     flags = [f"--images={PEOPLE / 'images'}", "--tracker=full", f"--output={output}", "--dataset=own", "--weight=0.5"]
-    assert label_people.main(flags) == 0, capsys.readouterr().err
+    assert blazepose("label", *flags) == 0, capsys.readouterr().err
     content = json.loads(output.read_text())
     assert content["categories"][0]["keypoints"] == list(topology.KEYPOINTS)
     truths = json.loads((PEOPLE / "people.json").read_text())
@@ -66,13 +61,13 @@ def test_everybody_in_a_folder_is_labelled(label_people, rendered, tmp_path, cap
         assert (annotation["dataset"], annotation["weight"]) == ("own", 0.5)
 
 
-def test_who_is_labelled_already_stays_out(label_people, rendered, tmp_path, capsys):
+def test_who_is_labelled_already_stays_out(blazepose, rendered, tmp_path, capsys):
     """Two people side by side, the left one labelled; then both."""
-    detector, tracker = Detector(model_file("blazeface")), Tracker(model_file("full"))
+    teachers = people.Teachers.open("full", "blazeface")
     found = [
         (picture, truth)
         for picture, truth in rendered
-        if label_people.people(np.ascontiguousarray(picture[..., ::-1]), [], detector, tracker, 40.0)
+        if people.people(np.ascontiguousarray(picture[..., ::-1]), [], teachers)[0]
     ]
     (first, first_truth), (second, second_truth) = found[:2]
     height = max(first.shape[0], second.shape[0])
@@ -93,36 +88,36 @@ def test_who_is_labelled_already_stays_out(label_people, rendered, tmp_path, cap
     }
     (tmp_path / "data.json").write_text(json.dumps(document))
     flags = [f"--data={tmp_path / 'data.json'}", "--tracker=full", f"--output={tmp_path / 'others.json'}"]
-    assert label_people.main([*flags, "--threshold=0.2"]) == 0, capsys.readouterr().err
+    assert blazepose(*["label", *flags, "--threshold=0.2"]) == 0, capsys.readouterr().err
     (annotation,) = json.loads((tmp_path / "others.json").read_text())["annotations"]
     assert distance(annotation, second_truth, shift) < 0.1
     assert annotation["dataset"] == first_truth["dataset"]
     document["annotations"].append(other)
     (tmp_path / "data.json").write_text(json.dumps(document))
-    assert label_people.main([*flags, "--threshold=0.2"]) == 1
+    assert blazepose(*["label", *flags, "--threshold=0.2"]) == 1
     assert "nobody in 1 pictures was seen the same way three times" in capsys.readouterr().err
 
 
-def test_a_mirrored_look_is_the_look_at_a_mirrored_picture(label_people, rendered):
+def test_a_mirrored_look_is_the_look_at_a_mirrored_picture(rendered):
     picture, truth = rendered[0]
     picture = np.ascontiguousarray(picture[..., ::-1])
     circle = np.array([truth["center"], truth["scale_point"]])
     width = picture.shape[1]
     tracker = Tracker(model_file("lite"))
-    turned = label_people.look(tracker, picture, circle, mirror=True)
-    other = label_people.look(
+    turned = people.look(tracker, picture, circle, mirror=True)
+    other = people.look(
         tracker, np.ascontiguousarray(picture[:, ::-1]), np.array([width, 0.0]) + circle * [-1.0, 1.0], mirror=False
     )
     expected = other.points[topology.mirror_permutation()]
     expected[:, 0] = width - expected[:, 0]
     np.testing.assert_allclose(turned.points, expected, atol=0.6)
     # Had the sides not been exchanged back, nearly every point would lie on the other side of the body.
-    plain = label_people.look(tracker, picture, circle, mirror=False)
+    plain = people.look(tracker, picture, circle, mirror=False)
     apart = np.linalg.norm(plain.points - turned.points, axis=1)
     assert np.median(apart) < 0.05 * np.hypot(*(circle[1] - circle[0]))
 
 
-def track(label_people, shift: float = 0.0, presence: float = 0.95) -> Track:
+def track(shift: float = 0.0, presence: float = 0.95) -> Track:
     """Somebody upright: a torso of 100 pixels, hips at (200, 300), a circle of 200."""
     rng = np.random.default_rng(0)
     points = rng.uniform((150.0, 150.0), (250.0, 480.0), (33, 2))
@@ -135,30 +130,30 @@ def track(label_people, shift: float = 0.0, presence: float = 0.95) -> Track:
     )  # fmt: skip
 
 
-def test_two_looks_make_a_label_only_where_they_agree(label_people):
+def test_two_looks_make_a_label_only_where_they_agree():
     size = (400, 600)
-    plain = track(label_people)
-    label = label_people.agreed(plain, track(label_people, shift=4.0), size)
+    plain = track()
+    label = agreement.agreed(plain, track(shift=4.0), size)
     np.testing.assert_allclose(label.points[:, :2], plain.points + np.array([2.0, 0.0]))
     assert (label.points[:, 2] == 2).all() and label.radius == pytest.approx(200.0)
     wrist = plain.points.copy()
     wrist[LEFT] += 15.0  # more than a tenth of the torso
-    label = label_people.agreed(plain, dataclasses.replace(plain, points=wrist), size)
+    label = agreement.agreed(plain, dataclasses.replace(plain, points=wrist), size)
     assert not label.points[LEFT].any() and label.points[RIGHT, 2] == 2
     hidden = dataclasses.replace(plain, visibility=np.full(33, 0.1))
-    assert (label_people.agreed(hidden, hidden, size).points[:, 2] == 1).all()
-    assert label_people.agreed(plain, track(label_people, shift=12.0), size) is None  # 0.06 radii
-    assert label_people.agreed(plain, track(label_people, presence=0.85), size) is None
-    assert label_people.agreed(plain, plain, (400, 290)) is None  # the hips are outside
+    assert (agreement.agreed(hidden, hidden, size).points[:, 2] == 1).all()
+    assert agreement.agreed(plain, track(shift=12.0), size) is None  # 0.06 radii
+    assert agreement.agreed(plain, track(presence=0.85), size) is None
+    assert agreement.agreed(plain, plain, (400, 290)) is None  # the hips are outside
 
 
-def test_one_person_in_two_crops_of_a_photograph_is_one(label_people):
-    label = label_people.agreed(track(label_people), track(label_people), (400, 600))
+def test_one_person_in_two_crops_of_a_photograph_is_one():
+    label = agreement.agreed(track(), track(), (400, 600))
     points = label.points.copy()
     points[:, :2] = points[:, :2] * 0.5 + (30.0, -40.0)
-    assert label_people.same_pose(label, label_people.Label(points, label.alignment * 0.5 + (30.0, -40.0)))
+    assert agreement.same_pose(label, agreement.Label(points, label.alignment * 0.5 + (30.0, -40.0)))
     points[:, :2] += 40.0  # 0.4 radii beside the circle: another pose
-    assert not label_people.same_pose(label, label_people.Label(points, label.alignment * 0.5 + (30.0, -40.0)))
+    assert not agreement.same_pose(label, agreement.Label(points, label.alignment * 0.5 + (30.0, -40.0)))
 
 
 @pytest.mark.parametrize(
@@ -172,7 +167,7 @@ def test_one_person_in_two_crops_of_a_photograph_is_one(label_people):
         (("--images=grey",), "nobody in 1 pictures"),
     ],
 )
-def test_what_cannot_be_done_is_said(label_people, tmp_path, monkeypatch, capsys, flags, message):
+def test_what_cannot_be_done_is_said(blazepose, tmp_path, monkeypatch, capsys, flags, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "grey").mkdir()
@@ -182,6 +177,6 @@ def test_what_cannot_be_done_is_said(label_people, tmp_path, monkeypatch, capsys
     image = {"id": 1, "file_name": "grey/a.png", "width": 100, "height": 100}
     document = {"images": [image], "annotations": [person], "categories": [category]}
     (tmp_path / "no_circle.json").write_text(json.dumps(document))
-    assert label_people.main(["--tracker=lite", "--output=out.json", *flags]) == 1
+    assert blazepose(*["label", "--tracker=lite", "--output=out.json", *flags]) == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out.json").exists()

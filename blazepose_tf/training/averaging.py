@@ -1,60 +1,59 @@
 """Averages the weights of models at the ends of several learning rate cycles, and measures their normalisations anew.
 
-    python tools/average_weights.py --model=first/model.keras --model=second/model.keras --data=train.json,negatives \
-        --output=averaged [--batches=60]
-
 Each part of a long training ends in a minimum of its own; the mean of two that began from one another lies in a flatter
-place. The running statistics of such a mean are those of no network: they are measured on `--batches` training batches
-(as `blazepose train` makes them of its `--data` and `--partial_data`). OUTPUT gets a model.keras, and the configuration
-of the last model and its logs where they lie beside it. Idea: stochastic weight averaging (Izmailov et al., 2018).
+place. The running statistics of such a mean are those of no network: they are measured on training batches. Idea:
+stochastic weight averaging (Izmailov et al., 2018).
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import itertools
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import annotation_tool
 import keras
 import numpy as np
 from tqdm import tqdm
 
-from blazepose_tf.export.sources import open_source
 from blazepose_tf.models import Description
 from blazepose_tf.models.saving import save_model
-from blazepose_tf.models.weights import transfer
+from blazepose_tf.models.weights import load_described, transfer
 from blazepose_tf.specs import DETECTOR
 from blazepose_tf.training.config import FILE_NAME, Experiment, Stage
 from blazepose_tf.training.inputs import open_data
 
 
-def averaged(sources: Sequence[str]) -> tuple[keras.Model, Description]:
+def averaged(sources: Sequence[str | Path], shares: Sequence[float] = ()) -> tuple[keras.Model, Description]:
     """A model with the mean of the weights of several of one architecture.
+
+    Args:
+        sources: `.keras` or `.npz` files that carry their description.
+        shares: of each, summing to 1; the plain mean without them.
 
     Raises:
         ValueError: fewer than two, or models that differ in more than their weights.
     """
     if len(sources) < 2:
-        raise ValueError(f"at least two models are needed for a mean. Received: {', '.join(sources) or 'none'}")
-    model, description = open_source(sources[0])
-    total = [np.asarray(keras.ops.convert_to_numpy(v), np.float64) for v in model.weights]
-    for source in sources[1:]:
-        other, _ = open_source(source)
+        given = ", ".join(map(str, sources)) or "none"
+        raise ValueError(f"at least two models are needed for a mean. Received: {given}")
+    model, description = load_described(sources[0])
+    shares = shares or [1.0 / len(sources)] * len(sources)
+    total = [shares[0] * np.asarray(keras.ops.convert_to_numpy(v), np.float64) for v in model.weights]
+    for source, share in zip(sources[1:], shares[1:], strict=True):
+        other, _ = load_described(source)
         # Through a transfer: coordinates are relative to a mean pose, which every run measures for itself.
         report = transfer(other, model)
         if report.missing or report.mismatched or report.unused:
             name = (*report.missing, *report.mismatched, *report.unused)[0]
             raise ValueError(f"{source} is another network than {sources[0]}: they differ in {name}")
         for sum_, variable in zip(total, model.weights, strict=True):
-            sum_ += keras.ops.convert_to_numpy(variable)
+            sum_ += share * keras.ops.convert_to_numpy(variable)
     for sum_, variable in zip(total, model.weights, strict=True):
-        variable.assign((sum_ / len(sources)).astype(np.float32))
+        variable.assign(sum_.astype(np.float32))
     return model, description
 
 
@@ -91,7 +90,28 @@ def save_beside_records(model: keras.Model, description: Description, folder: Pa
             shutil.copyfile(run / name, folder / name)
 
 
-def write(options: argparse.Namespace) -> str:
+@dataclass(frozen=True)
+class Options:
+    """What to average.
+
+    Attributes:
+        model: `.keras` or `.npz` files, two or more.
+        data: whose batches give the statistics, as `blazepose train --data`.
+        output: folder that gets a model.keras, and the last model's configuration and logs where there are any.
+        partial_data: as `blazepose train --partial_data`.
+        batches: how many of them.
+        batch_size: examples in each.
+    """
+
+    model: Sequence[str]
+    data: str
+    output: Path
+    partial_data: str = ""
+    batches: int = 60
+    batch_size: int = 32
+
+
+def write(options: Options) -> str:
     """Averages, measures, writes; returns what was done."""
     if options.batches < 1 or options.batch_size < 1:
         raise ValueError(
@@ -113,18 +133,3 @@ def write(options: argparse.Namespace) -> str:
         count = measure_statistics(model, tqdm(limited, total=options.batches, desc="batches", disable=None))
     save_beside_records(model, description, options.output, Path(options.model[-1]).parent)
     return f"{options.output / 'model.keras'}: mean of {len(options.model)} models, statistics of {count} batches"
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("--model", action="append", default=[], help=".keras, .npz, or a shipped name; twice or more")
-    flags.add_argument("--data", required=True)
-    flags.add_argument("--partial_data", default="")
-    flags.add_argument("--batches", type=int, default=60)
-    flags.add_argument("--batch_size", type=int, default=32)
-    flags.add_argument("--output", type=Path, required=True)
-    return annotation_tool.run(flags, write, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,30 +1,22 @@
-"""Pastes cut-out things into pictures: what a person detector has to tell from people.
+"""Pastes cut-out things and people into pictures: what a person detector has to tell apart, in other places.
 
-    python tools/paste_objects.py --objects=cutouts/ --photographs=photos/ --copies=12 --output=empty.json
-    python tools/paste_objects.py --objects=cutouts/ --data=detector/train.json --output=pasted.json
-    python tools/paste_objects.py --objects=cutouts/ --photographs=photos/ --people=people.json --output=composed.json
-
-The first form makes pictures without people from parts of photographs that show none; the second changes the pictures
-of a COCO file, whose people keep their labels, so that being pasted does not tell things from people; the third puts
-the people that `cut_people.py` cut out, one each, where nobody is. Things (.png or .webp with transparency) may hide a
-body in part, never a face. Parts of photographs are 0.75 to 1.33 times as wide as high and at most `--side` pixels. The
-same files and `--seed` give the same pictures and labels, which lie in `OUTPUT_pictures` (COCO files name them relative
-to their own folder).
+Three kinds of pictures are made: parts of photographs that show nobody; the pictures of a COCO file, whose people keep
+their labels, so that being pasted does not tell things from people; and the people of `cutouts`, one each, where
+nobody is. Things (.png or .webp with transparency) may hide a body in part, never a face. Parts of photographs are
+0.75 to 1.33 times as wide as high and at most `side` pixels. The same files and seed give the same pictures and labels,
+which lie in `OUTPUT_pictures` (COCO files name them relative to their own folder).
 """
 
 from __future__ import annotations
 
-import argparse
 import copy
 import itertools
 import json
 import math
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-import annotation_tool
-import cut_people
 import cv2
 import numpy as np
 from tqdm import tqdm
@@ -32,6 +24,7 @@ from tqdm import tqdm
 from blazepose_tf import documents, files, topology
 from blazepose_tf.data.coco_document import coco_document
 from blazepose_tf.data.converters.annotations import image_folder
+from blazepose_tf.labelling import cutouts
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
 _TRIES = 8
@@ -125,7 +118,7 @@ def paste(scene: np.ndarray, thing: np.ndarray, matrix: np.ndarray, rng: np.rand
     # Premultiplied: what is transparent may have any colour.
     alpha = small[..., 3:].astype(np.float32) / 255.0
     layer = np.concatenate([small[..., :3] * alpha, alpha], axis=2)
-    layer = cv2.warpAffine(layer, cut_people.between_indices(matrix), scene.shape[1::-1], flags=cv2.INTER_LINEAR)
+    layer = cv2.warpAffine(layer, cutouts.between_indices(matrix), scene.shape[1::-1], flags=cv2.INTER_LINEAR)
     colour, alpha = layer[..., :3] * rng.uniform(0.75, 1.2), layer[..., 3:]
     scene[:] = np.clip(scene * (1.0 - alpha) + colour, 0.0, 255.0).astype(np.uint8)
     return alpha[..., 0] > 0.5
@@ -185,14 +178,14 @@ def parts_of(folder: Path, side: int) -> Scenes:
 
 
 def people_in_parts_of(folder: Path, people: Path, side: int) -> Scenes:
-    """Each person of a file of `cut_people.py`, in a random part of any photograph in a folder."""
+    """Each person of a file of `cutouts`, in a random part of any photograph in a folder."""
     photographs, photograph = parts_of(folder, side)
     content = documents.read_object(people)
-    cutouts = {image["id"]: image_folder(None, people.parent) / image["file_name"] for image in content["images"]}
+    pictures = {image["id"]: image_folder(None, people.parent) / image["file_name"] for image in content["images"]}
     persons = content["annotations"]
     for person in persons:
         if "cut_off" not in person:
-            raise ValueError(f"{people}: annotation {person.get('id')} is no cut-out of cut_people.py")
+            raise ValueError(f"{people}: annotation {person.get('id')} is no cut-out (blazepose cut)")
 
     def scene(index: int, rng: np.random.Generator) -> tuple[np.ndarray, list[dict]]:
         for _ in range(_TRIES):
@@ -201,11 +194,11 @@ def people_in_parts_of(folder: Path, people: Path, side: int) -> Scenes:
                 break
         picture, person = np.ascontiguousarray(picture), persons[index]
         size = picture.shape[1::-1]
-        matrix = cut_people.place(person, size, rng)
+        matrix = cutouts.place(person, size, rng)
         if matrix is None:
             return picture, []
-        paste(picture, read(cutouts[person["image_id"]]), matrix, rng)
-        return picture, [cut_people.moved(person, matrix, size)]
+        paste(picture, read(pictures[person["image_id"]]), matrix, rng)
+        return picture, [cutouts.moved(person, matrix, size)]
 
     return len(persons), scene
 
@@ -228,7 +221,34 @@ def labelled_pictures(data: Path) -> Scenes:
     return len(images), scene
 
 
-def write(options: argparse.Namespace) -> str:
+@dataclass(frozen=True)
+class Options:
+    """What to compose.
+
+    Attributes:
+        objects: folder of things with a transparent background.
+        output: COCO file to write.
+        photographs: folder of photographs that show nobody; or
+        data: COCO file, whose pictures get things.
+        people: COCO file of cut-out people, for the photographs.
+        copies: pictures of each photograph, person or picture.
+        side: of a picture, at most, in pixels.
+        seed: of everything random.
+        sources: whence the pictures and the things are, and under which licence, for model cards.
+    """
+
+    objects: Path
+    output: Path
+    photographs: Path | None = None
+    data: Path | None = None
+    people: Path | None = None
+    copies: int = 1
+    side: int = 272
+    seed: int = 0
+    sources: str | None = None
+
+
+def write(options: Options) -> str:
     """Makes the pictures and their document; returns what was done."""
     if (options.photographs is None) == (options.data is None):
         raise ValueError("give either --photographs or --data")
@@ -269,21 +289,3 @@ def write(options: argparse.Namespace) -> str:
         document["info"]["sources"] = options.sources
     files.write_text(options.output, json.dumps(document))
     return f"{options.output}: {len(images)} pictures, {len(annotations)} people, {pasted} things"
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("--objects", type=Path, required=True)
-    flags.add_argument("--photographs", type=Path)
-    flags.add_argument("--people", type=Path)
-    flags.add_argument("--data", type=Path)
-    flags.add_argument("--copies", type=int, default=1)
-    flags.add_argument("--side", type=int, default=272)
-    flags.add_argument("--seed", type=int, default=0)
-    flags.add_argument("--sources", help="whence the pictures and the things are, and under which licence, for cards")
-    flags.add_argument("--output", type=Path, required=True)
-    return annotation_tool.run(flags, write, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

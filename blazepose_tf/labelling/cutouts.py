@@ -1,6 +1,4 @@
-"""Cuts labelled people out of their pictures, and says where in another one `paste_objects.py --people` puts them.
-
-    python tools/cut_people.py --data=tracker/train.json --model=pose_landmark_full_2021.tflite --output=people.json
+"""Cuts labelled people out of their pictures, and says where in another one `scenes` puts them.
 
 The model is a tracker that returns a segmentation mask (MediaPipe's of 2021 do). Left out are people without a
 labelled body circle, people whose mask holds less than nine in ten of their visible points, and people whom two
@@ -10,14 +8,11 @@ is a COCO file whose annotations have one field more: `cut_off`, the sides of th
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
-import sys
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import annotation_tool
 import cv2
 import numpy as np
 from tqdm import tqdm
@@ -27,6 +22,7 @@ from blazepose_tf.data.converters.annotations import image_folder
 from blazepose_tf.data.converters.coco import load
 from blazepose_tf.geometry import affine, roi
 from blazepose_tf.geometry import alignment as alignment_lib
+from blazepose_tf.labelling.document import rounded
 from blazepose_tf.runtime.tracker import Tracker
 
 SIDES = ("left", "top", "right", "bottom")
@@ -104,9 +100,9 @@ def cut(picture: np.ndarray, person: dict, tracker: Tracker) -> tuple[np.ndarray
     origin = np.array([left, top])
     points[points[:, 2] > 0, :2] -= origin
     return cutout, {
-        "keypoints": annotation_tool.rounded(points.reshape(-1)),
-        "center": annotation_tool.rounded(alignment[0] - origin),
-        "scale_point": annotation_tool.rounded(alignment[1] - origin),
+        "keypoints": rounded(points.reshape(-1)),
+        "center": rounded(alignment[0] - origin),
+        "scale_point": rounded(alignment[1] - origin),
         "bbox": [0, 0, int(right - left), int(bottom - top)],
         "cut_off": cut_off,
         **{key: person[key] for key in ("dataset", "weight", "keypoint_source") if key in person},
@@ -162,10 +158,10 @@ def moved(person: dict, matrix: np.ndarray, size: tuple[int, int]) -> dict:
     low, high = np.maximum(low, 0.0), np.minimum(high, frame)
     center, scale_point = affine.apply(matrix, _alignment(person))
     return {key: value for key, value in person.items() if key != "cut_off"} | {
-        "keypoints": annotation_tool.rounded(points.reshape(-1)),
-        "center": annotation_tool.rounded(center),
-        "scale_point": annotation_tool.rounded(scale_point),
-        "bbox": annotation_tool.rounded([*low, *(high - low)]),
+        "keypoints": rounded(points.reshape(-1)),
+        "center": rounded(center),
+        "scale_point": rounded(scale_point),
+        "bbox": rounded([*low, *(high - low)]),
     }
 
 
@@ -181,7 +177,16 @@ def _reach(person: dict, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return corners.min(axis=0), corners.max(axis=0)
 
 
-def write(options: argparse.Namespace) -> str:
+@dataclass(frozen=True)
+class Options:
+    """What to cut out: the people of a COCO file, with the mask of a model, written to another COCO file."""
+
+    data: Path
+    model: str
+    output: Path
+
+
+def write(options: Options) -> str:
     """Cuts, writes the pictures and then the document; returns what was done."""
     content = load(options.data)
     source = {image["id"]: image for image in content["images"]}
@@ -211,15 +216,3 @@ def write(options: argparse.Namespace) -> str:
         annotations.append(annotation | {"id": number, "image_id": number, "category_id": 1, "iscrowd": 0})
     files.write_text(options.output, json.dumps(content | {"images": images, "annotations": annotations}))
     return f"{options.output}: {len(images)} of {len(people)} people"
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("--data", type=Path, required=True)
-    flags.add_argument("--model", type=Path, required=True)
-    flags.add_argument("--output", type=Path, required=True)
-    return annotation_tool.run(flags, write, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

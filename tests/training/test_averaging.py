@@ -1,4 +1,4 @@
-"""tools/average_weights.py: what the mean is of, and whose running statistics it gets."""
+"""blazepose average: what the mean is of, and whose running statistics it gets."""
 
 from __future__ import annotations
 
@@ -11,14 +11,10 @@ import pytest
 from blazepose_tf.models import Description, build_detector, build_tracker
 from blazepose_tf.models.saving import load_model, save_model
 from blazepose_tf.specs import LANDMARKS, DetectorSpec, TrackerSpec
+from blazepose_tf.training import averaging
 
 PEOPLE = Path(__file__).resolve().parents[2] / "testdata" / "people" / "people.json"
 SPEC = TrackerSpec(input_size=128)
-
-
-@pytest.fixture(scope="module")
-def average_weights(tool):
-    return tool("average_weights")
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +34,8 @@ def files(tmp_path_factory) -> list[str]:
     return paths
 
 
-def test_the_mean_lies_between_whatever_the_mean_poses_are(average_weights, files):
-    mean, description = average_weights.averaged(files)
+def test_the_mean_lies_between_whatever_the_mean_poses_are(files):
+    mean, description = averaging.averaged(files)
     first, second = (load_model(path)[0] for path in files)
     assert description == Description("tiny", SPEC)
     for a, b, c in zip(first.weights, second.weights, mean.weights, strict=True):
@@ -57,33 +53,33 @@ def test_the_mean_lies_between_whatever_the_mean_poses_are(average_weights, file
     np.testing.assert_allclose(said[2], (said[0] + said[1]) / 2.0, atol=0.01)
 
 
-def test_statistics_are_the_plain_mean_over_the_batches(average_weights):
+def test_statistics_are_the_plain_mean_over_the_batches():
     image = keras.Input((8, 8, 3))
     model = keras.Model(image, keras.layers.BatchNormalization(momentum=0.7)(image))
     batches = [np.random.default_rng(i).normal(i, 1 + i, (4, 8, 8, 3)).astype(np.float32) for i in range(3)]
-    assert average_weights.measure_statistics(model, iter(batches)) == 3
+    assert averaging.measure_statistics(model, iter(batches)) == 3
     layer = model.layers[-1]
     assert layer.momentum == 0.7
     np.testing.assert_allclose(layer.moving_mean, np.mean([b.mean((0, 1, 2)) for b in batches], 0), rtol=1e-4)
     np.testing.assert_allclose(layer.moving_variance, np.mean([b.var((0, 1, 2)) for b in batches], 0), rtol=1e-3)
 
 
-def test_the_command_writes_a_model_and_the_last_ones_configuration(average_weights, files, tmp_path, capsys):
+def test_the_command_writes_a_model_and_the_last_ones_configuration(blazepose, files, tmp_path, capsys):
     flags = [*(f"--model={path}" for path in files), f"--data={PEOPLE}", f"--output={tmp_path / 'out'}"]
     flags += ["--batches=2", "--batch_size=3"]
-    assert average_weights.main(flags) == 0, capsys.readouterr().err
+    assert blazepose("average", *flags) == 0, capsys.readouterr().err
     model, description = load_model(tmp_path / "out" / "model.keras")
     assert description.spec == SPEC and (tmp_path / "out" / "config.json").read_text() == "{}"
-    plain, _ = average_weights.averaged(files)
+    plain, _ = averaging.averaged(files)
     names = {v.path: np.asarray(v) for v in plain.weights}
     for variable in model.weights:
         same = np.allclose(np.asarray(variable), names[variable.path], rtol=1e-5, atol=1e-6)
         assert same != variable.path.endswith(("moving_mean", "moving_variance")), variable.path
-    assert average_weights.main(flags) == 1
+    assert blazepose("average", *flags) == 1
     assert "exists already" in capsys.readouterr().err
 
 
-def test_what_cannot_be_averaged_is_said(average_weights, files, tmp_path, capsys):
+def test_what_cannot_be_averaged_is_said(blazepose, files, tmp_path, capsys):
     other = tmp_path / "other.keras"
     save_model(build_detector(DetectorSpec(128)), other, description=Description("blazeface", DetectorSpec(128)))
     for models, message in (
@@ -92,9 +88,9 @@ def test_what_cannot_be_averaged_is_said(average_weights, files, tmp_path, capsy
         ([files[0], str(tmp_path / "none.keras")], "none.keras"),
     ):
         flags = [*(f"--model={path}" for path in models), f"--data={PEOPLE}", f"--output={tmp_path / 'no'}"]
-        assert average_weights.main(flags) == 1
+        assert blazepose("average", *flags) == 1
         assert message in capsys.readouterr().err
     flags = [*(f"--model={path}" for path in files), "--data=none.json", f"--output={tmp_path / 'no'}"]
-    assert average_weights.main(flags) == 1
-    assert average_weights.main([*flags, "--batches=0"]) == 1
+    assert blazepose("average", *flags) == 1
+    assert blazepose("average", *flags, "--batches=0") == 1
     assert not (tmp_path / "no").exists()

@@ -1,4 +1,4 @@
-"""tools/blend_labels.py and hard_people.py: what moves, how far, and who is chosen, on numbers worked out by hand."""
+"""blazepose blend and choose: what moves, how far, and who is chosen, on numbers worked out by hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import pytest
 
 from blazepose_tf import topology
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
 SHOULDER, ELBOW, WRIST, HIP, KNEE, NOSE = (
     topology.KEYPOINTS.index(name)
     for name in ("left_shoulder", "left_elbow", "left_wrist", "left_hip", "left_knee", "nose")
@@ -56,8 +55,8 @@ def files(tmp_path):
     return tmp_path
 
 
-def run(folder: Path, *flags: str, tool: str = "blend_labels") -> subprocess.CompletedProcess:
-    command = [sys.executable, TOOLS / f"{tool}.py", "--data=data.json", "--predictions=predictions.jsonl"]
+def run(folder: Path, *flags: str, verb: str = "blend") -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "blazepose_tf", verb, "--data=data.json", "--predictions=predictions.jsonl"]
     return subprocess.run([*command, "--output=out/o.json", *flags], cwd=folder, capture_output=True, text=True)
 
 
@@ -107,7 +106,7 @@ def test_hard_people_are_those_that_only_the_teacher_gets_right(files, teacher):
     # Of 16 labelled points that count one is wrong, the wrist (the elbow is within 0.2 torsos, just); the teacher has
     # one wrong of the second person, too.
     (files / "out").mkdir()
-    result = run(files, teacher, "--gap=0.05", tool="hard_people")
+    result = run(files, teacher, "--gap=0.05", verb="choose")
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip() == "out/o.json: 1 of 2 people"
     written = json.loads((files / "out" / "o.json").read_text())
@@ -120,13 +119,13 @@ def test_people_whom_a_model_did_not_find_are_hard(files, teacher):
     lines = (files / "predictions.jsonl").read_text().splitlines()
     missed = {"image_id": 2, "annotation_id": 2, "keypoints": None}
     (files / "predictions.jsonl").write_text("\n".join([*lines[:2], json.dumps(missed)]))
-    result = run(files, teacher, "--gap=0.5", tool="hard_people")
+    result = run(files, teacher, "--gap=0.5", verb="choose")
     assert [a["id"] for a in json.loads((files / "out" / "o.json").read_text())["annotations"]] == [2], result.stderr
 
 
 def test_without_a_hard_person_nothing_is_written(files, teacher):
     (files / "out").mkdir()
-    result = run(files, teacher, "--gap=0.5", tool="hard_people")
+    result = run(files, teacher, "--gap=0.5", verb="choose")
     assert result.returncode != 0
     assert "nobody in data.json is right by 0.5 more" in result.stderr
     assert not list((files / "out").iterdir())

@@ -1,28 +1,20 @@
-"""Writes the people that one model gets wrong and another one right: those that training has something to gain from.
-
-    blazepose evaluate --model=lite --data=train.json --report=own
-    blazepose evaluate --model=pose_landmark_full_2021.tflite --data=train.json --report=teacher
-    python tools/hard_people.py --data=train.json --predictions=own/predictions/KEY.jsonl \
-        --teacher=teacher/predictions/KEY.jsonl --output=hard.json [--gap=0.15]
+"""Chooses the people that one model gets wrong and another one right: those that training has something to gain from.
 
 A person is hard if the share of labelled points within 0.2 torsos of the label is higher in the teacher's predictions,
-by `--gap` or more. What both get wrong is left out: the label may be wrong, or nobody can tell. Name the output after
-the whole set (`blazepose train --data=train.json,hard.json,hard.json`) to see its people more often. Idea: reducible
-holdout loss (Mindermann et al., 2022, "Prioritized training on points that are learnable, worth learning, and not yet
-learnt").
+by a gap. What both get wrong is left out: the label may be wrong, or nobody can tell. Idea: reducible holdout loss
+(Mindermann et al., 2022, "Prioritized training on points that are learnable, worth learning, and not yet learnt").
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-import annotation_tool
 import numpy as np
 
 from blazepose_tf import documents, topology
 from blazepose_tf.evaluation.predictions import kept_points
+from blazepose_tf.labelling.document import write_beside
 from blazepose_tf.metrics.keypoints import normalized_errors, torso_size
 
 NEAR = 0.2  # torsos
@@ -38,14 +30,18 @@ def share_right(labels: np.ndarray, predicted: np.ndarray | None) -> float:
     return float((errors[known] <= NEAR).mean()) if known.any() else float("nan")
 
 
-def main() -> int:
-    flags = annotation_tool.parser(__doc__)
-    flags.add_argument("--teacher", type=Path, required=True)
-    flags.add_argument("--gap", type=float, default=0.15)
-    return annotation_tool.run(flags, write)
+@dataclass(frozen=True)
+class Options:
+    """Whom to choose: people of a COCO file, by the predictions of a model and of its teacher, and the least gap."""
+
+    data: Path
+    predictions: Path
+    teacher: Path
+    output: Path
+    gap: float = 0.15
 
 
-def write(options: argparse.Namespace) -> str:
+def write(options: Options) -> str:
     """Reads, compares and writes; returns what was found."""
     content = documents.read_object(options.data)
     own, teacher = kept_points(options.predictions), kept_points(options.teacher)
@@ -63,9 +59,5 @@ def write(options: argparse.Namespace) -> str:
     used = {annotation["image_id"] for annotation in hard}
     content["annotations"] = hard
     content["images"] = [image for image in content["images"] if image["id"] in used]
-    annotation_tool.write_document(content, options)
+    write_beside(content, options.data, options.output)
     return f"{options.output}: {len(hard)} of {compared} people"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

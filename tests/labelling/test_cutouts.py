@@ -1,4 +1,4 @@
-"""tools/cut_people.py: what of a picture is cut out, where it may be pasted, and what becomes of the labels."""
+"""blazepose cut: what of a picture is cut out, where it may be pasted, and what becomes of the labels."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from blazepose_tf import specs, topology
 from blazepose_tf.geometry import affine, roi
+from blazepose_tf.labelling import cutouts
 from blazepose_tf.runtime.tracker import OFFICIAL_2021
 from blazepose_tf.runtime.warp import warp
 
@@ -18,11 +19,6 @@ NAMES = topology.KEYPOINTS
 FACE = topology.indices(topology.GROUPS["face"])
 # A body of 60 x 180 pixels that begins here, in a picture of 220 x 240.
 LEFT, TOP = 80, 30
-
-
-@pytest.fixture(scope="module")
-def cut_people(tool):
-    return tool("cut_people")
 
 
 class RedIsPerson:
@@ -60,10 +56,10 @@ def picture(left: int = LEFT, top: int = TOP, size: tuple[int, int] = (220, 240)
     return made
 
 
-def test_a_cut_out_is_the_person_and_its_labels(cut_people):
+def test_a_cut_out_is_the_person_and_its_labels():
     scene = picture()
     scene[200:230, 5:35] = (255, 0, 0)  # red, but none of the person's points is there
-    cutout, found = cut_people.cut(scene, person(), RedIsPerson())
+    cutout, found = cutouts.cut(scene, person(), RedIsPerson())
     assert cutout.shape[2] == 4
     opaque = cutout[..., 3] > 128
     # Exactly the body: half a pixel of displacement would add or take a row.
@@ -83,27 +79,27 @@ def test_a_cut_out_is_the_person_and_its_labels(cut_people):
     assert (found["cut_off"], found["dataset"], found["weight"]) == ([], "drawn", 0.5)
 
 
-def test_where_the_picture_ends_is_noted(cut_people):
-    _, found = cut_people.cut(picture(top=60), person(top=60), RedIsPerson())
+def test_where_the_picture_ends_is_noted():
+    _, found = cutouts.cut(picture(top=60), person(top=60), RedIsPerson())
     assert found["cut_off"] == ["bottom"]
-    _, found = cut_people.cut(picture(left=0, top=60), person(left=0, top=60), RedIsPerson())
+    _, found = cutouts.cut(picture(left=0, top=60), person(left=0, top=60), RedIsPerson())
     assert found["cut_off"] == ["left", "bottom"]
 
 
-def test_masks_that_are_not_to_be_trusted_are_left_out(cut_people):
+def test_masks_that_are_not_to_be_trusted_are_left_out():
     beside = person()
     points = np.array(beside["keypoints"]).reshape(-1, 3)
     points[:6, 0] += 100.0
-    assert cut_people.cut(picture(), beside | {"keypoints": points.ravel().tolist()}, RedIsPerson()) is None
+    assert cutouts.cut(picture(), beside | {"keypoints": points.ravel().tolist()}, RedIsPerson()) is None
     points[:, 2] = 1
-    assert cut_people.cut(picture(), beside | {"keypoints": points.ravel().tolist()}, RedIsPerson()) is None
+    assert cutouts.cut(picture(), beside | {"keypoints": points.ravel().tolist()}, RedIsPerson()) is None
     across = picture(left=0, size=(60, 240))
-    assert cut_people.cut(across, person(left=0), RedIsPerson()) is None
+    assert cutouts.cut(across, person(left=0), RedIsPerson()) is None
 
 
 @pytest.mark.parametrize("cut_off", [[], ["bottom"], ["left", "bottom"], ["right"]])
-def test_places_show_face_and_hips_and_hide_where_the_source_ended(cut_people, cut_off):
-    _, whole = cut_people.cut(picture(), person(), RedIsPerson())
+def test_places_show_face_and_hips_and_hide_where_the_source_ended(cut_off):
+    _, whole = cutouts.cut(picture(), person(), RedIsPerson())
     annotation = whole | {"cut_off": cut_off}
     width, height = annotation["bbox"][2:]
     corners = np.array([[0.0, 0.0], [width, 0.0], [0.0, height], [width, height]])
@@ -111,7 +107,7 @@ def test_places_show_face_and_hips_and_hide_where_the_source_ended(cut_people, c
     frame = np.array([200.0, 260.0])
     inclines, radii = [], []
     for seed in range(60):
-        matrix = cut_people.place(annotation, (200, 260), np.random.default_rng(seed))
+        matrix = cutouts.place(annotation, (200, 260), np.random.default_rng(seed))
         assert matrix is not None
         seen = affine.apply(matrix, np.vstack([face, annotation["center"]]))
         assert (seen > 0.0).all() and (seen < frame).all()
@@ -125,18 +121,18 @@ def test_places_show_face_and_hips_and_hide_where_the_source_ended(cut_people, c
     assert min(radii) < 0.25 and max(radii) > 0.45  # far and near
 
 
-def test_nobody_without_a_face_is_placed(cut_people):
-    _, annotation = cut_people.cut(picture(), person(), RedIsPerson())
+def test_nobody_without_a_face_is_placed():
+    _, annotation = cutouts.cut(picture(), person(), RedIsPerson())
     points = np.array(annotation["keypoints"]).reshape(-1, 3)
     points[FACE] = 0.0
     annotation["keypoints"] = points.ravel().tolist()
-    assert cut_people.place(annotation, (200, 200), np.random.default_rng(0)) is None
+    assert cutouts.place(annotation, (200, 200), np.random.default_rng(0)) is None
 
 
-def test_labels_move_along_and_end_with_the_picture(cut_people):
-    _, annotation = cut_people.cut(picture(), person(), RedIsPerson())
+def test_labels_move_along_and_end_with_the_picture():
+    _, annotation = cutouts.cut(picture(), person(), RedIsPerson())
     matrix = np.array([[0.0, -2.0, 300.0], [2.0, 0.0, -40.0]])
-    moved = cut_people.moved(annotation, matrix, (240, 90))
+    moved = cutouts.moved(annotation, matrix, (240, 90))
     before = np.array(annotation["keypoints"]).reshape(-1, 3)
     after = np.array(moved["keypoints"]).reshape(-1, 3)
     expected = np.column_stack([300.0 - 2.0 * before[:, 1], 2.0 * before[:, 0] - 40.0])
@@ -151,7 +147,7 @@ def test_labels_move_along_and_end_with_the_picture(cut_people):
     assert np.hypot(*np.subtract(moved["center"], moved["scale_point"])) == pytest.approx(210.0, abs=0.2)
 
 
-def test_people_are_cut_out_of_real_pictures(cut_people, tmp_path, shared_dir, monkeypatch, capsys):
+def test_people_are_cut_out_of_real_pictures(blazepose, tmp_path, shared_dir, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     content = json.loads((shared_dir / "data/tracker/val.json").read_text())
     chosen = [a for a in content["annotations"] if a["dataset"] == "yoga_web"][:12]
@@ -161,7 +157,7 @@ def test_people_are_cut_out_of_real_pictures(cut_people, tmp_path, shared_dir, m
         image["file_name"] = str(shared_dir / "data/tracker/images" / image["file_name"])
     (tmp_path / "data.json").write_text(json.dumps(content | {"images": images, "annotations": chosen}))
     model = shared_dir / "peers/pose_landmark_full_2021.tflite"
-    code = cut_people.main(["--data=data.json", f"--model={model}", "--output=people.json"])
+    code = blazepose(*["cut", "--data=data.json", f"--model={model}", "--output=people.json"])
     assert code == 0, capsys.readouterr().err
     document = json.loads((tmp_path / "people.json").read_text())
     assert len(document["annotations"]) >= 10
@@ -185,7 +181,7 @@ def test_people_are_cut_out_of_real_pictures(cut_people, tmp_path, shared_dir, m
         (("--data=data.json", "--model=none.tflite"), "none.tflite"),
     ],
 )
-def test_what_cannot_be_done_is_said(cut_people, tmp_path, monkeypatch, capsys, flags, message):
+def test_what_cannot_be_done_is_said(blazepose, tmp_path, monkeypatch, capsys, flags, message):
     monkeypatch.chdir(tmp_path)
     lite = Path(specs.__file__).parent / "weights" / "lite.tflite"
     image = {"id": 9, "file_name": "a.png", "width": 220, "height": 240}
@@ -195,6 +191,6 @@ def test_what_cannot_be_done_is_said(cut_people, tmp_path, monkeypatch, capsys, 
     (tmp_path / "data.json").write_text(json.dumps(document))
     del document["annotations"][0]["center"]
     (tmp_path / "no_circle.json").write_text(json.dumps(document))
-    code = cut_people.main([f"--model={lite}", *flags, "--output=people.json"])
+    code = blazepose(*["cut", f"--model={lite}", *flags, "--output=people.json"])
     assert code == 1 and message in capsys.readouterr().err
     assert not (tmp_path / "people.json").exists()

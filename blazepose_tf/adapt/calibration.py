@@ -1,26 +1,19 @@
 """Moves a tracker's presence to where a person begins for it.
 
-    python tools/calibrate_presence.py --model=run/model.keras --data=train.json --output=calibrated [--recall=0.98]
-
-A tracker learns from crops that nearly all show a person, so a presence of 0.5 lets much pass that is nobody. The tool
-looks at `--people` labelled people through regions that are off as one's own next region may be on film (shift 10 % of
-its side, size 20 %, 17 degrees; standard deviations) and moves the bias of the presence so that the given share of them
-lies above 0.5; pictures without people are not needed. OUTPUT gets a model.keras, and the configuration of the model
-and its logs where they lie beside it.
+A tracker learns from crops that nearly all show a person, so a presence of 0.5 lets much pass that is nobody. Labelled
+people are looked at through regions that are off as one's own next region may be on film (shift 10 % of its side, size
+20 %, 17 degrees; standard deviations), and the bias of the presence moves so that a given share of them lies above 0.5;
+pictures without people are not needed.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import annotation_tool
 import keras
 import numpy as np
-from average_weights import refuse_existing, save_beside_records
 from tqdm import tqdm
 
 from blazepose_tf.evaluation import annotations
@@ -29,6 +22,7 @@ from blazepose_tf.export.sources import open_source
 from blazepose_tf.geometry import roi as roi_lib
 from blazepose_tf.runtime.tracker import Tracker
 from blazepose_tf.specs import DETECTOR
+from blazepose_tf.training.averaging import refuse_existing, save_beside_records
 
 BIAS = "presence_0_conv/bias"
 
@@ -72,7 +66,26 @@ def move(model: keras.Model, logit: float) -> None:
     found[0].assign(found[0] - logit)
 
 
-def write(options: argparse.Namespace) -> str:
+@dataclass(frozen=True)
+class Options:
+    """What to calibrate.
+
+    Attributes:
+        model: `.keras` or `.npz` file, or a shipped name.
+        data: COCO keypoint file with labelled people.
+        output: folder that gets a model.keras, and the model's configuration and logs where there are any.
+        people: how many of them.
+        recall: share of them that shall lie above 0.5.
+    """
+
+    model: str
+    data: str
+    output: Path
+    people: int = 800
+    recall: float = 0.98
+
+
+def write(options: Options) -> str:
     """Looks at people, moves the presence, writes; returns what was done."""
     if not 0.0 < options.recall < 1.0 or options.people < 1:
         raise ValueError(
@@ -91,17 +104,3 @@ def write(options: argparse.Namespace) -> str:
         f"{options.output / 'model.keras'}: presence begins at a logit of {begins:.2f} of before, "
         f"above which are {options.recall:.1%} of {len(logits)} people"
     )
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("--model", required=True, help=".keras, .npz, or a shipped name")
-    flags.add_argument("--data", required=True, help="COCO keypoint file with labelled people")
-    flags.add_argument("--people", type=int, default=800)
-    flags.add_argument("--recall", type=float, default=0.98)
-    flags.add_argument("--output", type=Path, required=True)
-    return annotation_tool.run(flags, write, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""tools/calibrate_presence.py: whose share of people lies above 0.5 afterwards, and what it refuses."""
+"""blazepose calibrate: whose share of people lies above 0.5 afterwards, and what it refuses."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from blazepose_tf.adapt import calibration
 from blazepose_tf.evaluation import annotations
 from blazepose_tf.evaluation.adapters import KerasModel
 from blazepose_tf.models import Description, build_detector, build_tracker
@@ -18,11 +19,6 @@ from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
 PEOPLE = Path(__file__).resolve().parents[2] / "testdata" / "people" / "people.json"
 SPEC = TrackerSpec(input_size=128)
-
-
-@pytest.fixture(scope="module")
-def calibrate_presence(tool):
-    return tool("calibrate_presence")
 
 
 @pytest.fixture(scope="module")
@@ -43,38 +39,38 @@ def run(tmp_path_factory) -> Path:
     return folder
 
 
-def logits(calibrate_presence, path: Path) -> np.ndarray:
+def logits(path: Path) -> np.ndarray:
     model, description = load_model(path)
     tracker = Tracker(KerasModel(model, description=json.loads(description.to_json())))
-    return calibrate_presence.logits_of_people(tracker, annotations.load(PEOPLE), 100)
+    return calibration.logits_of_people(tracker, annotations.load(PEOPLE), 100)
 
 
-def test_the_wanted_share_of_people_lies_above_a_half(calibrate_presence, run, tmp_path, capsys):
+def test_the_wanted_share_of_people_lies_above_a_half(blazepose, run, tmp_path, capsys):
     output = tmp_path / "calibrated"
     arguments = [f"--model={run / 'model.keras'}", f"--data={PEOPLE}", f"--output={output}", "--recall=0.75"]
-    assert calibrate_presence.main(arguments) == 0
-    before = logits(calibrate_presence, run / "model.keras")
-    after = logits(calibrate_presence, output / "model.keras")
+    assert blazepose("calibrate", *arguments) == 0
+    before = logits(run / "model.keras")
+    after = logits(output / "model.keras")
     assert len(before) > 3 and before.std() > 1e-3
     np.testing.assert_allclose(before - after, np.quantile(before, 0.25), atol=1e-3)
     assert np.mean(after > 0) == pytest.approx(0.75, abs=1.0 / len(after))
     assert json.loads((output / "config.json").read_text()) == {"name": "own"}
     assert f"{np.quantile(before, 0.25):.2f}" in capsys.readouterr().out
     # Never over a model that is there.
-    assert calibrate_presence.main(arguments) == 1
+    assert blazepose("calibrate", *arguments) == 1
     assert "exists already" in capsys.readouterr().err
 
 
-def test_refuses_what_has_no_presence_or_no_sense(calibrate_presence, run, tmp_path, capsys):
+def test_refuses_what_has_no_presence_or_no_sense(blazepose, run, tmp_path, capsys):
     detector = tmp_path / "det.keras"
     save_model(build_detector(DetectorSpec(128)), detector, description=Description("blazeface", DetectorSpec(128)))
     common = [f"--data={PEOPLE}", f"--output={tmp_path / 'out'}"]
-    assert calibrate_presence.main([f"--model={detector}", *common]) == 1
+    assert blazepose(*["calibrate", f"--model={detector}", *common]) == 1
     assert "only a tracker" in capsys.readouterr().err
-    assert calibrate_presence.main([f"--model={run / 'model.keras'}", "--recall=1.5", *common]) == 1
+    assert blazepose(*["calibrate", f"--model={run / 'model.keras'}", "--recall=1.5", *common]) == 1
     assert "--recall must lie in (0, 1)" in capsys.readouterr().err
     nobody = tmp_path / "nobody.json"
     nobody.write_text(json.dumps({"images": [], "annotations": [], "categories": []}))
-    assert calibrate_presence.main([f"--model={run / 'model.keras'}", f"--data={nobody}", common[1]]) == 1
+    assert blazepose(*["calibrate", f"--model={run / 'model.keras'}", f"--data={nobody}", common[1]]) == 1
     assert "nobody" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

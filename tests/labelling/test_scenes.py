@@ -1,8 +1,7 @@
-"""tools/paste_objects.py: what is pasted where, what becomes of the labels, and that its files can be read."""
+"""blazepose compose: what is pasted where, what becomes of the labels, and that its files can be read."""
 
 from __future__ import annotations
 
-import importlib
 import json
 import subprocess
 import sys
@@ -12,7 +11,6 @@ import cv2
 import numpy as np
 import pytest
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
 NUMBER_OF_POINTS = 33
 
 
@@ -51,14 +49,12 @@ def files(tmp_path):
 
 
 @pytest.fixture
-def run(files, monkeypatch, capsys):
-    """The tool in the folder of `files`: its exit code and what it says."""
-    monkeypatch.syspath_prepend(TOOLS)
+def run(files, blazepose, monkeypatch, capsys):
+    """The verb in the folder of `files`: its exit code and what it says."""
     monkeypatch.chdir(files)
-    tool = importlib.import_module("paste_objects")
 
     def call(*flags: str) -> tuple[int, str]:
-        code = tool.main(["--objects=things", *flags])
+        code = blazepose("compose", "--objects=things", *flags)
         return code, capsys.readouterr().err
 
     return call

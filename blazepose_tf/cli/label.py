@@ -1,0 +1,56 @@
+"""Label people in pictures that nobody labelled, by models that agree with themselves and one another.
+
+blazepose label --images=pictures/ --output=labelled.json
+blazepose label --images=pictures/ --tracker=heavy.tflite --second=movenet_multipose.tflite --output=labelled.json
+blazepose label --data=train.json --tracker=heavy.tflite --output=others.json      # people beside the labelled ones
+
+A detector proposes people. A tracker looks at each three times, once mirrored; --second is a MoveNet file that has to
+see the same. --doubtful takes drafts of those on whom the looks do not agree: blazepose correct sets them out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from absl import flags
+
+from blazepose_tf.cli import UserError
+
+FLAGS = flags.FLAGS
+
+
+def define_flags() -> None:
+    flags.DEFINE_string("images", None, "folder of pictures; or")
+    flags.DEFINE_string("data", None, "COCO file, whose people stay out")
+    flags.DEFINE_string("tracker", "full", "shipped name or file of a tracker with 33 points, MediaPipe's included")
+    flags.DEFINE_string("detector", "blazeface", "shipped name or file of a detector")
+    flags.DEFINE_string("second", None, "MoveNet file (.tflite) that has to agree; MultiPose proposes people, too")
+    flags.DEFINE_float("threshold", None, "of the detector's scores; its own without it")
+    flags.DEFINE_float("min_radius", 40.0, "of the body circle, in pixels", lower_bound=0.0)
+    flags.DEFINE_float("weight", 1.0, "of a person in training", lower_bound=0.0)
+    flags.DEFINE_string("dataset", None, "name in the labels; that of the labelled people beside without it")
+    flags.DEFINE_string("doubtful", None, "COCO file for drafts of people on whom the looks do not agree")
+    flags.DEFINE_string("output", None, "COCO file to write")
+    flags.mark_flags_as_required(["output"])
+
+
+def main(argv: list[str]) -> int:
+    if argv:
+        raise UserError(f"unexpected arguments: {' '.join(argv)}")
+    from blazepose_tf.labelling.people import Options, write
+
+    options = Options(
+        output=Path(FLAGS.output),
+        images=Path(FLAGS.images) if FLAGS.images else None,
+        data=Path(FLAGS.data) if FLAGS.data else None,
+        tracker=FLAGS.tracker,
+        detector=FLAGS.detector,
+        second=FLAGS.second,
+        threshold=FLAGS.threshold,
+        min_radius=FLAGS.min_radius,
+        weight=FLAGS.weight,
+        dataset=FLAGS.dataset,
+        doubtful=Path(FLAGS.doubtful) if FLAGS.doubtful else None,
+    )
+    print(write(options))
+    return 0

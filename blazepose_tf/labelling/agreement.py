@@ -1,0 +1,149 @@
+"""When looks at a person make a label: the one place that says how near two of them must be.
+
+A look is what a model says of a person: the same tracker's of a mirrored region, or another system's. Points on which
+two looks do not agree stay unlabelled; people on whom they do not agree stay out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from blazepose_tf import topology
+from blazepose_tf.data.converters.conversion import labelled_box
+from blazepose_tf.geometry import alignment as alignment_lib
+from blazepose_tf.labelling.document import rounded
+from blazepose_tf.metrics.keypoints import torso_size
+from blazepose_tf.runtime.tracker import Track
+
+SURE = 0.9  # presence of both looks
+NEAR = 0.1  # torsos between two looks at a point, and on average between two systems
+_AGREEMENT = 0.05  # body circle's radii between two looks of one tracker, on average
+_SAME_POSE = 0.15  # radii between the points of one person in two crops of a photograph, on average
+_VISIBLE = 0.5
+_TORSO = topology.indices(topology.GROUPS["torso"])
+_LIMBS = topology.indices(topology.COCO_17[5:])
+COMMON = topology.indices(topology.COCO_17)
+
+
+@dataclass(frozen=True, eq=False)
+class Label:
+    """One person.
+
+    Attributes:
+        points: (33, 3) x, y in pixels and state 0, 1 or 2.
+        alignment: (2, 2) centre of the body circle and the point on it, pixels.
+        distance: torsos between the two looks that made it, mean of the points; nan where nothing was compared.
+    """
+
+    points: np.ndarray
+    alignment: np.ndarray
+    distance: float = float("nan")
+
+    @property
+    def radius(self) -> float:
+        return float(alignment_lib.radius(self.alignment))
+
+    @classmethod
+    def of(cls, annotation: dict) -> Label | None:
+        """Somebody whom a COCO file labels; None where it has no body circle."""
+        if not {"center", "scale_point", "keypoints"} <= annotation.keys():
+            return None
+        points = np.array(annotation["keypoints"], np.float64).reshape(-1, 3)
+        return cls(points, np.array([annotation["center"], annotation["scale_point"]], np.float64))
+
+    def annotation(self, size: tuple[int, int]) -> dict:
+        """As COCO entry of a picture of this width and height, without ids."""
+        labelled = self.points[:, 2] > 0
+        left, top, right, bottom = labelled_box(self.points, self.alignment, size)
+        center, scale_point = self.alignment
+        entry = {
+            "category_id": 1,
+            "iscrowd": 0,
+            "keypoints": rounded(self.points.ravel()),
+            "num_keypoints": int(labelled.sum()),
+            "keypoint_source": "".join("t" if point else "-" for point in labelled),
+            "center": rounded(center),
+            "scale_point": rounded(scale_point),
+            "bbox": rounded((left, top, right - left, bottom - top)),
+        }
+        return entry | ({"disagreement": round(self.distance, 4)} if np.isfinite(self.distance) else {})
+
+
+def agreed(plain: Track, mirrored: Track, size: tuple[int, int]) -> Label | None:
+    """The person of two looks of one tracker, or None where they are not the same or torso or agreement are missing.
+
+    Args:
+        plain: one look.
+        mirrored: another one, mirrored back.
+        size: width and height of the picture.
+    """
+    if min(plain.pose_presence, mirrored.pose_presence) < SURE:
+        return None
+    alignment = (plain.alignment + mirrored.alignment) / 2.0
+    distance = np.linalg.norm(plain.points - mirrored.points, axis=1)
+    radius = float(alignment_lib.radius(alignment))
+    if not np.isfinite(distance).all() or distance[_LIMBS].mean() > _AGREEMENT * radius:
+        return None
+    points = (plain.points + mirrored.points) / 2.0
+    torso = torso_size(points[None], np.ones((1, len(points))))[0]
+    inside = ((points >= 0.0) & (points < size)).all(axis=1)
+    labelled = inside & (distance <= NEAR * torso)
+    if not labelled[_TORSO].all():
+        return None
+    visible = (plain.visibility + mirrored.visibility) / 2.0 >= _VISIBLE
+    state = np.where(labelled, 1 + visible, 0)
+    apart = float(np.minimum(distance / torso, 1.0).mean())
+    return Label(np.column_stack([np.where(labelled[:, None], points, 0.0), state]), alignment, apart)
+
+
+def draft(plain: Track, mirrored: Track, size: tuple[int, int]) -> Label:
+    """What the first of two looks says, for somebody to correct; arguments as `agreed`."""
+    distance = np.linalg.norm(plain.points - mirrored.points, axis=1)
+    torso = torso_size(plain.points[None], np.ones((1, len(distance))))[0]
+    inside = ((plain.points >= 0.0) & (plain.points < size)).all(axis=1)
+    state = np.where(inside, 1 + (plain.visibility >= _VISIBLE), 0)
+    points = np.column_stack([np.where(inside[:, None], plain.points, 0.0), state])
+    return Label(points, plain.alignment, float(np.minimum(distance / torso, 1.0).mean()))
+
+
+def confirmed(label: Label, others: np.ndarray, *, near: float = NEAR) -> Label | None:
+    """A label that another system sees, too; None where the other sees nobody there, or somebody else.
+
+    The 17 points that both know are compared: on average they must lie within `near` torsos of one another; a point
+    farther apart than twice that stays unlabelled. The label's own points stay where they are: of two systems the
+    one with 33 points places the others, too.
+
+    Args:
+        label: of a tracker with 33 points.
+        others: (P, 17, 2) points of the people that the other system sees, in pixels and COCO's order; nan where it
+            does not say.
+        near: torsos.
+    """
+    points = label.points[COMMON]
+    torso = torso_size(label.points[None, :, :2], label.points[None, :, 2])[0]
+    distance = np.linalg.norm(others - points[:, :2], axis=-1) / torso
+    distance = np.where(points[:, 2] > 0, distance, np.nan)
+    compared = np.isfinite(distance)
+    usable = compared.sum(axis=1) >= len(COMMON) // 2
+    if not usable.any():
+        return None
+    mean = np.where(usable, np.where(compared, distance, 0.0).sum(axis=1) / np.maximum(compared.sum(axis=1), 1), np.inf)
+    best = int(mean.argmin())
+    if not mean[best] <= near:
+        return None
+    kept = label.points.copy()
+    kept[COMMON[compared[best] & (distance[best] > 2.0 * near)]] = 0.0
+    if not (kept[_TORSO, 2] > 0).all():
+        return None
+    return Label(kept, label.alignment, float(mean[best]))
+
+
+def same_pose(a: Label, b: Label) -> bool:
+    """Whether two labels are one person in two crops of a photograph, moved and scaled but not turned."""
+    shared = (a.points[:, 2] > 0) & (b.points[:, 2] > 0)
+    if not shared.any():
+        return False
+    first, second = ((p.points[shared, :2] - p.alignment[0]) / p.radius for p in (a, b))
+    return bool(np.linalg.norm(first - second, axis=1).mean() < _SAME_POSE)

@@ -1,0 +1,340 @@
+"""Finds people whom nobody labelled, and labels those of whom a tracker says the same three times.
+
+A detector proposes people; so do a second teacher, if it sees whole pictures, and the frame before. The tracker then
+looks at the region of interest of the proposal, at the one that follows from its own body circle, and at the mirror
+image of that; what makes a label of these looks, and of a second teacher's, is in `agreement`. Of whom the looks do not
+agree a draft is kept, for somebody to correct.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from blazepose_tf import files, topology
+from blazepose_tf.data.coco_document import coco_document
+from blazepose_tf.data.converters.annotations import image_folder
+from blazepose_tf.data.converters.coco import load
+from blazepose_tf.geometry import alignment as alignment_lib
+from blazepose_tf.geometry import roi
+from blazepose_tf.labelling.agreement import SURE, Label, agreed, confirmed, draft, same_pose
+from blazepose_tf.labelling.peers import MoveNet
+from blazepose_tf.media.headers import PICTURE_SUFFIXES
+from blazepose_tf.media.pictures import read_picture
+from blazepose_tf.runtime.detector import Detector
+from blazepose_tf.runtime.tracker import Track, Tracker
+from blazepose_tf.runtime.warp import warp
+from blazepose_tf.runtime.weights import model_file
+
+_LIKELY = 0.6  # presence at the first look, whose region is a detector's
+_MOVED = 0.5  # radii from the proposal's mid-hip: farther away is somebody else
+_APART = 0.5  # radii between two people's mid-hips
+_MIRROR = topology.mirror_permutation()
+DATASET = "labelled_by_tracker"
+
+
+@dataclass(frozen=True, eq=False)
+class Teachers:
+    """Who labels.
+
+    Attributes:
+        detector: proposes people.
+        tracker: labels them; with an output for the body circle and 33 points.
+        second: must see the same, if there is one; a MultiPose proposes people, too.
+        min_radius: of the body circle, in pixels.
+    """
+
+    detector: Detector
+    tracker: Tracker
+    second: MoveNet | None = None
+    min_radius: float = 40.0
+
+    @classmethod
+    def open(
+        cls,
+        tracker: str | os.PathLike,
+        detector: str | os.PathLike,
+        *,
+        second: str | os.PathLike | None = None,
+        threshold: float | None = None,
+        min_radius: float = 40.0,
+    ) -> Teachers:
+        """Opens files or shipped models.
+
+        Raises:
+            OSError, ValueError: a file that is not there, damaged, or something else; a tracker of other points.
+        """
+        opened = Tracker(model_file(tracker))
+        if opened.spec.num_keypoints != len(topology.KEYPOINTS):
+            raise ValueError(f"{tracker} has {opened.spec.num_keypoints} keypoints, not {len(topology.KEYPOINTS)}")
+        peer = None if second is None else MoveNet(second)
+        return cls(Detector(model_file(detector), threshold=threshold), opened, peer, min_radius)
+
+    def proposals(self, picture: np.ndarray, before: Sequence[Label] = ()) -> list[np.ndarray]:
+        """(2, 2) body circles of who may be in a picture, the surest first; last those of who was seen `before`."""
+        found = [np.asarray(d.alignment, np.float64) for d in self.detector(picture)]
+        if self.second is not None and self.second.multi:
+            indices = topology.alignment_indices(topology.COCO_17)
+            for points in self.second.everybody(picture):
+                known = np.isfinite(points).all(axis=1)
+                if known[[*indices["hips"], *indices["shoulders"]]].all():
+                    circle = alignment_lib.from_keypoints(np.where(known[:, None], points, 0.0), known * 1.0, **indices)
+                    found.append(np.asarray(circle, np.float64))
+        return found + [label.alignment for label in before]
+
+
+def look(tracker: Tracker, picture: np.ndarray, alignment: np.ndarray, *, mirror: bool) -> Track:
+    """What the tracker says of the region around a body circle, or of its mirror image.
+
+    A mirrored look comes back in the picture's pixels, the left points at the left side's places.
+    """
+    spec = tracker.spec
+    region = roi.from_alignment(alignment.astype(np.float32), spec.roi_scale)
+    matrix = roi.crop_matrix(region, spec.input_size, float(mirror))
+    crop = warp(picture, matrix, spec.input_size, half_pixel=tracker.half_pixel)
+    track = tracker.decode(tracker.infer(crop), matrix)
+    if not mirror:
+        return track
+    points, visibility = track.points[_MIRROR], track.visibility[_MIRROR]
+    return dataclasses.replace(track, points=points, visibility=visibility, z=None, presence=None, world=None)
+
+
+def people(
+    picture: np.ndarray, known: Sequence[Label], teachers: Teachers, before: Sequence[Label] = ()
+) -> tuple[list[Label], list[Label]]:
+    """People in a picture without those that are known, the surest proposal first.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        known: people labelled already.
+        teachers: who labels.
+        before: people of the frame before, of a film.
+
+    Returns:
+        Those of whom the teachers are sure, and drafts of those on whom they do not agree.
+    """
+    found: list[Label] = []
+    doubtful: list[Label] = []
+    tracker = teachers.tracker
+
+    def somebody_else(alignment: np.ndarray) -> bool:
+        radius = float(alignment_lib.radius(alignment))
+        others = (*known, *found, *doubtful)
+        return radius >= teachers.min_radius and all(
+            np.linalg.norm(alignment[0] - other.alignment[0]) > _APART * min(radius, other.radius) for other in others
+        )
+
+    for proposal in teachers.proposals(picture, before):
+        if not somebody_else(proposal):
+            continue
+        first = look(tracker, picture, proposal, mirror=False)
+        if first.pose_presence < _LIKELY or not somebody_else(first.alignment):
+            continue
+        second = look(tracker, picture, first.alignment, mirror=False)
+        if second.pose_presence < _LIKELY or not somebody_else(second.alignment):
+            continue
+        third = look(tracker, picture, second.alignment, mirror=True)
+        moved = np.linalg.norm(second.alignment[0] - proposal[0])
+        label = None
+        if second.pose_presence >= SURE and moved <= _MOVED * float(alignment_lib.radius(second.alignment)):
+            label = agreed(second, third, picture.shape[1::-1])
+        if label is not None and teachers.second is not None:
+            label = confirmed(label, teachers.second(picture, label.alignment))
+        if label is None:
+            doubtful.append(draft(second, third, picture.shape[1::-1]))
+        elif somebody_else(label.alignment):
+            found.append(label)
+    return found, doubtful
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture to look at.
+
+    Attributes:
+        path: of the file.
+        origin: whence it is; a photograph may have several crops.
+        dataset: of the people in it, where some are labelled.
+        known: people labelled in it.
+        follows: it is the next frame of the source before it.
+    """
+
+    path: Path
+    origin: str
+    dataset: str | None
+    known: list[Label]
+    follows: bool = False
+
+
+def pictures_in(folder: Path) -> list[Source]:
+    """Every picture below a folder; nobody is labelled there."""
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    if not found:
+        raise ValueError(f"no pictures in {folder}")
+    return [Source(path, str(path), None, []) for path in found]
+
+
+def pictures_of(data: Path) -> list[Source]:
+    """The pictures of a COCO file with those whom it labels."""
+    content = load(data)
+    by_image: dict[int, list[dict]] = {}
+    for annotation in content["annotations"]:
+        by_image.setdefault(annotation["image_id"], []).append(annotation)
+    folder, sources = image_folder(None, data.parent), []
+    for image in content["images"]:
+        annotations = by_image.get(image["id"], [])
+        labels = [label for label in map(Label.of, annotations) if label is not None]
+        first = annotations[0] if annotations else {}
+        origin = first.get("source_image", image["file_name"])
+        sources.append(Source(folder / image["file_name"], origin, first.get("dataset"), labels))
+    if not any(source.known for source in sources):
+        raise ValueError(f"nobody in {data} has a body circle (center and scale_point)")
+    return sources
+
+
+def labelled(
+    sources: Sequence[Source], teachers: Teachers
+) -> Iterator[tuple[Source, tuple[int, int], list[Label], list[Label]]]:
+    """Each picture that shows further people, its width and height, these people, and drafts of others."""
+    known_of: dict[str, list[Label]] = {}
+    for source in sources:
+        known_of.setdefault(source.origin, []).extend(source.known)
+    before: list[Label] = []
+    for source in tqdm(sources, desc="pictures", unit="picture", disable=None):
+        picture = read_picture(source.path)
+        known = known_of[source.origin]
+        found, doubtful = people(picture, source.known, teachers, before if source.follows else ())
+        before = [*found, *doubtful]
+        found = [label for label in found if not any(same_pose(label, other) for other in known)]
+        known.extend(found)
+        if found or doubtful:
+            yield source, picture.shape[1::-1], found, doubtful
+
+
+class _Document:
+    """Pictures and people that were found, in the making."""
+
+    def __init__(self, path: Path, dataset: str | None, weight: float):
+        self.path, self.dataset, self.weight = path, dataset, weight
+        self.images: list[dict] = []
+        self.annotations: list[dict] = []
+
+    def add(self, source: Source, size: tuple[int, int], labels: Sequence[Label]) -> None:
+        if not labels:
+            return
+        number = len(self.images) + 1
+        name = os.path.relpath(source.path, self.path.parent)
+        self.images.append({"id": number, "file_name": name, "width": size[0], "height": size[1]})
+        dataset = self.dataset or source.dataset or DATASET
+        for label in labels:
+            entry = {"id": len(self.annotations) + 1, "image_id": number, "dataset": dataset}
+            self.annotations.append(entry | {"weight": self.weight} | label.annotation(size))
+
+    def write(self, description: str) -> None:
+        document = coco_document(self.images, self.annotations, topology.KEYPOINTS, description=description)
+        files.write_text(self.path, json.dumps(document))
+
+
+def label(
+    sources: Sequence[Source],
+    teachers: Teachers,
+    output: Path,
+    *,
+    doubtful: Path | None = None,
+    dataset: str | None = None,
+    weight: float = 1.0,
+    by: str = "models",
+) -> tuple[int, int, int]:
+    """Labels pictures and writes one COCO file, and another one with drafts of whom the looks do not agree on.
+
+    Args:
+        sources: pictures, and who is labelled in them already.
+        teachers: who labels.
+        output: the file; a file without anybody is written, too.
+        doubtful: file of the drafts, written first.
+        dataset: name in the labels; the source's without it.
+        weight: of a person in training.
+        by: names of the teachers, for `info.description`.
+
+    Returns:
+        Numbers of people, of the pictures that show them, and of drafts.
+    """
+    sure, doubted = _Document(output, dataset, weight), _Document(doubtful or output, dataset, weight)
+    for source, size, found, drafts in labelled(sources, teachers):
+        sure.add(source, size, found)
+        doubted.add(source, size, drafts)
+    if doubtful:
+        doubted.write(f"drafts by {by} of people on whom looks do not agree")
+    sure.write(f"people found by a detector, labelled by {by}")
+    return len(sure.annotations), len(sure.images), len(doubted.annotations)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to label.
+
+    Attributes:
+        output: COCO file to write.
+        images: folder of pictures in which nobody is labelled; or
+        data: COCO file, whose people stay out.
+        tracker: model that labels.
+        detector: model that proposes people.
+        second: MoveNet file that has to agree.
+        threshold: of the detector's scores; its own without it.
+        min_radius: of the body circle, in pixels.
+        weight: of a person in training.
+        dataset: name in the labels; that of the labelled people beside without it.
+        doubtful: COCO file for drafts of people on whom the looks do not agree.
+    """
+
+    output: Path
+    images: Path | None = None
+    data: Path | None = None
+    tracker: str = "full"
+    detector: str = "blazeface"
+    second: str | None = None
+    threshold: float | None = None
+    min_radius: float = 40.0
+    weight: float = 1.0
+    dataset: str | None = None
+    doubtful: Path | None = None
+
+
+def write(options: Options) -> str:
+    """Looks for people and writes the documents; returns what was done.
+
+    Raises:
+        OSError, ValueError: what cannot be read, or nobody was found; nothing is written then.
+    """
+    if (options.images is None) == (options.data is None):
+        raise ValueError("give either --images or --data")
+    sources = pictures_in(options.images) if options.images else pictures_of(options.data)
+    teachers = Teachers.open(
+        options.tracker,
+        options.detector,
+        second=options.second,
+        threshold=options.threshold,
+        min_radius=options.min_radius,
+    )
+    by = Path(options.tracker).name + (f" and {Path(options.second).name}" if options.second else "")
+    with files.atomic_path(options.output) as temporary:
+        # File names in it are relative to its folder, which is the output's.
+        found, pictures, drafts = label(
+            sources,
+            teachers,
+            Path(temporary),
+            doubtful=options.doubtful,
+            dataset=options.dataset,
+            weight=options.weight,
+            by=by,
+        )
+        if not found:
+            raise ValueError(f"nobody in {len(sources)} pictures was seen the same way three times")
+    return f"{options.output}: {found} people in {pictures} of {len(sources)} pictures, {drafts} in doubt"
