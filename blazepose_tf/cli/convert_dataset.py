@@ -4,6 +4,7 @@
     blazepose convert-dataset --from=labelme --input=labels/ --output=shards/ --target=source
 
 The output is a json when its name ends in .json and a folder of shards otherwise. docs/data.md tells the formats.
+--val_output gets a tenth of the pictures, kept aside for validation: --val_by says what of them stays together.
 """
 
 from __future__ import annotations
@@ -51,6 +52,13 @@ def define_flags() -> None:
     flags.DEFINE_bool("recompute_alignment", False, "Replace alignments that the source has.")
     flags.DEFINE_bool("every_person", False, "Shards: one record per person instead of one per picture.")
     flags.DEFINE_integer("shards", None, "Shards: number of files.", lower_bound=1)
+    flags.DEFINE_string("val_output", None, "Second output, for pictures that are kept aside for validation.")
+    flags.DEFINE_float("val_share", 0.1, "Share of the pictures (of the groups) that is kept aside.")
+    flags.DEFINE_string(
+        "val_by",
+        "picture",
+        "What stays together: picture, folder, or a pattern that finds person or clip in a file's name: ^(person\\d+)_",
+    )
     flags.DEFINE_bool("strict", False, "Exit with an error when any entry is damaged.")
 
 
@@ -65,7 +73,7 @@ def main(argv: list[str]) -> int:
     from tqdm import tqdm
 
     from blazepose_tf.data import converters
-    from blazepose_tf.data.converters import conversion, interchange
+    from blazepose_tf.data.converters import conversion, holdout, interchange
 
     values = flags.FLAGS
     kind = values["from"].value
@@ -103,15 +111,20 @@ def main(argv: list[str]) -> int:
     if not any(values.only_negatives or any(not q.ignore for q in p.people) for p in pictures):
         reasons = ", ".join(f"{n} x {reason}" for reason, n in tally.dropped.most_common()) or "no labelled people"
         raise UserError(f"{path}: nothing usable ({len(tally.damaged)} damaged entries; people dropped: {reasons})")
-    if output.suffix == ".json":
-        interchange.write_json(output, pictures, names, images=source.images, description=f"{kind}: {path.name}")
-    else:
-        report = interchange.write_shards(
-            output, pictures, names, images=source.images, name=values.dataset or kind,
-            every_person=values.every_person, num_shards=values.shards,
-        )  # fmt: skip
-        print(f"{report.written} records in {output}, {report.reused_shards} finished shards reused")
-    print(f"{output}: {len(names)} keypoints, {len(pictures)} pictures")
+    parts = [(output, pictures)]
+    if values.val_output:
+        train, val = holdout.split(pictures, values.val_share, values.val_by)
+        parts = [(output, train), (Path(values.val_output), val)]
+    for target, part in parts:
+        if target.suffix == ".json":
+            interchange.write_json(target, part, names, images=source.images, description=f"{kind}: {path.name}")
+        else:
+            report = interchange.write_shards(
+                target, part, names, images=source.images, name=values.dataset or kind,
+                every_person=values.every_person, num_shards=values.shards,
+            )  # fmt: skip
+            print(f"{report.written} records in {target}, {report.reused_shards} finished shards reused")
+        print(f"{target}: {len(names)} keypoints, {len(part)} pictures")
     for line in conversion.summary(tally, source.names, names, config.rename):
         print(f"  {line}")
     return 1 if values.strict and tally.damaged else 0
