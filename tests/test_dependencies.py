@@ -52,7 +52,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "formats": ({"analysis", "runtime", "topology"}, PURE | {"ezc3d", "pynwb", "ndx_pose"}),
     "benchmark": ({"tflite"}, PURE | {"ai_edge_litert", "flatbuffers", "matplotlib"}),
     "labelling": (
-        {"data", "evaluation", "geometry", "metrics", "runtime", "specs", "topology"},
+        {"data", "evaluation", "geometry", "media", "metrics", "runtime", "specs", "topology"},
         PURE | {"ai_edge_litert", "cv2", "tqdm"},
     ),
     "adapt": (

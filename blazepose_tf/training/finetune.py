@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from blazepose_tf.models.saving import DETECTOR, Description
+from blazepose_tf.models.saving import Description
+from blazepose_tf.specs import DETECTOR
 from blazepose_tf.training.config import Experiment, Losses, Optimizer, Stage
 
 NAME = "finetune"
