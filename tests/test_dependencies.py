@@ -62,6 +62,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "export",
             "geometry",
             "labelling",
+            "media",
             "metrics",
             "models",
             "runtime",

@@ -40,7 +40,7 @@ def extract(inputs: Sequence[str], folder: Path, *, fps: float = 10.0, limit: in
         inputs: files, folders or patterns of films and pictures.
         folder: gets a folder for every clip.
         fps: frames of a film per second of it, at most.
-        limit: frames of one film, evenly spread where it has more.
+        limit: frames of one film; of a longer one every second is taken, or every fourth, and so on.
 
     Raises:
         OSError, ValueError: an input that is not there, cannot be read, or is a camera.

@@ -17,12 +17,11 @@ import numpy as np
 from blazepose_tf import topology
 from blazepose_tf.evaluation import film, predictions, systems
 from blazepose_tf.evaluation.annotations import Annotations
-from blazepose_tf.evaluation.measure import COMMON
 from blazepose_tf.metrics import keypoints, motion
 from blazepose_tf.runtime.stream import PoseStream
 
 COUNT = len(topology.KEYPOINTS)
-SETS = {"": np.arange(COUNT), "_17": COMMON}
+SETS = {"": np.arange(COUNT), "_17": topology.indices(topology.COCO_17)}
 # The first frames settle from the detector's region to the tracker's own.
 SETTLED = 4
 PHOTOGRAPHS = 24
