@@ -186,7 +186,7 @@ def finetune(options: Options) -> Path:
     data = str(options.workdir / TRAIN) + (f",{options.more_data}" if options.more_data else "")
     source = open_data(data, experiment=experiment, folder=options.workdir / "data")
     if stored.exists():
-        experiment = settings.from_json(stored.read_text(encoding="utf-8"))
+        experiment = settings.read(stored)
     else:
         batch = min(experiment.stages[0].batch_size, source.num_examples)
         stages = tuple(dataclasses.replace(stage, batch_size=batch) for stage in experiment.stages)

@@ -129,11 +129,8 @@ def main(argv: list[str]) -> int:
     init_from = model_file(FLAGS.init_from, suffix=".npz") if FLAGS.init_from else None
     stored = Path(FLAGS.workdir) / config.FILE_NAME
     going_on = FLAGS.resume and stored.exists()
-    if going_on:
-        # The run goes on as it was started, whatever the defaults of this version are.
-        experiment = _same_run(settings.read(stored))
-    else:
-        experiment = _experiment(init_from)
+    # A run goes on as it was started, whatever the defaults of this version are.
+    experiment = _same_run(settings.read(stored)) if going_on else _experiment(init_from)
     if FLAGS.print_config:
         print(settings.to_json(experiment), end="")
         return 0
