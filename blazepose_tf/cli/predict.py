@@ -84,6 +84,7 @@ def _camera(wishes: list[str]) -> dict[str, float]:
 
 
 def main(argv: list[str]) -> int:
+    import cv2
     from tqdm import tqdm
 
     from blazepose_tf.runtime.batch import Batch, Options
@@ -94,6 +95,8 @@ def main(argv: list[str]) -> int:
     from blazepose_tf.runtime.weights import DETECTORS, TRACKERS, default_file, model_file
     from blazepose_tf.runtime.window import Window
 
+    # Reading, looking, drawing and encoding have a thread each; OpenCV's own would only get in their way.
+    cv2.setNumThreads(1)
     args = flags.FLAGS
     texts = [*args.input, *argv]
     if not texts:

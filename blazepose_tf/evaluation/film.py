@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 
 from blazepose_tf.evaluation.annotations import Annotations, Person
-from blazepose_tf.media.videos import VIDEO_SUFFIXES, VideoReader
+from blazepose_tf.media.containers import VIDEO_SUFFIXES
+from blazepose_tf.media.videos import VideoReader
 
 NOISE = 4.0  # grey levels, a phone's sensor in a room
 STILL_FRAMES = 24

@@ -1,7 +1,8 @@
-"""Whether the file of a film is whole: what its outermost boxes declare against the bytes that are there.
+"""Files of films from outside: how one is recognised, and whether it is whole.
 
-Frame counts and durations cannot tell: they are estimates in some containers, absent in others, and longer than the
-picture where the sound is. The sizes of the boxes are exact. A transport stream has none: it is as long as it is.
+Whole is what has the bytes that its outermost boxes declare. Frame counts and durations cannot tell: they are estimates in
+some containers, absent in others, and longer than the picture where the sound is. A transport stream has no boxes: it is
+as long as it is.
 """
 
 from __future__ import annotations
@@ -10,7 +11,24 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+VIDEO_SUFFIXES = (
+    ".mp4", ".m4v", ".mov", ".qt", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".m2v", ".vob", ".wmv", ".asf", ".flv",
+    ".ts", ".mts", ".m2ts", ".mxf", ".dv", ".3gp", ".3g2", ".ogv", ".ogm", ".mjpeg", ".mjpg", ".h264", ".hevc",
+)  # fmt: skip
+_SIGNATURES = (b"\x1aE\xdf\xa3", b"FLV\x01", b"0&\xb2u", b"OggS", b"\0\0\x01\xba", b"\0\0\x01\xb3", b".RMF")
+_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
+
+
+def is_video(head: bytes) -> bool:
+    """Whether a file that begins with these (at least 512) bytes is a video."""
+    return (
+        head.startswith(_SIGNATURES)
+        or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
+        or head[4:8] in _BOXES
+        # Packets of a transport stream, of 188 bytes or with 4 bytes of time before each.
+        or any(head[at::step][:3] == b"GGG" for at, step in ((0, 188), (4, 192)))
+    )
 
 
 def is_cut(path: str | os.PathLike) -> bool:
@@ -24,7 +42,7 @@ def is_cut(path: str | os.PathLike) -> bool:
             return _riff(file, size)
         if head[:4] == _EBML.to_bytes(4, "big"):
             return _matroska(file, size)
-        if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+        if head[4:8] in _BOXES:
             return _boxes(file, size)
     return False
 

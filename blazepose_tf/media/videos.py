@@ -18,10 +18,6 @@ from av.sidedata.sidedata import Type as SideData
 from blazepose_tf.media import containers
 from blazepose_tf.media.headers import MAX_MEGAPIXELS, check_size
 
-VIDEO_SUFFIXES = (
-    ".mp4", ".m4v", ".mov", ".qt", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".m2v", ".vob", ".wmv", ".asf", ".flv",
-    ".ts", ".mts", ".m2ts", ".mxf", ".dv", ".3gp", ".3g2", ".ogv", ".ogm", ".mjpeg", ".mjpg", ".h264", ".hevc",
-)  # fmt: skip
 NOMINAL_FPS = 30.0
 _TIMEOUT_SECONDS = 30.0
 # Their clocks start anywhere; the other containers' times count from the beginning of the film.
@@ -30,7 +26,7 @@ _FREE_CLOCKS = ("mpegts", "mpeg", "rtsp", "hls", "rtp", "sdp")
 _JUMP_SECONDS = 1.0
 # Beyond it a declared pixel aspect is a mistake; within a hundredth of 1 it is a rounding.
 _ASPECTS = (0.25, 4.0)
-_THREADS = 4
+THREADS = 4
 _PQ = 16
 
 
@@ -97,7 +93,7 @@ class VideoReader:
             self._declared = _declared_rate(self._stream)
             self.pixel_aspect = _pixel_aspect(self._stream)
             self._stream.thread_type = "AUTO"
-            self._stream.codec_context.thread_count = min(_THREADS, os.cpu_count() or 1)
+            self._stream.codec_context.thread_count = min(THREADS, os.cpu_count() or 1)
         except BaseException:
             self._container.close()
             raise

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -24,17 +24,19 @@ import numpy as np
 from blazepose_tf import files
 from blazepose_tf.console import one_line
 from blazepose_tf.media import pictures
-from blazepose_tf.media.cameras import CameraReader
 from blazepose_tf.media.headers import MAX_MEGAPIXELS
-from blazepose_tf.media.moving import MovingPicture
-from blazepose_tf.media.videos import Frame, VideoReader
-from blazepose_tf.media.writer import VideoWriter
 from blazepose_tf.runtime import inputs as inputs_lib
 from blazepose_tf.runtime import results as results_lib
 from blazepose_tf.runtime.drawing import draw_pose
 from blazepose_tf.runtime.overlap import Ahead, Behind
 from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.poses import PoseResult
+
+if TYPE_CHECKING:
+    from blazepose_tf.media.cameras import CameraReader
+    from blazepose_tf.media.moving import MovingPicture
+    from blazepose_tf.media.videos import Frame, VideoReader
+    from blazepose_tf.media.writer import VideoWriter
 
 _RESULTS = "results.json"
 # Pictures begun before the oldest of them is written, for each worker.
@@ -260,6 +262,11 @@ class Batch:
             self._stopping = True
 
     def _open_film(self, item: inputs_lib.Item) -> VideoReader | MovingPicture | CameraReader:
+        # A photograph does without the film's libraries, which take longer to load than it takes to read.
+        from blazepose_tf.media.cameras import CameraReader
+        from blazepose_tf.media.moving import MovingPicture
+        from blazepose_tf.media.videos import VideoReader
+
         limit = self.options.max_megapixels
         if item.kind == inputs_lib.CAMERA:
             return CameraReader(item.location, **self.options.camera)
@@ -287,10 +294,10 @@ class Batch:
                         writer = stack.enter_context(self._open_writer(item, target, reader, size))
                         drawer = stack.enter_context(Behind(partial(self._draw, writer)))
                 result = stream(frame.image, frame.timestamp_ms)
-                if drawer is not None:
-                    drawer.put(frame, result)
                 if self._on_view is not None:
                     self._view(draw_pose(frame.image, result, show_roi=self.options.show_roi))
+                if drawer is not None:
+                    drawer.put(frame, result)
                 frames.append(
                     results_lib.frame_json(
                         result, index=frame.index, timestamp_ms=frame.timestamp_ms, duration_ms=frame.duration_ms
@@ -317,13 +324,15 @@ class Batch:
                 raise ValueError(f"{item.label}: {damage} (results up to there are written)")
 
     def _open_writer(self, item, target: Path, reader, size: tuple[int, int]) -> VideoWriter:
+        from blazepose_tf.media.writer import VideoWriter
+
         sound = item.location if item.kind == inputs_lib.VIDEO and not item.waits else None
         starts = getattr(reader, "starts_ms", 0.0)
         path = target.with_name(target.name + ".mp4")
         return VideoWriter(path, size=size, fps=reader.fps, sound=sound, sound_starts_ms=starts)
 
     def _draw(self, writer: VideoWriter, frame: Frame, result: PoseResult) -> None:
-        drawn = draw_pose(frame.image, result, show_roi=self.options.show_roi)
+        drawn = draw_pose(frame.image, result, show_roi=self.options.show_roi, in_place=True)
         writer.write(drawn, frame.timestamp_ms, frame.duration_ms)
 
     def _write(self, item, target: Path, frames, size, reader=None, complete: bool = True) -> None:

@@ -61,19 +61,20 @@ def line_width(image_size: tuple[int, int], body_size: float) -> int:
     return max(1, round(min(min(image_size) / 250.0, body_size / 160.0)))
 
 
-def draw_pose(image: np.ndarray, result: PoseResult, *, show_roi: bool = False) -> np.ndarray:
+def draw_pose(image: np.ndarray, result: PoseResult, *, show_roi: bool = False, in_place: bool = False) -> np.ndarray:
     """A copy of the picture with everybody's skeleton on it.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         result: what the pipeline found in it.
         show_roi: outline the region that was read, too.
+        in_place: draw on the picture itself instead.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
     check_image(image)
-    canvas = image.copy()
+    canvas = image if in_place else image.copy()
     # The nearest, who are the largest, are drawn last.
     for pose in sorted(result.people, key=lambda pose: float(pose.roi[2])):
         colors = (LEFT, RIGHT, MIDDLE) if result.max_people == 1 else shades(pose.id)
@@ -102,10 +103,20 @@ def _draw_person(canvas: np.ndarray, pose: Pose, colors: tuple[Color, Color, Col
             (clear if certainty >= FADED_BELOW else faint).append((points[a], points[b], color))
     dots = [(points[i], _side_color(name, colors), visible[i]) for i, name in enumerate(pose.names)]
     if faint or any(HIDDEN_BELOW <= v < FADED_BELOW for _, _, v in dots):
-        overlay = canvas.copy()
-        _strokes(overlay, faint, [(p, c) for p, c, v in dots if HIDDEN_BELOW <= v < FADED_BELOW], width, rim)
-        cv2.addWeighted(overlay, _FADED_OPACITY, canvas, 1.0 - _FADED_OPACITY, 0.0, dst=canvas)
+        faded = [(p, c) for p, c, v in dots if HIDDEN_BELOW <= v < FADED_BELOW]
+        part = _around(canvas, [p for a, b, _ in faint for p in (a, b)] + [p for p, _ in faded], 4 * (width + rim))
+        before = part.copy()
+        _strokes(canvas, faint, faded, width, rim)
+        if part.size:
+            part[:] = cv2.addWeighted(part, _FADED_OPACITY, before, 1.0 - _FADED_OPACITY, 0.0)
     _strokes(canvas, clear, [(p, c) for p, c, v in dots if v >= FADED_BELOW], width, rim)
+
+
+def _around(canvas: np.ndarray, points: list[np.ndarray], margin: int) -> np.ndarray:
+    """The part of the canvas (a view) that holds these fixed-point points with a margin in pixels."""
+    low, high = np.min(points, axis=0) >> _SHIFT, np.max(points, axis=0) >> _SHIFT
+    (x0, y0), (x1, y1) = np.maximum(low - margin, 0), np.maximum(high + margin + 1, 0)
+    return canvas[y0:y1, x0:x1]
 
 
 def _tint(color: Color) -> int:

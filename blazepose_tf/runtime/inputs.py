@@ -14,16 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from blazepose_tf.media.containers import VIDEO_SUFFIXES, is_video
 from blazepose_tf.media.headers import PICTURE_SUFFIXES, is_picture
-from blazepose_tf.media.videos import VIDEO_SUFFIXES
 
 IMAGE, VIDEO, CAMERA, STREAM = "image", "video", "camera", "stream"
 RESULT_SUFFIX = "_pose"
 _TIMEOUT_SECONDS = 30
 _STREAM_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt")
 _STREAM_TYPES = ("multipart/", "application/vnd.apple.mpegurl", "application/x-mpegurl", "application/dash+xml")
-_VIDEO_SIGNATURES = (b"\x1aE\xdf\xa3", b"FLV\x01", b"0&\xb2u", b"OggS", b"\0\0\x01\xba", b"\0\0\x01\xb3", b".RMF")
-_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 _NAMED = 5  # files left out that are named, the others are counted
 
 
@@ -131,17 +129,7 @@ def _is_media(path: Path) -> bool:
     if path.suffix.lower() in PICTURE_SUFFIXES + VIDEO_SUFFIXES:
         return True
     head = _head(path)
-    return is_picture(head) or _is_video(head)
-
-
-def _is_video(head: bytes) -> bool:
-    """Whether a file that begins with these (at least 400) bytes is a video."""
-    return (
-        head.startswith(_VIDEO_SIGNATURES)
-        or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
-        or head[4:8] in _BOXES
-        or any(head[at : at + 1] == b"G" == head[at + 188 : at + 189] == head[at + 376 : at + 377] for at in (0, 4))
-    )
+    return is_picture(head) or is_video(head)
 
 
 def _is_pipe(path: Path) -> bool:

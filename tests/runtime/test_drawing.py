@@ -96,7 +96,10 @@ def test_wild_points_do_not_crash():
     points = np.full((33, 2), 1e9, np.float32)
     points[3] = np.nan
     points[4] = -1e30
-    assert draw_pose(np.zeros((50, 50, 3), np.uint8), _result(50, points)).shape == (50, 50, 3)
+    for visibility in (1.0, 0.3):
+        image = np.zeros((50, 50, 3), np.uint8)
+        assert draw_pose(image, _result(50, points, visibility)).shape == (50, 50, 3)
+        assert draw_pose(image, _result(50, points + 1e6, visibility), in_place=True) is image
 
 
 def test_lines_stay_thin():

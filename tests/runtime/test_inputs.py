@@ -76,3 +76,53 @@ def test_addresses_are_downloaded(folder, tmp_path):
         with pytest.raises(OSError, match="answers 404"):
             find_items(f"{base}/gone.png", downloads=downloads)
         server.shutdown()
+
+
+def test_folders_say_what_they_leave_out(folder, tmp_path):
+    notes = []
+    (folder / "a_pose.png").write_bytes((folder / "a.png").read_bytes())
+    (folder / "a_pose.json").write_text("{}", encoding="utf-8")
+    (folder / "yoga_pose.png").write_bytes((folder / "a.png").read_bytes())  # somebody's picture, not ours
+    (folder / "film").write_bytes(b"\x1aE\xdf\xa3" + bytes(600))
+    (folder / "cast.ts2").write_bytes((b"G" + bytes(187)) * 4)
+    found = find_items(str(folder), downloads=tmp_path, on_note=notes.append)
+    assert _names(found) == [
+        ("image", "a"), ("image", "b"), ("video", "cast"), ("video", "clip"), ("video", "film"), ("image", "yoga_pose"),
+    ]  # fmt: skip
+    assert notes == [
+        f"{folder}: not read: 1 neither pictures nor videos (notes.txt); "
+        "2 results of an earlier run (a_pose.json, a_pose.png); 2 subfolders (deep, empty)"
+    ]
+
+
+@pytest.mark.parametrize(
+    "address, shown",
+    [
+        ("rtsp://user:pass%20word@host:554/live?x=1", "rtsp://user:***@host:554/live?x=1"),
+        ("rtsp://token@host/live", "rtsp://***@host/live"),
+        ("rtsp://a:b@c@host/live", "rtsp://a:***@host/live"),
+        ("rtsp://host/live", "rtsp://host/live"),
+    ],
+)
+def test_addresses_are_shown_without_passwords(tmp_path, address, shown):
+    (item,) = find_items(address, downloads=tmp_path)
+    assert (item.location, item.label, item.stem) == (address, shown, "live")
+
+
+def test_a_password_goes_to_the_server_and_nowhere_else(tmp_path):
+    asked = []
+
+    class Locked(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.headers.get("Authorization"))
+            self.send_error(403)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Locked) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(OSError, match="answers 403") as caught:
+            find_items(f"http://user:sesame@127.0.0.1:{server.server_port}/x.jpg", downloads=tmp_path)
+        server.shutdown()
+    assert asked == ["Basic dXNlcjpzZXNhbWU="] and "sesame" not in str(caught.value)
