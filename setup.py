@@ -20,6 +20,9 @@ RUNTIME = [
 MEDIA = ["av>=17.1,<20", "pillow>=11.3,<14", "pillow-heif>=1.8,<2"]
 TRAIN = ["tensorflow>=2.21,<2.22", "keras>=3.12,<4"]
 ONNX = ["tf2onnx>=1.17,<2", "onnx>=1.17,<2", "onnxruntime>=1.23,<2"]
+OPENVINO = ["openvino>=2026.1,<2027"]
+# Running ncnn models; converting to them needs the program of pnnx as well, whose package asks for torch.
+NCNN = ["ncnn>=1.0.20260101,<2"]
 QUANTIZE = ["ai-edge-quantizer>=0.5,<1"]
 EVALUATE = ["pycocotools>=2.0.8,<3"]
 REPORT = ["matplotlib>=3.9,<4"]
@@ -43,10 +46,12 @@ setup(
         "train": TRAIN + DATA,
         "export": TRAIN + QUANTIZE,
         "onnx": ONNX,
+        "openvino": OPENVINO,
+        "ncnn": NCNN,
         "evaluate": EVALUATE,
         "report": REPORT,
         "formats": FORMATS,
-        "all": TRAIN + DATA + QUANTIZE + ONNX + EVALUATE + REPORT + FORMATS,
+        "all": TRAIN + DATA + QUANTIZE + ONNX + OPENVINO + NCNN + EVALUATE + REPORT + FORMATS,
         "test": TEST,
     },
     entry_points={"console_scripts": ["blazepose=blazepose_tf.cli.main:run"]},

@@ -37,7 +37,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "tflite": (set(), PURE | {"ai_edge_litert", "flatbuffers"}),
     "runtime": (
         {"geometry", "codecs", "topology", "specs", "tflite", "metrics", "media"},
-        PURE | {"cv2", "ai_edge_litert", "onnxruntime"},
+        PURE | {"cv2", "ai_edge_litert", "onnxruntime", "openvino", "ncnn"},
     ),
     "web": ({"runtime", "codecs", "geometry", "specs", "topology"}, set()),
     "training": (
@@ -82,6 +82,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "keras",
             "onnx",
             "onnxruntime",
+            "openvino",
             "tensorflow",
             "tf2onnx",
         },

@@ -1,10 +1,11 @@
 """Puts trained models into the package: float16 LiteRT file, Keras weights, checksums, and the run's records.
 
     python tools/ship_weights.py RUN [RUN ...] [--score_threshold=0.4] [--weights=DIR] [--records=DIR]
+        [--training_data=train.json ... --provenance=docs/provenance.json] [--data=val.json]
 
 RUN is a working folder of `blazepose train` that has finished. The file names are the model's variant. The run's
 config.json, train.csv and validation.csv go to docs/results/VARIANT/. --score_threshold is where the detections of a
-detector begin.
+detector begin. The files name the data sets of --training_data with their licences, and their accuracy on --data.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 from pathlib import Path
 
 from blazepose_tf import files
+from blazepose_tf.export import facts
 from blazepose_tf.export.exporting import Options, export
 from blazepose_tf.export.litert import FLOAT16
 from blazepose_tf.models.saving import load_model
@@ -26,13 +28,23 @@ ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ("config.json", "train.csv", "validation.csv")
 
 
-def ship(run: Path, weights: Path, records: Path, score_threshold: float | None) -> str:
+def ship(
+    run: Path,
+    weights: Path,
+    records: Path,
+    score_threshold: float | None,
+    *,
+    training_data: list[dict] | None = None,
+    data: str | None = None,
+) -> str:
     """Writes the files of one run and returns the model's variant."""
     model, description = load_model(run / "model.keras")
+    if training_data:
+        description = description.with_facts(training_data=training_data)
     if score_threshold is not None and description.kind == DETECTOR:
         description = description.with_score_threshold(score_threshold)
     name = description.variant
-    export(model, description, weights / f"{name}.tflite", Options(precision=FLOAT16), progress=print)
+    export(model, description, weights / f"{name}.tflite", Options(precision=FLOAT16, data=data), progress=print)
     litert = weights / f"{name}.tflite"
     save_weights(model, litert.with_suffix(".npz"), half=True, description=description, beside=litert)
     (records / name).mkdir(parents=True, exist_ok=True)
@@ -52,12 +64,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument("--score_threshold", type=float)
+    parser.add_argument("--training_data", nargs="+", default=[], metavar="ANNOTATIONS")
+    parser.add_argument("--provenance", help="JSON: data set -> title and licence")
+    parser.add_argument("--data", help="annotations for the accuracy that the files state")
     parser.add_argument("--weights", type=Path, default=FOLDER)
     parser.add_argument("--records", type=Path, default=ROOT / "docs" / "results")
     options = parser.parse_args()
     options.weights.mkdir(parents=True, exist_ok=True)
+    known = {"training_data": facts.training_data(options.training_data, options.provenance), "data": options.data}
     for run in options.runs:
-        print(f"{run}: {ship(run, options.weights, options.records, options.score_threshold)}")
+        print(f"{run}: {ship(run, options.weights, options.records, options.score_threshold, **known)}")
     write_sums(options.weights)
     total = sum(p.stat().st_size for p in options.weights.iterdir())
     print(f"{options.weights}: {total / 1e6:.2f} MB")

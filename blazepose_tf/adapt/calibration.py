@@ -99,6 +99,8 @@ def write(options: Options) -> str:
     logits = logits_of_people(tracker, annotations.load(options.data), options.people)
     begins = float(np.quantile(logits, 1.0 - options.recall))
     move(model, begins)
+    calibration = {"data": "/".join(Path(options.data).parts[-2:]), "people": len(logits), "recall": options.recall}
+    description = description.with_facts(presence=calibration)
     save_beside_records(model, description, options.output, Path(options.model).parent)
     return (
         f"{options.output / 'model.keras'}: presence begins at a logit of {begins:.2f} of before, "

@@ -5,6 +5,7 @@
     blazepose export --model=full.keras --output=full.onnx --format=onnx --dynamic_batch
     blazepose export --model=full.keras --detector=det.keras --output=pose.task --format=task
     blazepose export --format=web --output=site --litert_js=node_modules/@litertjs/core
+    blazepose export --model=lite --output=lite_openvino --format=openvino --precision=float16
 
 --model takes .keras, .npz, the name of a shipped model, or one of MediaPipe's .tflite files. The file is compared with
 the Keras model on crops of --data (COCO-style annotations), or of rendered people without it; --data also gives an
@@ -30,12 +31,17 @@ def define_flags() -> None:
     """Flags of the verb."""
     flags.DEFINE_string("model", None, "what to export")
     flags.DEFINE_string("detector", None, "detector of a --format=task bundle or a --format=web page")
-    flags.DEFINE_string("output", None, "file to write; a new folder for saved_model and web")
-    flags.DEFINE_enum("format", None, [*FORMATS.values(), WEB], "by the suffix of --output without it")
+    flags.DEFINE_string("output", None, "file to write; a new folder for saved_model, openvino, ncnn and web")
+    flags.DEFINE_enum(
+        "format", None, [*FORMATS.values(), "openvino", "ncnn", WEB], "by the suffix of --output without it"
+    )
     flags.DEFINE_string("litert_js", None, "web: folder of the npm package @litertjs/core")
     flags.DEFINE_enum(
         "precision", "float32", ["float32", "float16", "dynamic", "int8", "int8_float_io"], "how it stores and computes"
     )
+    flags.DEFINE_bool("float_biases", False, "float16: biases stay float32, a tenth of the error for 1 % of the size")
+    flags.DEFINE_list("training_data", None, "annotations that the model was trained on, to be named in the file")
+    flags.DEFINE_string("provenance", None, 'JSON: data set -> {"title": ..., "licence": ...}, for --training_data')
     flags.DEFINE_bool(
         "refine", False, "refine landmarks inside the graph, without heatmaps outside (bundles always do)"
     )
@@ -68,10 +74,12 @@ def main(argv: list[str]) -> int:
         return _web(output)
     if flag.model is None:
         raise UserError("--model is needed for every format but web")
+    if flag.provenance and not flag.training_data:
+        raise UserError("--provenance names the licences of --training_data: give both")
     if (kind == "task") != bool(flag.detector):
         raise UserError("--format=task needs --detector, and only it does")
 
-    from blazepose_tf.export import exporting, sources
+    from blazepose_tf.export import exporting, facts, sources
 
     def progress(text: str) -> None:
         print(f"... {text}", flush=True)
@@ -83,7 +91,9 @@ def main(argv: list[str]) -> int:
         return model, description
 
     model, description = opened(flag.model, holds_threshold=kind != "task")
-    names = "precision refine outputs calibration calibration_crops percentile data crops limit max_drop"
+    if flag.training_data:
+        description = description.with_facts(training_data=facts.training_data(flag.training_data, flag.provenance))
+    names = "precision float_biases refine outputs calibration calibration_crops percentile data crops limit max_drop"
     chosen = {name: getattr(flag, name) for name in (*names.split(), "dynamic_batch", "opset")}
     if kind == "task":
         from blazepose_tf.export import task_bundle

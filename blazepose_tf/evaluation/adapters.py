@@ -1,7 +1,7 @@
 """Models of any file type behind the surface that the runtime's detector and tracker take.
 
-.tflite and .onnx open in the runtime itself; a .task bundle is a zip of LiteRT files; a Keras model becomes a predict
-callable with the same outputs. Cropping and decoding always are the runtime's.
+.tflite, .onnx and the folders of other engines open in the runtime itself; a .task bundle is a zip of LiteRT files; a
+Keras model becomes a predict callable with the same outputs. Cropping and decoding always are the runtime's.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def open_model(path: str | os.PathLike, *, role: str = specs.LANDMARKS, num_thre
     """Opens a model file of any supported type.
 
     Args:
-        path: .tflite, .onnx, .keras or .task.
+        path: .tflite, .onnx, .keras, .task, or a folder of another engine.
         role: output that is wanted, `specs.LANDMARKS` (tracker) or `specs.REGRESSORS` (detector); picks the member
             of a bundle.
         num_threads: of one inference.
@@ -158,8 +158,12 @@ def _bundle_member(path: Path, role: str) -> bytes:
 
 
 def sha256(path: str | os.PathLike) -> str:
-    """Hex digest of a file, read in pieces."""
+    """Hex digest of a file, read in pieces; of a folder, that of the names and digests of its files."""
     digest = hashlib.sha256()
+    if (folder := Path(path)).is_dir():
+        for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+            digest.update(f"{file.relative_to(folder).as_posix()} {sha256(file)}\n".encode())
+        return digest.hexdigest()
     with open(path, "rb") as source:
         while piece := source.read(1 << 20):
             digest.update(piece)

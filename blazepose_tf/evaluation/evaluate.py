@@ -297,9 +297,10 @@ def _models(system: System) -> dict:
 
 
 def model_entry(path: str | os.PathLike) -> dict:
-    """File name, size in bytes and SHA-256 of a file."""
+    """Name, size in bytes and SHA-256 of a file, or of a folder."""
     path = Path(path)
-    return {"file": path.name, "bytes": path.stat().st_size, "sha256": adapters.sha256(path)}
+    files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
+    return {"file": path.name, "bytes": sum(p.stat().st_size for p in files), "sha256": adapters.sha256(path)}
 
 
 def to_json(document: dict) -> str:

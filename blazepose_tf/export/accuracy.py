@@ -72,7 +72,7 @@ def figures(
 
 
 def compare(
-    content: bytes,
+    exported: bytes | Path,
     reference: bytes,
     spec: TrackerSpec | DetectorSpec,
     data: str | os.PathLike,
@@ -83,16 +83,19 @@ def compare(
     """Accuracy table of a file against its float32 twin (.tflite) on the same pictures.
 
     Args:
-        content: the file that is to ship, with the suffix `suffix`.
+        exported: the file that is to ship, as its content (with the suffix `suffix`) or where it lies.
         reference: the float32 LiteRT file.
         spec: contract of both.
         data: as for `figures`.
         limit: as for `figures`.
     """
     with tempfile.TemporaryDirectory(prefix="blazepose_accuracy_") as folder:
-        paths = Path(folder) / f"exported{suffix}", Path(folder) / "reference.tflite"
-        for path, data_of in zip(paths, (content, reference), strict=True):
-            path.write_bytes(data_of)
+        paths = [Path(folder) / f"exported{suffix}", Path(folder) / "reference.tflite"]
+        for i, given in enumerate((exported, reference)):
+            if isinstance(given, bytes):
+                paths[i].write_bytes(given)
+            else:
+                paths[i] = given
         found = [figures(path, spec, data, limit=limit) for path in paths]
     return [Row(name, found[1][name], found[0][name]) for name in found[1]]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,16 +10,21 @@ from pathlib import Path
 import keras
 
 from blazepose_tf import files
-from blazepose_tf.export import accuracy, crops, equalization, litert, onnx, quantization
+from blazepose_tf.export import accuracy, crops, equalization, facts, folders, litert, onnx, quantization
 from blazepose_tf.export.inspection import Inspection, inspect
 from blazepose_tf.models import Description
 from blazepose_tf.models.refinement import with_refinement
 from blazepose_tf.runtime.interpreter import OnnxModel
-from blazepose_tf.runtime.metadata import spec_of
+from blazepose_tf.runtime.metadata import spec_of, write_metadata
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
-TFLITE, ONNX, SAVED_MODEL, TASK = "tflite", "onnx", "saved_model", "task"
-FORMATS = (TFLITE, ONNX, TASK, SAVED_MODEL)
+TFLITE, ONNX, TASK = "tflite", "onnx", "task"
+FORMATS = (TFLITE, ONNX, TASK, *folders.FORMATS)
+_PRECISIONS_OF = {
+    TFLITE: (litert.FLOAT32, litert.FLOAT16, *quantization.QUANTIZED),
+    folders.OPENVINO: (litert.FLOAT32, litert.FLOAT16),
+    folders.NCNN: (litert.FLOAT32, litert.FLOAT16),
+}
 PRECISIONS = (litert.FLOAT32, litert.FLOAT16, *quantization.QUANTIZED)
 SIGNATURE = "serving_default"
 
@@ -32,7 +35,8 @@ class Options:
 
     Attributes:
         format: one of FORMATS but TASK, which `task_bundle` makes of two models.
-        precision: one of PRECISIONS; formats other than LiteRT have float32 only.
+        precision: one of PRECISIONS; OpenVINO and ncnn know float32 and float16, ONNX and SavedModel float32 alone.
+        float_biases: FLOAT16 files keep their biases in float32.
         refine: landmarks refined by the heatmaps inside the graph, for consumers without our runtime.
         outputs: names of the outputs to keep; all but the offsets without it.
         calibration: annotations whose crops give the ranges of int8 activations; rendered people without it.
@@ -48,6 +52,7 @@ class Options:
 
     format: str = TFLITE
     precision: str = litert.FLOAT32
+    float_biases: bool = False
     refine: bool = False
     outputs: tuple[str, ...] | None = None
     calibration: str | None = None
@@ -61,12 +66,17 @@ class Options:
     opset: int = onnx.OPSET
 
     def __post_init__(self):
-        if self.format not in (TFLITE, ONNX, SAVED_MODEL):
-            raise ValueError(f"format must be tflite, onnx or saved_model. Received: format={self.format!r}")
+        if self.format not in FORMATS or self.format == TASK:
+            raise ValueError(f"format must be one of {FORMATS} but task. Received: format={self.format!r}")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {PRECISIONS}. Received: precision={self.precision!r}")
-        if self.format != TFLITE and self.precision != litert.FLOAT32:
-            raise ValueError(f"{self.format} files are float32. Received: precision={self.precision!r}")
+        known = _PRECISIONS_OF.get(self.format, (litert.FLOAT32,))
+        if self.precision not in known:
+            raise ValueError(f"{self.format} files are {' or '.join(known)}. Received: precision={self.precision!r}")
+        if self.float_biases and (self.format, self.precision) != (TFLITE, litert.FLOAT16):
+            raise ValueError(
+                f"float_biases is for float16 LiteRT files. Received: {self.format}, precision={self.precision!r}"
+            )
         if self.max_drop is not None and self.data is None:
             raise ValueError("max_drop needs annotated pictures to measure it on (data)")
         if self.dynamic_batch and self.format != ONNX:
@@ -113,35 +123,48 @@ def export(
     if options.refine:
         model = with_refinement(model, description.spec)
     model = litert.deployed(model, options.outputs)
-    if options.format == SAVED_MODEL:
-        return _saved_model(model, description, Path(output), options)
+    if options.format in folders.FORMATS:
+        return _folder(model, description, Path(output), options, progress=progress)
     progress("converting")
     if options.format == ONNX:
         content = onnx.to_onnx(
-            model, description.spec, name=description.variant, dynamic_batch=options.dynamic_batch, opset=options.opset
+            model,
+            description.spec,
+            name=description.variant,
+            dynamic_batch=options.dynamic_batch,
+            opset=options.opset,
+            facts=description.facts,
         )
     else:
         content = convert(model, description, options, progress=progress)
     proof = prove(content, model, description, options, progress=progress)
+    if proof.rows and options.format == TFLITE:
+        content = write_metadata(content, proof.inspection.metadata | {"accuracy": facts.accuracy(proof.rows, options)})
     files.write_bytes(output, content)
     return proof
 
 
 def convert(model: keras.Model, description: Description, options: Options, *, progress: Progress) -> bytes:
     """Content of the LiteRT file of a `deployed` model."""
-    spec, name = description.spec, description.variant
-    if options.precision in (litert.FLOAT32, litert.FLOAT16):
-        return litert.to_litert(model, spec, name=name, precision=options.precision)
+    spec, name, precision = description.spec, description.variant, options.precision
+    if precision in (litert.FLOAT32, litert.FLOAT16):
+        content = litert.to_litert(
+            model, spec, name=name, precision=precision, metadata=False, float_biases=options.float_biases
+        )
+        return litert.with_metadata(
+            content, spec, name=name, precision=precision, **facts.of_file(description, options)
+        )
     content = litert.to_litert(model, spec, name=name)
     progress("calibrating")
     pictures = list(crops.crops(spec, count=options.calibration_crops, data=options.calibration))
     content = equalization.equalize(content, (crops.to_inputs(p, spec) for p in pictures))
     ranges = None
-    if options.precision != quantization.DYNAMIC:
+    if precision != quantization.DYNAMIC:
         inputs = (crops.to_inputs(p, spec) for p in pictures)
         ranges = quantization.calibrate(content, inputs, percentile=options.percentile)
-    content = quantization.quantize(content, options.precision, ranges=ranges)
-    return litert.with_metadata(content, spec, name=name, precision=options.precision)
+    content = quantization.quantize(content, precision, ranges=ranges)
+    known = facts.of_file(description, options, pictures=len(pictures))
+    return litert.with_metadata(content, spec, name=name, precision=precision, **known)
 
 
 def prove(
@@ -158,15 +181,7 @@ def prove(
     pictures = crops.crops(spec, count=options.crops, data=options.data)
     opened = OnnxModel(content) if options.format == ONNX else None
     parities = litert.parity(model, opened or content, (crops.to_inputs(p, spec)[0] for p in pictures))
-    rows = []
-    if options.data is not None:
-        progress("measuring accuracy")
-        reference = litert.to_litert(model, spec, name=description.variant)
-        rows = accuracy.compare(
-            content, reference, spec, options.data, suffix=f".{options.format}", limit=options.limit
-        )
-        if options.max_drop is not None:
-            accuracy.require_drop(rows, options.max_drop)
+    rows = _accuracy(content, model, description, options, progress)
     return Proof(len(content), parities, rows, inspection)
 
 
@@ -188,19 +203,37 @@ def require_sound(inspection: Inspection, outputs: set[str], spec: TrackerSpec |
         raise ValueError(f"the file's metadata must hold the spec {spec}. Received: {inspection.metadata}")
 
 
-def _saved_model(model: keras.Model, description: Description, output: Path, options: Options) -> Proof:
-    if output.exists():
-        raise FileExistsError(f"{str(output)!r} exists already: a SavedModel needs a new folder")
-    with litert.saved_model(model) as folder:
+def _folder(
+    model: keras.Model, description: Description, output: Path, options: Options, *, progress: Progress
+) -> Proof:
+    with folders.new_folder(output) as folder:
+        progress("converting")
+        opened = folders.write(
+            model,
+            description,
+            folder,
+            format=options.format,
+            precision=options.precision,
+            opset=options.opset,
+        )
+        progress("comparing with Keras")
         pictures = crops.crops(description.spec, count=options.crops, data=options.data)
-        inputs = (crops.to_inputs(p, description.spec)[0] for p in pictures)
-        parities = litert.parity(model, litert.SavedModel(folder), inputs)
-        size = sum(f.stat().st_size for f in Path(folder).rglob("*") if f.is_file())
-        temporary = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent))
-        try:
-            shutil.copytree(folder, temporary, dirs_exist_ok=True)
-            temporary.chmod(0o755)
-            os.rename(temporary, output)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    return Proof(size, parities)
+        parities = litert.parity(model, opened, (crops.to_inputs(p, description.spec)[0] for p in pictures))
+        rows = [] if options.format == folders.SAVED_MODEL else _accuracy(folder, model, description, options, progress)
+        return Proof(sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()), parities, rows)
+
+
+def _accuracy(
+    exported: bytes | Path, model: keras.Model, description: Description, options: Options, progress: Progress
+) -> list[accuracy.Row]:
+    """The accuracy table, if there are annotated pictures; ValueError where more is lost than may be."""
+    if options.data is None:
+        return []
+    progress("measuring accuracy")
+    reference = litert.to_litert(model, description.spec, name=description.variant)
+    rows = accuracy.compare(
+        exported, reference, description.spec, options.data, suffix=f".{options.format}", limit=options.limit
+    )
+    if options.max_drop is not None:
+        accuracy.require_drop(rows, options.max_drop)
+    return rows

@@ -53,7 +53,7 @@ class Inspection:
         unlisted: kinds outside WHITELIST.
         faults: what a reader could stumble over in the operator codes (`tflite.operator_codes.faults`).
         partitions: what XNNPACK makes of the graph on this host.
-        macs: multiply-adds of convolutions and dense layers.
+        macs: multiply-adds of convolutions and dense layers; None where a shape is left open.
         weights: stored weights and biases.
         metadata: document of this project's exporter, or None.
     """
@@ -67,7 +67,7 @@ class Inspection:
     unlisted: tuple[str, ...]
     faults: tuple[str, ...]
     partitions: Partitions
-    macs: int
+    macs: int | None
     weights: int
     metadata: dict[str, Any] | None
 
@@ -100,7 +100,7 @@ def inspect(source: str | os.PathLike | bytes) -> Inspection:
         unlisted=tuple(kind for kind in operations if kind not in WHITELIST),
         faults=tuple(operator_codes.faults(model)),
         partitions=delegate_partitions(content),
-        macs=read.macs,
+        macs=None if _dynamic(model) else read.macs,
         weights=_stored_weights(model),
         metadata=metadata,
     )
@@ -127,6 +127,12 @@ def _tensor(name: str, detail: dict) -> TensorInfo:
         float(parameters["scales"][0]) if quantised else None,
         int(parameters["zero_points"][0]) if quantised else None,
     )
+
+
+def _dynamic(model) -> bool:
+    """Whether a tensor leaves a dimension open until the model runs, the batch included."""
+    shapes = (t.shapeSignature for t in model.subgraphs[0].tensors)
+    return any(int(n) < 0 for shape in shapes if shape is not None for n in shape)
 
 
 def _stored_weights(model) -> int:

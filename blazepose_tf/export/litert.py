@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from blazepose_tf.export import half
 from blazepose_tf.models import without_training_heads
 from blazepose_tf.runtime.interpreter import load_model
 from blazepose_tf.runtime.metadata import metadata_of, write_metadata
@@ -57,6 +58,7 @@ def to_litert(
     name: str,
     precision: str = FLOAT32,
     metadata: bool = True,
+    float_biases: bool = False,
 ) -> bytes:
     """Converts a model.
 
@@ -66,6 +68,7 @@ def to_litert(
         name: preset name for the metadata, such as "lite".
         precision: FLOAT32, or FLOAT16 for weights stored in half precision (arithmetic stays float32).
         metadata: False leaves this project's document out, for models that are fitted to somebody else's contract.
+        float_biases: biases of a FLOAT16 file stay float32.
 
     Returns:
         Content of a .tflite file.
@@ -81,6 +84,8 @@ def to_litert(
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
         content = converter.convert()
+        if precision == FLOAT16 and float_biases:
+            content = half.with_float_biases(content, tf.lite.TFLiteConverter.from_saved_model(folder).convert())
     return with_metadata(content, spec, name=name, precision=precision) if metadata else content
 
 
@@ -108,9 +113,9 @@ class saved_model:
         self._folder.cleanup()
 
 
-def with_metadata(content: bytes, spec: TrackerSpec | DetectorSpec, *, name: str, precision: str) -> bytes:
-    """The file with its document: spec, preset, precision, version."""
-    return write_metadata(content, metadata_of(spec, model=name, precision=precision))
+def with_metadata(content: bytes, spec: TrackerSpec | DetectorSpec, *, name: str, precision: str, **facts) -> bytes:
+    """The file with its document: spec, preset, precision, version, and what else is known (JSON values)."""
+    return write_metadata(content, metadata_of(spec, model=name, precision=precision, **facts))
 
 
 def require_one_partition(partitions: Partitions) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -23,6 +24,8 @@ def to_onnx(
     name: str,
     dynamic_batch: bool = False,
     opset: int = OPSET,
+    channels_first: bool = False,
+    facts: dict[str, Any] | None = None,
 ) -> bytes:
     """Converts a model.
 
@@ -32,6 +35,8 @@ def to_onnx(
         name: preset name for the metadata.
         dynamic_batch: any number of pictures; else exactly one.
         opset: version of the operator set, 17 or later.
+        channels_first: picture (B, 3, S, S) and maps (B, K, S, S), for converters that know nothing else.
+        facts: further values of the metadata.
 
     Returns:
         Content of an .onnx file: input `image` (B, S, S, 3), outputs named as in the model.
@@ -55,7 +60,9 @@ def to_onnx(
     def run(image):
         return {key: tf.identity(value, name=key) for key, value in model(image, training=False).items()}
 
-    converted, _ = tf2onnx.convert.from_function(run, input_signature=signature, opset=opset)
+    maps = [key for key in names if len(model.output[key].shape) == 4]
+    turned = {"inputs_as_nchw": [IMAGE], "outputs_as_nchw": maps} if channels_first else {}
+    converted, _ = tf2onnx.convert.from_function(run, input_signature=signature, opset=opset, **turned)
     with tempfile.TemporaryDirectory(prefix="blazepose_onnx_") as folder:
         path = Path(folder) / "model.onnx"
         options = onnxruntime.SessionOptions()
@@ -74,10 +81,17 @@ def to_onnx(
     del simplified.opset_import[:]
     simplified.opset_import.extend(standard)
     entry = simplified.metadata_props.add()
-    document = metadata_of(spec, model=name, precision="float32")
+    document = metadata_of(spec, model=name, precision="float32", **(facts or {}))
     entry.key, entry.value = METADATA_NAME, json.dumps(document, sort_keys=True)
     try:
         onnx.checker.check_model(simplified, full_check=True)
     except onnx.checker.ValidationError as error:
         raise ValueError(f"the ONNX checker refuses the graph: {error}") from error
     return simplified.SerializeToString()
+
+
+def output_names(path: Path) -> list[str]:
+    """Names of the outputs of an ONNX file, in its order."""
+    import onnx
+
+    return [output.name for output in onnx.load(path, load_external_data=False).graph.output]

@@ -10,8 +10,9 @@ import dataclasses
 import json
 import os
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -23,19 +24,23 @@ from blazepose_tf.models.presets import DETECTORS, TRACKERS
 from blazepose_tf.specs import DETECTOR, HEATMAPS, LANDMARKS, REGRESSORS, DetectorSpec, TrackerSpec
 
 MEMBER = "blazepose_tf.json"
+_DOCUMENT = documents.Part({"model": documents.TEXT, "facts": documents.Optional(documents.OBJECT)})
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a model is: preset and contract.
+    """What a model is: preset, contract, and where it comes from.
 
     Attributes:
         variant: key of `presets.TRACKERS` or `presets.DETECTORS`.
         spec: its contract.
+        facts: JSON values about its making that travel with it into every exported file: `training_data` (names,
+            licences, people), `presence` (how it was calibrated).
     """
 
     variant: str
     spec: TrackerSpec | DetectorSpec
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -48,16 +53,21 @@ class Description:
             raise ValueError(f"only a detector has a score_threshold. Received: model={self.variant!r}")
         return dataclasses.replace(self, spec=dataclasses.replace(self.spec, score_threshold=value))
 
+    def with_facts(self, **facts: Any) -> Description:
+        """The same model with more known about its making; what it said under these names is replaced."""
+        return dataclasses.replace(self, facts=self.facts | facts)
+
     def to_json(self) -> str:
         """JSON document of the description."""
-        return json.dumps({"model": self.variant, **specs.to_document(self.spec)})
+        document = {"model": self.variant, **specs.to_document(self.spec)}
+        return json.dumps(document | ({"facts": self.facts} if self.facts else {}))
 
     @classmethod
     def from_json(cls, text: str | bytes, where: str = "the model's description") -> Description:
         """Inverse of `to_json`; ValueError, which begins with `where`, for what this version cannot read."""
-        document = documents.check(documents.parse(text, where), documents.Part({"model": documents.TEXT}), where)
+        document = documents.check(documents.parse(text, where), _DOCUMENT, where)
         try:
-            return cls(document["model"], specs.from_document(document))
+            return cls(document["model"], specs.from_document(document), document.get("facts") or {})
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from error
 

@@ -1,7 +1,8 @@
 """Model files behind one small surface: a picture in, named float32 tensors out.
 
-`load_model` opens LiteRT files (ours and MediaPipe's, float or fully quantized) and ONNX files. Outputs carry the names
-of `specs`: our files name them in their signature; MediaPipe's carry no signature and are recognised by their shapes.
+`load_model` opens LiteRT files (ours and MediaPipe's, float or fully quantized), ONNX files and the folders of other
+engines. Outputs carry the names of `specs`: our files name them in their signature; MediaPipe's carry no signature and
+are recognised by their shapes.
 """
 
 from __future__ import annotations
@@ -25,17 +26,18 @@ log = logging.getLogger(__name__)
 _PIP_ONNX = "running .onnx files needs onnxruntime: pip install 'blazepose_tf[onnx]'"
 
 
-def load_model(source: str | os.PathLike | bytes, *, num_threads: int = 1) -> LiteRtModel | OnnxModel:
+def load_model(source: str | os.PathLike | bytes, *, num_threads: int = 1) -> SharedModel:
     """Opens a model file.
 
     Args:
-        source: path of a .tflite or .onnx file, or the content of a .tflite file.
+        source: path of a .tflite or .onnx file or of a folder of another engine (`engines`), or the content of a
+            .tflite file.
         num_threads: threads that one inference may use.
 
     Raises:
         OSError: the file cannot be read.
         ValueError: the content is no model, is damaged, or does not take one square RGB picture.
-        ImportError: an .onnx file without onnxruntime.
+        ImportError: the engine of the file is not installed.
     """
     if num_threads < 1:
         raise ValueError(f"num_threads must be at least 1. Received: num_threads={num_threads}")
@@ -43,18 +45,21 @@ def load_model(source: str | os.PathLike | bytes, *, num_threads: int = 1) -> Li
         return LiteRtModel(bytes(source), num_threads=num_threads)
     path = Path(source)
     if path.is_dir():
-        raise IsADirectoryError(f"{path}: a folder, expected a .tflite or .onnx model file")
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such model file") from None
-    kind = OnnxModel if path.suffix == ".onnx" else LiteRtModel
-    model = kind(content, name=str(path), num_threads=num_threads)
+        from blazepose_tf.runtime import engines
+
+        model = engines.open_folder(path, num_threads=num_threads)
+    else:
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{path}: no such model file") from None
+        kind = OnnxModel if path.suffix == ".onnx" else LiteRtModel
+        model = kind(content, name=str(path), num_threads=num_threads)
     model.reopening = (str(path.absolute()), num_threads)
     return model
 
 
-def _reopen(path: str, num_threads: int) -> LiteRtModel | OnnxModel:
+def _reopen(path: str, num_threads: int) -> SharedModel:
     return load_model(path, num_threads=num_threads)
 
 
@@ -87,7 +92,7 @@ class _Quantizer:
         return (values - self.zero) * self.scale if self.active else values
 
 
-class _SharedModel:
+class SharedModel:
     """What makes an opened model safe to share: threads take turns, and a pickle holds the file's path.
 
     Attributes:
@@ -112,7 +117,7 @@ class _SharedModel:
         return _reopen, self.reopening
 
 
-class LiteRtModel(_SharedModel):
+class LiteRtModel(SharedModel):
     """A LiteRT file; threads that share it take turns.
 
     Attributes:
@@ -246,7 +251,7 @@ def _names_by_shape(details: list[dict[str, Any]], name: str) -> dict[str, dict[
     return named
 
 
-class OnnxModel(_SharedModel):
+class OnnxModel(SharedModel):
     """An ONNX file with the outputs of `specs`; same surface as `LiteRtModel`."""
 
     def __init__(self, content: bytes, *, name: str = "model", num_threads: int = 1):

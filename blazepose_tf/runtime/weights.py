@@ -6,6 +6,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from blazepose_tf.runtime.metadata import METADATA_NAME
+
 FOLDER = Path(__file__).resolve().parents[1] / "weights"
 SUMS = "SHA256SUMS"
 # What runs when nothing is named: the first of these that ships. `full` is more accurate, `lite` 2.4 times as fast.
@@ -68,12 +70,12 @@ def model_file(name: str | os.PathLike, *, suffix: str = _SUFFIX, folder: Path =
 
     `suffix` chooses between the LiteRT file and the Keras weights (".npz") of a shipped name.
 
-    A name is anything without a folder and without a suffix that is not itself a file.
+    A name is anything without a folder and without a suffix that is neither a file nor an exported folder.
 
     Raises:
         FileNotFoundError, ValueError: as `weight_file`, for a name.
     """
     path = Path(name)
-    if path.suffix or len(path.parts) > 1 or path.is_file():
+    if path.suffix or len(path.parts) > 1 or path.is_file() or (path / f"{METADATA_NAME}.json").is_file():
         return path
     return weight_file(str(name) + suffix, folder=folder)

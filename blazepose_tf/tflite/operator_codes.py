@@ -2,8 +2,8 @@
 
 A code has two fields for the operation: the old one ends at 127, the new one holds all. Readers differ in which one
 they go by (some take the larger, some the old one alone), and a writer that fills one of them leaves a 0 in the other,
-which reads as ADD. Both must say the same. The version is the oldest in which the runtime knew these types and options: a
-runtime that does not know it refuses the file instead of computing something else.
+which reads as ADD. Both must say the same. The version is the oldest in which the runtime knew these types and options:
+a runtime that does not know it refuses the file instead of computing something else.
 
 Versions: GetBuiltinOperatorVersion of TensorFlow Lite 2.21, for the operations and types that the exporter writes.
 """

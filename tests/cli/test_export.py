@@ -92,6 +92,35 @@ def test_mistakes_are_one_line(arguments, message, weights, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_inspect_takes_shipped_names_and_open_shapes(tiny_file, tmp_path):
+    from blazepose_tf.tflite import packing
+
+    model = packing.unpack(tiny_file.read_bytes())
+    image = model.subgraphs[0].tensors[model.subgraphs[0].inputs[0]]
+    image.shapeSignature = np.array([-1, *image.shape[1:]], np.int32)
+    (tmp_path / "open.tflite").write_bytes(packing.pack(model))
+    result = blazepose("inspect", "blazeface", tmp_path / "open.tflite")
+    assert result.returncode == 0, result.stderr
+    shipped, open_shape = result.stdout.split("\n\n")
+    assert shipped.startswith("blazeface: ") and "M MACs" in shipped
+    assert "dynamic shape, no cost" in open_shape and "MACs" not in open_shape
+
+
+def test_inspect_tells_how_a_file_was_made(tiny_file, tmp_path):
+    from blazepose_tf.runtime.metadata import write_metadata
+
+    document = {
+        "model": "tiny",
+        "quantization": {"weights": "int8", "calibration": {"data": "rendered people", "pictures": 7}},
+        "training_data": [{"name": "coco2017", "people": 4, "licence": "CC BY 4.0"}, {"name": "own", "people": 2}],
+    }
+    (tmp_path / "told.tflite").write_bytes(write_metadata(tiny_file.read_bytes(), document))
+    lines = blazepose("inspect", tmp_path / "told.tflite").stdout.splitlines()
+    assert "  quantization: calibration (data rendered people, pictures 7), weights int8" in lines
+    assert "  training data: licence CC BY 4.0, name coco2017, people 4" in lines
+    assert "  training data: name own, people 2" in lines
+
+
 def test_inspect_of_what_is_no_model(tmp_path):
     (tmp_path / "x.tflite").write_bytes(b"nothing of the kind")
     result = blazepose("inspect", tmp_path / "x.tflite")
