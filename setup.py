@@ -39,7 +39,16 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["blazepose_tf", "blazepose_tf.*"]),
-    package_data={"blazepose_tf": ["weights/*", "kernels/*.cc", "kernels/*.h", "web/page/*", "adapt/*.html"]},
+    package_data={
+        "blazepose_tf": [
+            "weights/*",
+            "kernels/*.cc",
+            "kernels/*.h",
+            "tflite/support/*.json",
+            "web/page/*",
+            "adapt/*.html",
+        ]
+    },
     install_requires=RUNTIME + MEDIA,
     extras_require={
         "runtime": RUNTIME + MEDIA,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import importlib.util
-import io
-import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -157,10 +156,12 @@ class Mnn(Adapter):
 
         converted = path.with_suffix(".mnn")
         if not converted.exists():
-            from MNN.tools import mnnconvert
-
+            # Its converter is a program that ends its process as it likes.
+            code = "from MNN.tools.mnnconvert import main; main()"
             command = ["-f", "TFLITE", "--modelFile", path, "--MNNModel", converted, "--bizCode", "none"]
-            _in_a_child(lambda: mnnconvert.main(), ["mnnconvert", *map(str, command)])
+            subprocess.run(
+                [sys.executable, "-c", code, *command], capture_output=True, cwd=tempfile.gettempdir(), check=False
+            )
         if not converted.exists():
             raise ValueError("MNN's converter refuses the file")
         net = MNN.Interpreter(str(converted))
@@ -199,20 +200,6 @@ class Ncnn(Adapter):
             options = exporting.Options(format="ncnn", precision=precision, crops=1)
             exporting.export(*sources.open_source(name), folder, options, progress=lambda _: None)
         return load_model(folder).infer
-
-
-def _in_a_child(call: Callable, arguments: list[str]) -> None:
-    """Converters with a command line end their process as they like."""
-    import sys
-
-    child = os.fork()
-    if child == 0:
-        sys.argv = arguments
-        with contextlib.suppress(BaseException), contextlib.redirect_stdout(io.StringIO()):
-            os.chdir(tempfile.gettempdir())
-            call()
-        os._exit(0)
-    os.waitpid(child, 0)
 
 
 ALL: tuple[Adapter, ...] = (CompiledModel(), OpenVino(), OnnxRuntime(), OpenCv(), Ncnn(), Mnn())

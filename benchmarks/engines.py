@@ -22,7 +22,8 @@ from pathlib import Path
 
 import engine_adapters
 import numpy as np
-from blazepose_tf.runtime.console import silent_libraries
+
+from blazepose_tf.console import silent_libraries
 
 MODELS = ("lite", "full", "blazeface")
 PRECISIONS = ("float32", "float16", "dynamic", "int8")

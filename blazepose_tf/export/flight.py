@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from blazepose_tf.console import silent_libraries
 from blazepose_tf.export import crops
-from blazepose_tf.runtime.console import silent_libraries
 from blazepose_tf.runtime.metadata import read_metadata, spec_of
 from blazepose_tf.tflite import devices, graph, half_arithmetic
 from blazepose_tf.tflite.delegates import delegate_partitions

@@ -33,6 +33,7 @@ class SupportList:
         source: where exactly.
         operations: kinds that it takes.
         types: of the features that it takes; empty where the source says nothing.
+        versions: kind -> largest version of its operator code that it knows, where that is less than the file's may be.
         refused_masks: STRIDED_SLICE with a mask that adds or drops axes is refused.
     """
 
@@ -42,6 +43,7 @@ class SupportList:
     source: str
     operations: frozenset[str]
     types: frozenset[str]
+    versions: dict[str, int]
     refused_masks: bool
 
 
@@ -53,7 +55,7 @@ class Verdict:
         name: of the list, with its version.
         source: of the list.
         count: operations that run.
-        refused: reason (with the kind) -> how many operations.
+        refused: reason (with the kind) -> how many operations; of those on constants their versions alone can be one.
     """
 
     name: str
@@ -89,12 +91,20 @@ def judge(model: schema.ModelT, support: SupportList) -> Verdict:
     refused: Counter[str] = Counter()
     count = 0
     for operator in subgraph.operators:
-        if all(int(i) in constants for i in operator.outputs):
-            continue
-        count += 1
-        if reason := _reason(model, operator, support, constants):
+        stored = all(int(i) in constants for i in operator.outputs)
+        count += not stored
+        # Versions are looked at before constants are folded.
+        if reason := _version(model, operator, support) or (
+            "" if stored else _reason(model, operator, support, constants)
+        ):
             refused[reason] += 1
     return Verdict(f"{support.name} ({support.version})", support.source, count, dict(sorted(refused.items())))
+
+
+def _version(model, operator, support: SupportList) -> str:
+    kind, known = graph.kind_of(model, operator), support.versions
+    version = model.operatorCodes[operator.opcodeIndex].version
+    return f"{kind}: version {version}, known up to {known[kind]}" if version > known.get(kind, version) else ""
 
 
 def _reason(model, operator, support: SupportList, constants: set[int]) -> str:
