@@ -74,11 +74,11 @@ def _half(path: str | os.PathLike) -> dict[str, tuple[float, float]]:
         return {}
     spec = spec_of(metadata)
     pictures = [crops.to_inputs(p, spec) for p in crops.crops(spec, count=PICTURES)]
-    try:
-        with silent_libraries():
+    with silent_libraries():  # LiteRT speaks when its objects come, and when they go
+        try:
             full, half = (list(half_arithmetic.outputs(path, pictures, half=half)) for half in (False, True))
-    except (ValueError, RuntimeError):  # integer pictures, or a processor without half precision
-        return {}
+        except (ValueError, RuntimeError):  # integer pictures, or a processor without half precision
+            return {}
     differences = {
         name: np.abs(np.stack([a[name] - b[name] for a, b in zip(full, half, strict=True)])) for name in full[0]
     }

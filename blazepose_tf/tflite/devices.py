@@ -54,7 +54,7 @@ class Verdict:
     Attributes:
         name: of the list, with its version.
         source: of the list.
-        count: operations that run.
+        count: operations that run, and stored ones that are refused.
         refused: reason (with the kind) -> how many operations; of those on constants their versions alone can be one.
     """
 
@@ -92,11 +92,12 @@ def judge(model: schema.ModelT, support: SupportList) -> Verdict:
     count = 0
     for operator in subgraph.operators:
         stored = all(int(i) in constants for i in operator.outputs)
-        count += not stored
         # Versions are looked at before constants are folded.
-        if reason := _version(model, operator, support) or (
-            "" if stored else _reason(model, operator, support, constants)
-        ):
+        reason = _version(model, operator, support)
+        if not reason and not stored:
+            reason = _reason(model, operator, support, constants)
+        count += bool(reason) or not stored
+        if reason:
             refused[reason] += 1
     return Verdict(f"{support.name} ({support.version})", support.source, count, dict(sorted(refused.items())))
 

@@ -19,7 +19,7 @@ def outputs(path: Path | str, inputs: Iterable[np.ndarray], *, half: bool = True
     """Runs a float file.
 
     Args:
-        path: a .tflite file with one signature and float inputs and outputs.
+        path: a .tflite file with float inputs and outputs.
         inputs: (1, S, S, 3) float32 pictures in the model's value range.
         half: False computes as always.
 
@@ -27,23 +27,29 @@ def outputs(path: Path | str, inputs: Iterable[np.ndarray], *, half: bool = True
         name -> float32 array.
 
     Raises:
-        ValueError: the file has no signature, or an integer input.
+        ValueError: the file takes integers.
         RuntimeError: LiteRT refuses the file, or to compute it in half precision on this processor.
     """
-    from ai_edge_litert.compiled_model import CompiledModel, CpuOptions, HardwareAccelerator, Options
+    from ai_edge_litert.compiled_model import CompiledModel, CpuOptions, Environment, HardwareAccelerator, Options
 
     cpu = CpuOptions(num_threads=1, xnnpack_flags=_FORCE_FP16 if half else None)
-    model = CompiledModel.from_file(
-        str(path), options=Options(hardware_accelerators=HardwareAccelerator.CPU, cpu_options=cpu)
-    )
-    signatures = list(model.get_signature_list())
-    if not signatures:
-        raise ValueError(f"{path}: half precision needs a file with a signature")
-    described = model.get_input_tensor_details(signatures[0]).values()
+    options = Options(hardware_accelerators=HardwareAccelerator.CPU, cpu_options=cpu)
+    # One of its own: the default one looks for drivers of GPUs and NPUs.
+    environment = Environment.create()
+    try:
+        with CompiledModel.from_file(str(path), environment=environment, options=options) as model:
+            yield from _run(model, inputs, path)
+    finally:
+        environment.close()
+
+
+def _run(model, inputs: Iterable[np.ndarray], path: Path | str) -> Iterator[dict[str, np.ndarray]]:
+    signature = next(iter(model.get_signature_list()))
+    described = model.get_input_tensor_details(signature).values()
     if any(np.dtype(detail["dtype"]) != np.float32 for detail in described):
         raise ValueError(f"{path}: half precision is for files that take float pictures")
     given, found = model.create_input_buffers(0), model.create_output_buffers(0)
-    details = model.get_output_tensor_details(signatures[0])
+    details = model.get_output_tensor_details(signature)
     for values in inputs:
         given[0].write(np.ascontiguousarray(values, np.float32))
         model.run_by_index(0, given, found)
