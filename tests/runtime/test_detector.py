@@ -9,6 +9,7 @@ from blazepose_tf import specs
 from blazepose_tf.geometry import alignment
 from blazepose_tf.runtime import metadata
 from blazepose_tf.runtime.detector import Detector
+from blazepose_tf.runtime.weights import weight_file
 
 OFFICIAL = ["pose_detection_2020.tflite", "pose_detection_2021.tflite"]
 
@@ -44,6 +45,19 @@ def test_follows_the_picture_when_it_is_padded(detector, yoga_frames):
 def test_nobody_is_an_empty_list(detector):
     assert detector(np.full((90, 120, 3), 128, np.uint8)) == []
     assert detector(np.zeros((1, 1, 3), np.uint8)) == []
+
+
+def test_numbers_that_overflow_are_nobody():
+    detector = Detector(weight_file("blazeface.tflite"))
+    count, matrix = detector.spec.num_anchors, np.array([[1e30, 0, 0], [0, 1e30, 0]], np.float32)
+    logits = np.full((1, count, 1), -20.0, np.float32)
+    regressors = np.zeros((1, count, detector.spec.num_values), np.float32)
+    logits[0, :3] = 4.0
+    regressors[0, 0, :] = 1e30
+    regressors[0, 1, :] = np.nan
+    logits[0, 2] = np.nan
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert detector.decode({specs.LOGITS: logits, specs.REGRESSORS: regressors}, matrix) == []
 
 
 def test_decode_by_hand(peers):

@@ -8,6 +8,7 @@ import pytest
 from blazepose_tf import specs, topology
 from blazepose_tf.geometry import affine, roi
 from blazepose_tf.runtime import metadata
+from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.tracker import Tracker
 
 OFFICIAL = {
@@ -87,6 +88,19 @@ def test_our_head_decodes_through_the_matrix(our_tracker):
     assert track.pose_presence == pytest.approx(0.9, abs=1e-6)
     np.testing.assert_allclose(track.alignment, [[74, 84], [74, 34]], atol=1e-4)
     assert track.z is None and track.world is None and track.presence is None
+
+
+@pytest.mark.parametrize("name", [specs.LANDMARKS, specs.POSE_PRESENCE, specs.ALIGNMENT])
+def test_outputs_that_are_no_numbers_are_nobody(our_tracker, onnx_model, name):
+    _, outputs, document = our_tracker
+    shape, value, _ = outputs[name]
+    broken = np.array(np.broadcast_to(np.asarray(value, np.float32), shape))
+    broken.flat[-1] = np.nan
+    image, region = np.zeros((200, 300, 3), np.uint8), np.array([74.0, 84.0, 128.0, 0.0])
+    assert len(PosePipeline(tracker=our_tracker[0])(image, roi=region).people) == 1
+    file = onnx_model(f"nan_{name}.onnx", 256, {**outputs, name: (shape, broken, 0)}, document)
+    result = PosePipeline(tracker=file)(image, roi=region)
+    assert not result.people and "NaN" not in result.to_json()
 
 
 def test_heatmaps_refine_the_landmarks_of_our_head(our_tracker, onnx_model):
