@@ -18,7 +18,7 @@ from blazepose_tf.data.synthetic.solids import Camera
 _FRAMES_PER_POSE = 20  # two thirds of a second at 30 frames/s, the pace of a warm-up
 
 
-def _both(**angles: float) -> dict[str, float]:
+def both(**angles: float) -> dict[str, float]:
     """Angles by name, with a name that has no side given to both sides."""
     return {full: value for name, value in angles.items() for full in _sides(name)}
 
@@ -27,20 +27,20 @@ def _sides(name: str) -> tuple[str, ...]:
     return (name,) if name in LIMITS else (f"left_{name}", f"right_{name}")
 
 
-_STAND = _both(shoulder_abduct=10, elbow=15, knee=4, hip_flex=2, hip_abduct=5, ankle=-2, fingers=30, shoulder_twist=-15)
-_ARMS_UP = _STAND | _both(shoulder_flex=10, shoulder_abduct=165, elbow=8, fingers=5, shoulder_twist=0)
-_SQUAT = _STAND | _both(hip_flex=112, knee=118, ankle=-25, root_pitch=22, spine_bend=12, neck_bend=-20,
+STAND = both(shoulder_abduct=10, elbow=15, knee=4, hip_flex=2, hip_abduct=5, ankle=-2, fingers=30, shoulder_twist=-15)
+ARMS_UP = STAND | both(shoulder_flex=10, shoulder_abduct=165, elbow=8, fingers=5, shoulder_twist=0)
+SQUAT = STAND | both(hip_flex=112, knee=118, ankle=-25, root_pitch=22, spine_bend=12, neck_bend=-20,
                         shoulder_flex=88, elbow=5, hip_abduct=14, hip_twist=12)  # fmt: skip
-_ARMS_OUT = _STAND | _both(shoulder_abduct=88, elbow=3, hip_abduct=14, fingers=5)
-_LUNGE = _STAND | {"left_hip_flex": 75.0, "left_knee": 78.0, "left_ankle": -5.0, "right_hip_flex": -22.0,
+_ARMS_OUT = STAND | both(shoulder_abduct=88, elbow=3, hip_abduct=14, fingers=5)
+LUNGE = STAND | {"left_hip_flex": 75.0, "left_knee": 78.0, "left_ankle": -5.0, "right_hip_flex": -22.0,
                    "right_knee": 45.0, "right_ankle": -20.0, "right_shoulder_flex": 60.0, "left_shoulder_flex": -30.0,
                    "left_elbow": 70.0, "right_elbow": 70.0}  # fmt: skip
-_WAVE = _STAND | {"right_shoulder_abduct": 95.0, "right_elbow": 95.0, "right_shoulder_twist": 85.0, "neck_side": -12.0}
+_WAVE = STAND | {"right_shoulder_abduct": 95.0, "right_elbow": 95.0, "right_shoulder_twist": 85.0, "neck_side": -12.0}
 # Squats and raised arms first: they are what the demo shows.
-_MOVEMENT: tuple[dict[str, float], ...] = (_STAND, _SQUAT, _STAND, _ARMS_UP, _ARMS_OUT, _LUNGE, _STAND, _WAVE)
+_MOVEMENT: tuple[dict[str, float], ...] = (STAND, SQUAT, STAND, ARMS_UP, _ARMS_OUT, LUNGE, STAND, _WAVE)
 _STEP = {"hip_flex": (30.0, -22.0), "knee": (6.0, 24.0), "shoulder_flex": (-22.0, 24.0), "elbow": (15.0, 25.0)}
 _WALK = tuple(
-    _STAND | {f"{side}_{angle}": values[i] for angle, values in _STEP.items() for i, side in enumerate(sides)}
+    STAND | {f"{side}_{angle}": values[i] for angle, values in _STEP.items() for i, side in enumerate(sides)}
     for sides in (("left", "right"), ("right", "left"))
 )
 _FRAMES_PER_STEP = 14
@@ -83,8 +83,8 @@ def render_video(
     for frame in range(frames):
         phase = sway + 2 * np.pi * frame / 240
         pose = _pose_at(frame)
-        skeleton = build_skeleton(body, _turned(pose, turn + 50 * np.sin(phase)))
-        person = _walked_to(skeleton, look, (0.0, 0.0))
+        skeleton = build_skeleton(body, turned(pose, turn + 50 * np.sin(phase)))
+        person = walked_to(skeleton, look, (0.0, 0.0))
         camera = look_at(
             np.array((0.12 * np.sin(0.7 * phase), 1.0, 0.0)),
             distance=distance * (1 + 0.06 * np.sin(1.3 * phase)),
@@ -93,7 +93,7 @@ def render_video(
             focal=focal,
             center=(width / 2, height / 2),
         )
-        yield render_scene(_scene(camera, (person,), background), size=size, supersample=supersample)
+        yield render_scene(scene_of(camera, (person,), background), size=size, supersample=supersample)
 
 
 def render_crossing(
@@ -134,19 +134,20 @@ def render_crossing(
     for frame in range(frames):
         people = []
         for body, look, offset, direction in zip(bodies, looks, offsets, (1, -1), strict=True):
-            pose = _turned(_pose_at(frame + int(offset), _WALK, _FRAMES_PER_STEP), 60.0 * direction)
+            pose = turned(_pose_at(frame + int(offset), _WALK, _FRAMES_PER_STEP), 60.0 * direction)
             at = (direction * span * (2 * frame / (frames - 1) - 1), 0.3 * direction)
-            people.append(_walked_to(build_skeleton(body, pose), look, at))
-        yield render_scene(_scene(camera, tuple(people), background), size=size, supersample=supersample)
+            people.append(walked_to(build_skeleton(body, pose), look, at))
+        yield render_scene(scene_of(camera, tuple(people), background), size=size, supersample=supersample)
 
 
-def _walked_to(skeleton: Skeleton, look: Look, at: tuple[float, float]) -> Person:
+def walked_to(skeleton: Skeleton, look: Look, at: tuple[float, float]) -> Person:
     """A person whose ankles' middle is at (x, z) metres on the floor."""
     feet = (skeleton.joints["left_ankle"] + skeleton.joints["right_ankle"]) / 2
     return on_the_floor(skeleton, look, at=(at[0] - feet[0], at[1] - feet[2]))
 
 
-def _scene(camera: Camera, persons: tuple[Person, ...], background: int) -> Scene:
+def scene_of(camera: Camera, persons: tuple[Person, ...], background: int) -> Scene:
+    """People in plain daylight, without objects."""
     light = np.array((0.45, 0.75, 0.48))
     return Scene(
         camera=camera,
@@ -161,8 +162,8 @@ def _scene(camera: Camera, persons: tuple[Person, ...], background: int) -> Scen
     )
 
 
-def _turned(pose: Pose, yaw: float) -> Pose:
-    """The pose facing another way."""
+def turned(pose: Pose, yaw: float) -> Pose:
+    """The pose facing another way: `yaw` degrees to the person's left."""
     angles = pose.angles.copy()
     angles[list(LIMITS).index("root_yaw")] = yaw
     return Pose(pose.kind, angles)

@@ -1,0 +1,88 @@
+"""Clinical angles, range of motion, symmetry, and the verb's files."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from absl.testing import flagsaver
+
+from blazepose_tf import topology
+from blazepose_tf.analysis import angles, page, repetitions, summary
+from blazepose_tf.cli.main import main
+
+
+def at(name):
+    return topology.KEYPOINTS.index(name)
+
+
+def test_neutral_zero_and_right_angles():
+    points = np.zeros((2, 33, 2))
+    for name, place in {
+        "shoulder": (20, 0), "elbow": (20, 30), "wrist": (20, 60), "hip": (20, 50), "knee": (20, 90),
+        "ankle": (20, 130), "foot_index": (35, 130),
+    }.items():  # fmt: skip
+        for side, sign in (("left", 1), ("right", -1)):
+            points[:, at(f"{side}_{name}")] = (sign * place[0], place[1])
+    points[1, at("left_ankle")] = (60, 90)  # the left shin to the side
+    points[1, at("left_foot_index")] = (60, 105)
+    points[1, at("right_elbow")] = (-50, 0)  # the right arm too
+    found = angles.joint_angles(points, topology.KEYPOINTS)
+    assert {name: round(float(v[0]), 6) for name, v in found.items()} == {
+        **{f"{s}_{m}": 0.0 for s in ("left", "right") for m in (*angles.MOTIONS.values(), angles.ANKLE)},
+        "trunk_lean": 0.0,
+    }
+    assert found["left_knee_flexion"][1] == pytest.approx(90)
+    assert found["right_shoulder_elevation"][1] == pytest.approx(90)
+    assert "left_ankle_plantarflexion" not in angles.joint_angles(points[:, :17], topology.COCO_17)
+
+
+def test_range_and_symmetry():
+    times = np.arange(0, 20, 0.1)
+    wave = 0.5 - 0.5 * np.cos(2 * np.pi * times / 4)
+    found = {"left_knee_flexion": 10 + 80 * wave, "right_knee_flexion": 20 + 40 * wave}
+    rom = summary.range_of_motion(found, times)["left_knee_flexion"]
+    assert (rom["min"], rom["max"], rom["known"]) == pytest.approx((10, 90, 1.0), abs=1)
+    knee = summary.symmetry(found, times)["knee_flexion"]
+    assert knee["index"] == pytest.approx(200 * (40 - 80) / 120, abs=1)
+    assert knee["correlation"] == pytest.approx(1.0) and knee["difference"] == pytest.approx(-10, abs=0.2)
+    in_turn = {"left_hip_flexion": wave, "right_hip_flexion": 1 - wave}
+    assert summary.symmetry(in_turn, times)["hip_flexion"]["correlation"] == pytest.approx(-1.0)
+
+
+def test_page_is_one_file(performed):
+    found, times = performed(1, "squat", repetitions=3, seconds=2.0)
+    found["left_elbow_flexion"][:] = np.nan  # never seen
+    exercise = repetitions.count(found, times)
+    text = page.render("<squats>", found, times, exercise, summary.document(found, times, exercise))
+    assert "&lt;squats&gt;" in text and "3 repetitions" in text and "http" not in text and "<script" not in text
+    nothing = repetitions.count({name: np.zeros(50) for name in found}, np.arange(50) / 10)
+    still = page.render("s", found, times, nothing, summary.document(found, times, nothing))
+    assert "No joint moves enough" in still
+
+
+def test_the_verb_writes_tables_and_page(tmp_path, performed, capsys):
+    """Times, angles and repetitions from a recording on disk."""
+    from blazepose_tf.data.synthetic.exercise import exercise_scenes
+
+    frames = []
+    for number, scene in enumerate(exercise_scenes(2, "arm_raise", repetitions=3, seconds=1.5)):
+        points = scene.camera.project(scene.persons[0].keypoints)
+        frames.append(
+            {"frame": number, "timestamp_ms": 1000 * number / 15, "id": 1, "source": "tracked", "pose_presence": 1.0,
+             "roi": [0, 0, 9, 0], "landmarks": [[*p, 1.0] for p in points.tolist()], "milliseconds": {}}
+        )  # fmt: skip
+    document = {"format": "blazepose_tf", "width": 320, "height": 240, "keypoints": list(topology.KEYPOINTS)}
+    path = tmp_path / "arms.json"
+    path.write_text(json.dumps(document | {"frames": frames}), encoding="utf-8")
+    with flagsaver.flagsaver():
+        assert main(["analyze", str(path), f"--output={tmp_path / 'out'}"]) == 0
+    assert "3 repetitions" in capsys.readouterr().out
+    with open(tmp_path / "out/arms_angles.csv", newline="", encoding="utf-8") as source:
+        table = list(csv.DictReader(source))
+    assert len(table) == len(frames) and float(table[0]["left_shoulder_elevation"]) < 40
+    analysis = json.loads((tmp_path / "out/arms_analysis.json").read_text("utf-8"))
+    assert analysis["repetitions"] == len(analysis["table"]) == 3 and "shoulder" in analysis["counted_by"]
+    assert (tmp_path / "out/arms_analysis.html").read_text("utf-8").startswith("<!doctype html>")
