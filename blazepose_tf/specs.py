@@ -27,6 +27,11 @@ SEGMENTATION = "segmentation"
 REGRESSORS = "regressors"
 LOGITS = "logits"
 
+# What stands for a person in a detector's grid: rigid parts, where a whole body is none (paper, section 2.2). An anchor
+# of either says where the face is and brings the alignment points along.
+FACE = "face"
+TORSO = "torso"
+
 # What a visibility label of 1 says. The paper (section 2.6): not occluded and position accurate. The 2020 model
 # card: inside the frame. A model states in its metadata which one it was trained for.
 NOT_OCCLUDED = "not_occluded"
@@ -96,6 +101,7 @@ class DetectorSpec:
         anchors_per_cell: anchors in a cell of each level.
         num_keypoints: points after the box; the first two are mid-hip and the point on the body circle.
         value_range: pixel values the network sees for black and white.
+        proxies: what the anchors of a cell stand for, in their order; a single one is that of all of them.
         score_threshold: where detections begin, unless the caller says otherwise; MediaPipe's graphs take 0.5.
     """
 
@@ -105,6 +111,7 @@ class DetectorSpec:
     num_keypoints: int = 2
     value_range: tuple[float, float] = (0.0, 1.0)
     score_threshold: float = 0.5
+    proxies: tuple[str, ...] = (FACE,)
 
     def __post_init__(self):
         _positive("DetectorSpec", input_size=self.input_size)
@@ -124,6 +131,13 @@ class DetectorSpec:
             )
         if self.num_keypoints < 2:
             raise ValueError(f"num_keypoints must be at least 2. Received: {self.num_keypoints}")
+        if not set(self.proxies) <= {FACE, TORSO} or not self.proxies:
+            raise ValueError(f"proxies must be of {FACE!r} and {TORSO!r}. Received: {self.proxies}")
+        if len(self.proxies) > 1 and set(self.anchors_per_cell) != {len(self.proxies)}:
+            raise ValueError(
+                "a cell needs one anchor for each of several proxies. "
+                f"Received: {self.proxies}, anchors_per_cell={self.anchors_per_cell}"
+            )
         if not 0.0 < self.score_threshold < 1.0:
             raise ValueError(f"score_threshold must lie in (0, 1). Received: {self.score_threshold}")
 

@@ -25,7 +25,7 @@ _WORTH_TIMING = 200
 
 def define_flags() -> None:
     flags.DEFINE_string(
-        "experiment", "smoke", "finetune, gentle, tracker_lite, tracker_full, detector, ablation, smoke"
+        "experiment", "smoke", "finetune, tracker_lite, tracker_full, detector, ablation, smoke"
     )
     flags.DEFINE_string("workdir", None, "folder of the run: configuration, logs, checkpoints, model.keras")
     flags.DEFINE_string("data", "synthetic", "comma-separated COCO keypoint files, record manifests, or 'synthetic'")
@@ -33,6 +33,7 @@ def define_flags() -> None:
     flags.DEFINE_string("val_data", None, "the same for validation; 'synthetic' when --data is")
     flags.DEFINE_string("cache", None, "folder for converted and rendered data (default: WORKDIR/data)")
     flags.DEFINE_multi_string("set", [], "override of a setting, e.g. --set=stages.joint.epochs=3 (may be repeated)")
+    flags.DEFINE_list("stages", [], "only these stages of the experiment, by name (default: all)")
     flags.DEFINE_bool("resume", False, "go on with the run in --workdir; starts one if there is none")
     flags.DEFINE_string(
         "init_from",
@@ -78,7 +79,7 @@ def _experiment(init_from: Path | None):
         found = finetune.finetune(describe(init_from))
     if FLAGS.keypoints and found.model == "detector":
         raise UserError("a detector has no keypoints to choose (--keypoints)")
-    return settings.override(found, _assignments())
+    return settings.override(found.with_stages(FLAGS.stages), _assignments())
 
 
 def _planned(experiment, source):
@@ -100,7 +101,7 @@ def _same_run(started):
 
     if FLAGS["experiment"].present and FLAGS.experiment != started.name:
         raise UserError(f"{FLAGS.workdir} holds a run of {started.name!r}, not of {FLAGS.experiment!r}")
-    if settings.override(started, _assignments()) != started:
+    if settings.override(started.with_stages(FLAGS.stages), _assignments()) != started:
         given = " --set=".join(_assignments())
         raise UserError(f"{FLAGS.workdir} was started with other settings than --set={given}")
     return started

@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+
+
+def weakened(config, factor: float):
+    """The same settings with every strength (`*_std`, `tone_limit`) and probability of a change times `factor`.
+
+    A mirror image is no worse a picture, and a plain one no change: their probabilities stay.
+    """
+    kept = ("mirror_probability", "plain_probability", "negative_probability")
+    changes = {}
+    for f in fields(config):
+        value = getattr(config, f.name)
+        if is_dataclass(value):
+            changes[f.name] = weakened(value, factor)
+        elif f.name not in kept and f.name.endswith(("_std", "probability", "tone_limit")):
+            changes[f.name] = value * factor
+    return replace(config, **changes)
 
 
 def _probabilities(owner: object, *names: str) -> None:
@@ -156,6 +172,7 @@ class DetectorDataConfig:
         mirror_probability: of a left/right exchange.
         unlabelled_weight: weight of negatives in sources that do not label everyone (`order.Source.complete`).
         min_face: smallest face, as a fraction of the input, that is taught; smaller ones are ignored.
+        min_torso: the same for torsos.
         dataset_weights: weight by dataset name; 1 where absent.
         parallel_calls: examples prepared at a time; 0 lets tf.data decide.
     """
@@ -172,6 +189,7 @@ class DetectorDataConfig:
     mirror_probability: float = 0.5
     unlabelled_weight: float = 0.3
     min_face: float = 0.02
+    min_torso: float = 0.04
     dataset_weights: Mapping[str, float] = field(default_factory=dict)
     parallel_calls: int = 0
 

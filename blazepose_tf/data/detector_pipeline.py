@@ -1,7 +1,7 @@
 """The detector's input pipeline: whole pictures, letterboxed and disturbed, with faces and alignments on anchors.
 
-Invariant: as in `pipeline`: one resampling, and an example depends on (seed, epoch, position) alone. Faces that cannot
-be taught (unknown, tiny, at the rim) become regions that are neither positive nor negative.
+Invariant: as in `pipeline`: one resampling, and an example depends on (seed, epoch, position) alone. Faces and torsos
+that cannot be taught (unknown, tiny, at the rim) become regions that are neither positive nor negative.
 """
 
 from __future__ import annotations
@@ -35,6 +35,16 @@ def map_boxes(matrix, boxes):
     return tf.concat([tf.reduce_min(mapped, axis=1), tf.reduce_max(mapped, axis=1)], axis=1)
 
 
+def _squares(boxes):
+    """Centres (N, 2) and sides (N,) of (N, 4) squares."""
+    return 0.5 * (boxes[:, :2] + boxes[:, 2:]), boxes[:, 2] - boxes[:, 0]
+
+
+def _well_inside(center, side, smallest: float, size: int):
+    """(N,) bool: what can be taught: the middle is in the input, and the side is not too small."""
+    return tf.reduce_all((center >= 0.0) & (center < size), axis=1) & (side >= smallest * size)
+
+
 def _sample(
     example: dict, seed, *, spec: specs.DetectorSpec, config: DetectorDataConfig, names, training: bool
 ) -> dict:
@@ -50,23 +60,26 @@ def _sample(
     alignment, aligned = align.alignment(example["keypoints"], example["alignment"], indices=indices)
     body_radius = alignment_lib.radius(alignment)
     faces, has_face = align.face_boxes(example["keypoints"], example["face_box"], body_radius, indices=indices)
-    known = aligned & has_face & (example["person_weight"] > 0)
+    heads, has_head = align.head_boxes(example["keypoints"], alignment, indices=indices)
+    faces = tf.where(has_face[:, None], faces, heads)
+    known = aligned & (has_face | (has_head & (specs.TORSO in spec.proxies))) & (example["person_weight"] > 0)
     whole = person_boxes(example["keypoints"], example["boxes"])
     faces = map_squares(to_input, faces)
     alignment = affine.apply(to_input[None], alignment)
-    center, side = 0.5 * (faces[:, :2] + faces[:, 2:]), faces[:, 2] - faces[:, 0]
-    visible = tf.reduce_all((center >= 0.0) & (center < size), axis=1)
-    taught = known & visible & (side >= config.min_face * size)
+    taught = {specs.FACE: _well_inside(*_squares(faces), config.min_face, size) & has_face}
+    taught[specs.TORSO] = _well_inside(*detection.torsos(faces, alignment), config.min_torso, size)
+    by_proxy = tf.stack([tf.cast(taught[proxy], tf.float32) for proxy in spec.proxies], axis=1)
     ignored = tf.concat(
-        [
-            map_boxes(to_input, example["ignore_boxes"]),
-            tf.boolean_mask(map_boxes(to_input, whole), ~known),
-            tf.boolean_mask(faces, known & ~taught),
-        ],
-        axis=0,
+        [map_boxes(to_input, example["ignore_boxes"]), tf.boolean_mask(map_boxes(to_input, whole), ~known)], axis=0
     )
-    boxes, alignment = tf.boolean_mask(faces, taught), tf.boolean_mask(alignment, taught)
-    logits, logit_weights, regressors, regressor_weights = detection.encode(boxes, alignment, ignored, spec=spec)
+    logits, logit_weights, regressors, regressor_weights = detection.encode(
+        tf.boolean_mask(faces, known),
+        tf.boolean_mask(alignment, known),
+        ignored,
+        spec=spec,
+        taught=tf.boolean_mask(by_proxy, known),
+    )
+    taught = known & (tf.reduce_max(by_proxy, axis=1) > 0)
     persons = tf.boolean_mask(example["person_weight"], taught)
     mean_weight = tf.reduce_sum(persons) / tf.maximum(tf.cast(tf.size(persons), tf.float32), 1.0)
     weight = example["weight"] * tf.where(tf.size(persons) > 0, mean_weight, 1.0)

@@ -160,10 +160,10 @@ def task_detector(model: keras.Model, description: Description) -> Model:
         given = model.output
         outputs = {REGRESSORS: given[REGRESSORS], LOGITS: given[LOGITS] + shift} if shift else given
         return keras.Model(model.input, outputs, name=model.name), Description(description.variant, DETECTOR_2021)
-    if spec.strides != (8,) or spec.anchors_per_cell != (1,):
+    if spec.strides != (8,) or spec.anchors_per_cell not in ((1,), (2,)):
         raise ValueError(
-            f"PoseLandmarker has the anchors of {DETECTOR_2021}; a detector with one anchor per cell at stride 8 can "
-            f"be fitted to them. Received: strides={spec.strides}, anchors_per_cell={spec.anchors_per_cell}"
+            f"PoseLandmarker has the anchors of {DETECTOR_2021}; a detector with one or two anchors per cell at stride "
+            f"8 can be fitted to them. Received: strides={spec.strides}, anchors_per_cell={spec.anchors_per_cell}"
         )
     size = DETECTOR_2021.input_size
     at_224 = dataclasses.replace(spec, input_size=size)
@@ -199,13 +199,17 @@ def _twelve(values, keypoints: int):
 
 
 def _spread(values, filling: float):
-    """(B, 784, n) of one anchor per cell -> (B, 2254, n): first anchor of the two at stride 8, the others never."""
+    """(B, 784 or 1568, n) of one or two anchors per cell -> (B, 2254, n): the task has two at stride 8.
+
+    The second of a cell that has one, and the anchors of the coarser levels, never fire.
+    """
     ops = keras.ops
-    count, width = values.shape[1], values.shape[2]
-    pair = ops.concatenate([values, values * 0.0 + filling], axis=-1)
-    fine = ops.reshape(pair, (-1, 2 * count, width))
-    rest = DETECTOR_2021.num_anchors - 2 * count
-    return ops.concatenate([fine, fine[:, :rest] * 0.0 + filling], axis=1)
+    fine_count = DETECTOR_2021.anchors_per_cell[0] * (DETECTOR_2021.input_size // DETECTOR_2021.strides[0]) ** 2
+    if values.shape[1] < fine_count:
+        pair = ops.concatenate([values, values * 0.0 + filling], axis=-1)
+        values = ops.reshape(pair, (-1, fine_count, values.shape[2]))
+    rest = DETECTOR_2021.num_anchors - fine_count
+    return ops.concatenate([values, values[:, :rest] * 0.0 + filling], axis=1)
 
 
 def _member(model: keras.Model, description: Description, outputs: tuple[str, ...], precision: str) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from blazepose_tf.models.stages import Block, Stage
-from blazepose_tf.specs import DETECTOR_2020, DETECTOR_2021, DetectorSpec
+from blazepose_tf.specs import DETECTOR_2020, DETECTOR_2021, FACE, TORSO, DetectorSpec
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,7 @@ def _wide(name: str, channels: int, count: int) -> Stage:
 DETECTORS: dict[str, DetectorTable] = {
     # Chosen under 0.5 M parameters and 0.3 x the time of MediaPipe's detector of 2021 (LiteRT, one thread, float32).
     "blazeface": DetectorTable(
-        DetectorSpec(),
+        DetectorSpec(input_size=224, anchors_per_cell=(2,), proxies=(FACE, TORSO)),
         (
             Stage("f2", (Block("conv", 16, stride=2), Block("residual", 16))),
             Stage("f4", (Block("downsample", 40, kernel=5), Block("residual", 40, 2))),

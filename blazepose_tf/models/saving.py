@@ -21,7 +21,7 @@ from blazepose_tf.files import atomic_path
 from blazepose_tf.layers.normalization import use_fused_kernels
 from blazepose_tf.models.heads import MEDIAPIPE_POINTS, MEDIAPIPE_VALUES
 from blazepose_tf.models.presets import DETECTORS, TRACKERS
-from blazepose_tf.specs import DETECTOR, HEATMAPS, LANDMARKS, REGRESSORS, DetectorSpec, TrackerSpec
+from blazepose_tf.specs import DETECTOR, FACE, HEATMAPS, LANDMARKS, REGRESSORS, DetectorSpec, TrackerSpec
 
 MEMBER = "blazepose_tf.json"
 _DOCUMENT = documents.Part({"model": documents.TEXT, "facts": documents.Optional(documents.OBJECT)})
@@ -137,7 +137,11 @@ def infer_description(model: keras.Model) -> Description:
     if REGRESSORS in shapes:
         default = DETECTORS[variant].spec if variant in DETECTORS else DetectorSpec()
         keypoints = (shapes[REGRESSORS][-1] - 4) // 2
-        return Description(variant, dataclasses.replace(default, input_size=size, num_keypoints=keypoints))
+        spec = dataclasses.replace(default, input_size=size, num_keypoints=keypoints)
+        if len(spec.proxies) > 1 and shapes[REGRESSORS][1] * len(spec.proxies) == spec.num_anchors:
+            # Of the first version of this variant, whose only proxy was the face.
+            spec = dataclasses.replace(spec, anchors_per_cell=(1,) * len(spec.strides), proxies=(FACE,))
+        return Description(variant, spec)
     if variant not in TRACKERS or not ({LANDMARKS, HEATMAPS} & set(shapes)):
         raise ValueError(f"not a tracker or detector of blazepose_tf. Received: outputs={sorted(shapes)}")
     shape = shapes.get(LANDMARKS, ())

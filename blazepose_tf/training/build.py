@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from blazepose_tf import topology
 from blazepose_tf.losses.detection import ClassificationLoss, RegressionLoss
 from blazepose_tf.losses.heatmaps import HeatmapLoss, OffsetLoss
 from blazepose_tf.losses.landmarks import RLE, AlignmentLoss, LandmarkLoss, PresenceLoss
@@ -44,17 +45,27 @@ def build_model(experiment: Experiment, stage: Stage, *, mean_pose: np.ndarray |
         keras.config.set_dtype_policy(before)
 
 
-def build_losses(config: Losses, *, stage: Stage, outputs) -> tuple[dict, dict]:
+def build_losses(config: Losses, *, stage: Stage, outputs, pairs=()) -> tuple[dict, dict]:
     """Losses and their weights by output name; outputs without a loss in this stage are left out.
 
     Args:
         config: kinds and weights.
         stage: its `trains` decides between training heads and regression heads.
         outputs: names of the model's outputs.
+        pairs: (left, right) indices of a tracker's keypoints.
     """
     size = stage.input_size
     heatmap = {
-        HEATMAPS: (HeatmapLoss(kind=config.heatmap, positive_weight=config.heatmap_positive_weight), config.heatmaps),
+        HEATMAPS: (
+            HeatmapLoss(
+                kind=config.heatmap,
+                positive_weight=config.heatmap_positive_weight,
+                place_weight=config.heatmap_place,
+                side_weight=config.heatmap_side,
+                pairs=pairs,
+            ),
+            config.heatmaps,
+        ),
         OFFSETS: (OffsetLoss(), config.offsets),
     }
     regression = {
@@ -116,7 +127,8 @@ def compile_for(
     Returns:
         The compiled training model (it shares all layers with `model`), and the names of its outputs with a loss.
     """
-    losses, weights = build_losses(experiment.losses, stage=stage, outputs=model.output)
+    pairs = topology.pairs(experiment.keypoint_names)
+    losses, weights = build_losses(experiment.losses, stage=stage, outputs=model.output, pairs=pairs)
     freeze(model, stage, losses)
     if compiled_kernels:
         from blazepose_tf.kernels.blocks import use_compiled_kernels  # it needs TensorFlow

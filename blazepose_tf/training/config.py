@@ -6,11 +6,13 @@ flags of the command line.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from blazepose_tf import topology
 from blazepose_tf.data.config import DetectorDataConfig, TrackerDataConfig
 from blazepose_tf.losses import detection, heatmaps, landmarks
+from blazepose_tf.models.presets import DETECTORS
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
 FILE_NAME = "config.json"
@@ -33,6 +35,8 @@ class Stage:
         learning_rate: peak of the curve.
         warmup_steps: linear rise from 0 (at most half of the stage).
         final_rate: end of the cosine as a share of the peak.
+        augmentation: factor on every strength and probability of the augmentation (`data`): what helps a training
+            hurts its end.
         running_statistics: normalise by the running statistics, which stay as they are: the loss then sees what the
             statistics of a batch hide, an example that grows from block to block.
     """
@@ -46,6 +50,7 @@ class Stage:
     learning_rate: float = 5e-3
     warmup_steps: int = 100
     final_rate: float = 0.02
+    augmentation: float = 1.0
     running_statistics: bool = False
 
     def __post_init__(self):
@@ -56,6 +61,8 @@ class Stage:
                 f"stage {self.name!r}: give either steps or epochs, positive. "
                 f"Received: steps={self.steps}, epochs={self.epochs}"
             )
+        if not 0 <= self.augmentation <= 1:
+            raise ValueError(f"stage {self.name!r}: augmentation must be in [0, 1]. Received: {self.augmentation}")
         if self.batch_size < 1 or self.learning_rate <= 0 or self.warmup_steps < 0 or not 0 <= self.final_rate <= 1:
             raise ValueError(
                 f"stage {self.name!r}: batch_size >= 1, learning_rate > 0, warmup_steps >= 0 and final_rate in [0, 1] "
@@ -70,6 +77,8 @@ class Losses:
     Attributes:
         heatmap: `bce` or `mse`.
         heatmap_positive_weight: cells count 1 + this x target.
+        heatmap_place: nats of a map's place (its cells compete) in the heatmap loss.
+        heatmap_side: nats of which one of a left/right pair is where, in the heatmap loss.
         heatmaps: weight of the heatmap loss.
         offsets: weight of the offset loss; at 0 the model has no offsets at all.
         coordinates: `l1`, `huber`, `wing` or `rle`.
@@ -86,6 +95,8 @@ class Losses:
 
     heatmap: str = "bce"
     heatmap_positive_weight: float = 9.0
+    heatmap_place: float = 0.02
+    heatmap_side: float = 0.02
     heatmaps: float = 10.0
     offsets: float = 0.2
     coordinates: str = "huber"
@@ -203,6 +214,8 @@ class Experiment:
     def __post_init__(self):
         if self.model not in ("tracker", "detector"):
             raise ValueError(f"model must be 'tracker' or 'detector'. Received: model={self.model!r}")
+        if self.model == "detector" and self.variant not in DETECTORS:
+            raise ValueError(f"variant must be one of {sorted(DETECTORS)}. Received: variant={self.variant!r}")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {PRECISIONS}. Received: precision={self.precision!r}")
         if not self.stages:
@@ -232,8 +245,20 @@ class Experiment:
             )
         return topology.KEYPOINT_SETS[self.keypoints]
 
+    def with_stages(self, names: Sequence[str]) -> Experiment:
+        """The experiment with these of its stages alone, in its own order; with all of them for no names.
+
+        Raises:
+            ValueError: a stage that it does not have.
+        """
+        own = [stage.name for stage in self.stages]
+        unknown = sorted(set(names) - set(own))
+        if unknown:
+            raise ValueError(f"{self.name!r} has no stage {', '.join(unknown)} (it has {', '.join(own)})")
+        return replace(self, stages=tuple(s for s in self.stages if s.name in names)) if names else self
+
     def spec(self, input_size: int) -> TrackerSpec | DetectorSpec:
         """Contract of the model at an input size."""
         if self.model == "detector":
-            return DetectorSpec(input_size=input_size)
+            return replace(DETECTORS[self.variant].spec, input_size=input_size)
         return TrackerSpec(input_size=input_size, keypoint_names=self.keypoint_names)

@@ -15,6 +15,7 @@ import tensorflow as tf
 from blazepose_tf import documents, topology
 from blazepose_tf.data import align, coco_reader, detector_pipeline, order, pipeline, synthetic
 from blazepose_tf.data import records as records_lib
+from blazepose_tf.data.config import weakened
 from blazepose_tf.data.damage import DamageReport
 from blazepose_tf.geometry import affine
 from blazepose_tf.geometry import roi as roi_lib
@@ -182,9 +183,10 @@ class Inputs:
             "report": self.report,
         }
         if self.experiment.model == "detector":
-            dataset = detector_pipeline.detector_dataset(self.sources, config=self.experiment.data.detector, **options)
+            config = weakened(self.experiment.data.detector, stage.augmentation)
+            dataset = detector_pipeline.detector_dataset(self.sources, config=config, **options)
             return dataset.map(_mark_ignored)
-        config = self.experiment.data.tracker
+        config = weakened(self.experiment.data.tracker, stage.augmentation)
         if training:
             config = dataclasses.replace(
                 config,

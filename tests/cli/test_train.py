@@ -78,6 +78,7 @@ def test_sigterm_saves_and_ends_well(tmp_path):
         (["--workdir=x", "--set=stages.joint.step=3"], 1, "did you mean 'stages.joint.steps'"),
         (["--workdir=x", "--experiment=finetune"], 1, "give --init_from="),
         (["--workdir=x", "--experiment=finetune", "--init_from=blazeface", "--keypoints=nose"], 1, "a detector has no"),
+        (["--workdir=x", "--stages=settle"], 1, "'smoke' has no stage settle (it has heatmaps, joint)"),
         (["--workdir=x", "--data=/nowhere/a.json"], 1, "/nowhere/a.json"),
         (["--experiment=smoke"], 2, "--workdir"),
         (

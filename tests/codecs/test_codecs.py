@@ -63,6 +63,42 @@ def test_the_face_of_an_anchor_is_the_relatively_nearest():
     np.testing.assert_allclose(boxes[at_small], faces[1], atol=1e-4)
 
 
+TWO_PROXIES = specs.DetectorSpec(anchors_per_cell=(2,), proxies=(specs.FACE, specs.TORSO))
+
+
+def test_a_torso_lies_between_hips_and_head_and_never_vanishes():
+    center, length = detection.torsos(FACES[:1], ALIGNMENTS[:1])
+    # Face (50, 50), hips (50, 120): 70 px, of which the torso's middle is 38 % from the hips.
+    np.testing.assert_allclose(center, [[50, 120 - 0.38 * 70]], rtol=1e-6)
+    np.testing.assert_allclose(length, [0.75 * 70], rtol=1e-6)
+    # From above the face hides the hips: the circle, of 100.02 px, is what is left.
+    _, length = detection.torsos(np.float32([[40, 110, 60, 130]]), ALIGNMENTS[:1])
+    np.testing.assert_allclose(length, [0.3 * np.hypot(2, 100)], rtol=1e-6)
+
+
+def test_both_proxies_of_a_person_say_the_same():
+    scores, _, regressors, weights = detection.encode(FACES[:1], ALIGNMENTS[:1], NOBODY[0], spec=TWO_PROXIES)
+    grid = anchors.grid_anchors(TWO_PROXIES)
+    boxes, points, _ = detection.decode(regressors, scores, anchors=grid)
+    positive = scores[:, 0] > 0
+    np.testing.assert_allclose(boxes[positive], np.tile(FACES[:1], (positive.sum(), 1)), atol=1e-4)
+    np.testing.assert_allclose(points[positive], np.tile(ALIGNMENTS[:1], (positive.sum(), 1, 1)), atol=1e-4)
+    faces, torsos = positive[0::2], positive[1::2]
+    assert np.abs(grid[0::2][faces] - [50, 50]).max() <= 8 and np.abs(grid[1::2][torsos] - [50, 93.4]).max() <= 20
+    assert weights[0::2].sum() == pytest.approx(1) and weights[1::2].sum() == pytest.approx(1)
+
+
+def test_a_face_that_cannot_be_seen_is_found_by_its_torso_alone():
+    taught = np.float32([[0, 1]])
+    scores, score_weights, _, weights = detection.encode(
+        FACES[:1], ALIGNMENTS[:1], NOBODY[0], spec=TWO_PROXIES, taught=taught
+    )
+    grid = anchors.grid_anchors(TWO_PROXIES)[0::2]
+    assert not scores[0::2].any() and scores[1::2].sum() > 1 and weights.sum() == pytest.approx(1)
+    at_face = np.abs(grid - [50, 50]).max(axis=-1) <= 16  # the neutral ring
+    np.testing.assert_array_equal(score_weights[0::2, 0] == 0, at_face)
+
+
 def test_heatmap_round_trip_and_mask():
     rng = np.random.default_rng(0)
     points = rng.uniform(4, 252, (3, 33, 2)).astype(np.float32)

@@ -36,9 +36,17 @@ def tracker():
     return randomise(build_tracker(TrackerSpec(), variant="tiny")), Description("tiny", TrackerSpec())
 
 
+PROXIES = {1: ("face",), 2: ("face", "torso")}
+
+
+def detector_of(anchors: int, size: int = 192):
+    spec = DetectorSpec(size, anchors_per_cell=(anchors,), proxies=PROXIES[anchors])
+    return randomise(build_detector(spec)), Description("blazeface", spec)
+
+
 @pytest.fixture(scope="module")
 def detector():
-    return randomise(build_detector()), Description("blazeface", DetectorSpec())
+    return detector_of(2, 224)
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +115,11 @@ def test_fitted_tracker_says_the_same(tracker):
     assert task["segmentation"].shape == (1, 256, 256, 1)
 
 
-def test_fitted_detector_says_the_same_on_the_tasks_anchors(detector):
-    """At 224 px our cells are the anchors 0, 2, 4, ... of MediaPipe's first level, whose detections begin at 0.5."""
-    model, description = detector
+@pytest.mark.parametrize("anchors", [1, 2])
+def test_fitted_detector_says_the_same_on_the_tasks_anchors(anchors):
+    """At 224 px our cells are those of MediaPipe's first level, whose detections begin at 0.5: its anchors 0, 2, 4, ...
+    where ours have one, and all of them where they have two."""
+    model, description = detector_of(anchors)
     fitted, fitted_description = task_bundle.task_detector(model, description.with_score_threshold(0.3))
     assert fitted_description.spec == DETECTOR_2021
     own_spec = dataclasses.replace(description.spec, input_size=224)
@@ -119,7 +129,7 @@ def test_fitted_detector_says_the_same_on_the_tasks_anchors(detector):
     image = np.random.default_rng(2).uniform(size=(1, 224, 224, 3)).astype(np.float32)
     expected = {k: keras.ops.convert_to_numpy(v) for k, v in own(image, training=False).items()}
     found = {k: keras.ops.convert_to_numpy(v) for k, v in fitted(2 * image - 1, training=False).items()}
-    cells = np.arange(0, 2 * 784, 2)
+    cells = np.arange(0, 2 * 784, 2 // anchors)
     begin = np.log(0.3 / 0.7)
     np.testing.assert_allclose(found["logits"][:, cells], expected["logits"] - begin, rtol=1e-3, atol=1e-3)
     others = np.setdiff1d(np.arange(DETECTOR_2021.num_anchors), cells)
@@ -150,7 +160,7 @@ def test_what_the_graph_demands_is_said(tracker, detector, tmp_path):
         task_bundle.write(tmp_path / "x.task", (tracker[0], wide), detector)
     with pytest.raises(ValueError, match="needs a detector"):
         task_bundle.write(tmp_path / "x.task", tracker, tracker)
-    with pytest.raises(ValueError, match="one anchor per cell at stride 8"):
+    with pytest.raises(ValueError, match="one or two anchors per cell at stride 8"):
         task_bundle.task_detector(detector[0], Description("det_2020", DetectorSpec(128, (8, 16), (2, 6))))
     with pytest.raises(ValueError, match="precision must be"):
         task_bundle.write(tmp_path / "x.task", tracker, detector, precision="int8")

@@ -21,6 +21,46 @@ def test_cross_entropy_by_hand():
     np.testing.assert_allclose(HeatmapLoss(kind="mse").call(target, logits), [[0.25 * 13 / 4]], rtol=1e-6)
 
 
+def maps(*cells):
+    """(1, 8, 8, K) targets with their mass in single cells."""
+    target = np.zeros((1, 8, 8, len(cells)), np.float32)
+    for k, (row, column) in enumerate(cells):
+        target[0, row, column, k] = 8.0  # more than MIN_TARGET, as a Gaussian has
+    return target
+
+
+def test_of_two_peaks_one_must_win_by_hand():
+    target = maps((2, 2))
+    logits = np.full((1, 8, 8, 1), -50.0, np.float32)
+    logits[0, 2, 2, 0] = logits[0, 6, 6, 0] = 3.0
+    terms = HeatmapLoss(place_weight=1.0).call(target, logits) - HeatmapLoss().call(target, logits)
+    np.testing.assert_allclose(terms, [[math.log(2.0)]], rtol=1e-3)
+    logits[0, 6, 6, 0] = -50.0
+    terms = HeatmapLoss(place_weight=1.0).call(target, logits) - HeatmapLoss().call(target, logits)
+    np.testing.assert_allclose(terms, [[0.0]], atol=1e-3)
+
+
+def test_partners_are_told_apart_by_hand():
+    # The right one's map is as high at the left one's place as the left one's; at its own it is 2 higher.
+    target, pairs = maps((2, 2), (6, 6), (4, 4)), [(0, 1)]
+    logits = np.zeros((1, 8, 8, 3), np.float32)
+    logits[0, 2, 2, :2] = 5.0
+    logits[0, 6, 6, 1], logits[0, 6, 6, 0] = 3.0, 1.0
+    loss = HeatmapLoss(side_weight=1.0, pairs=pairs)
+    terms = loss.call(target, logits) - HeatmapLoss().call(target, logits)
+    np.testing.assert_allclose(terms, [[math.log(2.0), math.log1p(math.exp(-2.0)), 0.0]], atol=1e-4)
+    # Where the two coincide, or one is unknown, there is nothing to tell apart.
+    for other in (maps((2, 2), (2, 2), (4, 4)), maps((2, 2), (6, 6), (4, 4)) * np.float32([1, 0, 1])):
+        terms = loss.call(other, logits) - HeatmapLoss().call(other, logits)
+        np.testing.assert_allclose(terms, np.zeros((1, 3)), atol=1e-4)
+
+
+def test_nobody_has_no_place():
+    zeros = np.zeros((1, 8, 8, 2), np.float32)
+    loss = HeatmapLoss(place_weight=1.0, side_weight=1.0, pairs=[(0, 1)])
+    np.testing.assert_array_equal(loss.call(zeros, zeros), HeatmapLoss().call(zeros, zeros))
+
+
 def test_large_logits_stay_finite():
     target = np.ones((1, 1, 1, 1), np.float32)
     assert np.asarray(HeatmapLoss().call(target, target * -1e4))[0, 0] == pytest.approx(1e5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from blazepose_tf.data import config as config_lib
 from blazepose_tf.training import settings
 from blazepose_tf.training.config import Experiment, Stage
 from blazepose_tf.training.experiments import EXPERIMENTS, experiment
@@ -68,6 +69,25 @@ def test_mistakes_are_named(text, message):
     with pytest.raises(ValueError) as error:
         settings.override(BASE, [text])
     assert message in str(error.value)
+
+
+def test_some_stages_of_an_experiment_in_its_order():
+    lite = experiment("tracker_lite")
+    assert [s.name for s in lite.with_stages(["settle", "joint"]).stages] == ["joint", "settle"]
+    assert lite.with_stages([]) is lite
+    with pytest.raises(ValueError, match="no stage tail"):
+        lite.with_stages(["tail"])
+
+
+def test_a_stage_weakens_the_augmentation_and_nothing_else():
+    plain = config_lib.TrackerDataConfig()
+    third = config_lib.weakened(plain, 0.25)
+    assert third.view.rotation_std == 3.0 and third.view.rotation_limit == 30.0
+    assert third.photometric.tone_limit == 0.125 and third.occlusion.probability == 0.0375
+    assert third.view.mirror_probability == 0.5 and third.negative_probability == plain.negative_probability
+    assert config_lib.weakened(plain, 1.0) == plain
+    still = config_lib.weakened(config_lib.DetectorDataConfig(), 0.0)
+    assert still.rotation_std == 0.0 and still.plain_probability == 0.35 and still.scale_max == 2.2
 
 
 def test_own_keypoints_by_name():
