@@ -34,7 +34,7 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "target",
         "auto",
-        "Output keypoints: blazepose_33, source, a set's name, or auto (the 33 if hips and shoulders are there).",
+        "Output keypoints: blazepose_33, source, a set's name, or auto (the 33 for bodies with usual names).",
     )
     flags.DEFINE_string("dataset", "", "Name of the dataset; by default the file's own, else the format.")
     flags.DEFINE_string("split", "", "Name of the split, e.g. train.")

@@ -279,6 +279,10 @@ def test_renaming_and_targets():
     with pytest.raises(ValueError, match="several keypoints would be named"):
         names.renamed(("a", "b"), {"a": "b"})
     assert names.target_names(("a", "b"), "auto") == ("a", "b")
+    # A point that is nobody's but the source's is what it is for.
+    assert names.target_names((*topology.COCO_17, "neck"), "auto") == topology.KEYPOINTS
+    own = (*topology.COCO_17, "left_glove", "right_glove")
+    assert names.target_names(own, "auto") == own
     assert names.target_names(MPII, "auto") == topology.KEYPOINTS and names.target_names(MPII, "source") == MPII
 
 

@@ -129,7 +129,10 @@ def test_own_names_remap_to_the_33_by_renaming(tmp_path):
     rename = {"hipL": "left_hip", "hipR": "right_hip", "shL": "left_shoulder", "shR": "right_shoulder"}
     points = np.array([[106, 80, 2], [94, 80, 2], [110, 40, 2], [90, 40, 1], [5, 5, 2.0]])
     names = (*rename, "ball")
-    target, (result,), tally = convert(tmp_path, [picture(Person(points))], names=names, rename=rename)
+    people = [picture(Person(points))]
+    own, _, _ = convert(tmp_path, people, names=names, rename=rename)
+    assert own == (*rename.values(), "ball")  # by itself nothing is invented, and nothing lost
+    target, (result,), tally = convert(tmp_path, people, names=names, rename=rename, target="blazepose_33")
     assert target == topology.KEYPOINTS and (result.people[0].keypoints[:, 2] > 0).sum() == 4
     assert any("ball" in line for line in conversion.summary(tally, names, target, rename))
     with pytest.raises(ValueError, match="no keypoint of the source"):

@@ -57,10 +57,11 @@ def target_names(names: Sequence[str], target: str) -> tuple[str, ...]:
     Args:
         names: the source's names, renamed already.
         target: `blazepose_33`, `source` (the source's own set), or `auto`: the 33 when the source has both hips and
-            both shoulders, which align a body, and its own set otherwise.
+            both shoulders, which align a body, and no name that is nobody's but its own; else its own set.
     """
     if target == "auto":
-        return topology.KEYPOINTS if has_torso(names) else tuple(names)
+        usual = {name for known in topology.KEYPOINT_SETS.values() for name in known}
+        return topology.KEYPOINTS if has_torso(names) and set(names) <= usual else tuple(names)
     if target == "source":
         return tuple(names)
     if target in topology.KEYPOINT_SETS:
