@@ -206,16 +206,19 @@ def main() -> None:
     parser.add_argument("--site", type=Path, required=True, help="folder of blazepose export --format=web")
     parser.add_argument("--output", type=Path, required=True, help="existing folder for the pictures")
     args = parser.parse_args()
+    if not (args.site / "index.html").is_file() or not args.output.is_dir():
+        parser.error(f"expected an exported page in {args.site} and a folder {args.output}")
     with served(args.site) as address, Browser() as browser:
-        browser.look(960, 640)
+        browser.look(960, 660)
         browser.open(address)
         browser.wait("document.getElementById('sample')?.disabled === false")
         browser.run("document.getElementById('sample').click()")
         browser.wait("Number(document.getElementById('rate').textContent) > 0")
+        time.sleep(4.0)  # the mean of some frames
         browser.run("document.getElementById('pause').click()")
         for name, look in (
-            ("light.png", {"width": 960, "height": 640}),
-            ("dark.png", {"width": 960, "height": 640, "dark": True}),
+            ("light.png", {"width": 960, "height": 660}),
+            ("dark.png", {"width": 960, "height": 660, "dark": True}),
             ("phone.png", {"width": 390, "height": 780, "phone": True}),
         ):
             browser.screenshot(args.output / name, **look)

@@ -117,7 +117,8 @@ function show(/** @type {import("./loop.js").PoseResult} */ pose) {
   lastEnd = now;
   if (times.length > AVERAGED) times.shift();
   const mean = (/** @type {"total" | "interval"} */ what) => times.reduce((sum, t) => sum + t[what], 0) / times.length;
-  $("rate").textContent = times.length > 1 ? (1000 / mean("interval")).toFixed(0) : "–";
+  const rate = 1000 / mean("interval");
+  $("rate").textContent = times.length > 1 ? rate.toFixed(rate < 10 ? 1 : 0) : "–";
   $("time").textContent = mean("total").toFixed(1);
   const found = pose.source !== "none";
   say(found ? "Following a person" : "Looking for a person");
