@@ -1,8 +1,8 @@
 """Files of films from outside: how one is recognised, and whether it is whole.
 
-Whole is what has the bytes that its outermost boxes declare. Frame counts and durations cannot tell: they are estimates in
-some containers, absent in others, and longer than the picture where the sound is. A transport stream has no boxes: it is
-as long as it is.
+Whole is what has the bytes that its outermost boxes declare. Frame counts and durations cannot tell: they are estimates
+in some containers, absent in others, and longer than the picture where the sound is. A transport stream has no boxes:
+it is as long as it is.
 """
 
 from __future__ import annotations

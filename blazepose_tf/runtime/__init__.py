@@ -1,6 +1,7 @@
 """From frames to poses with numpy, OpenCV and LiteRT only: neither TensorFlow nor Keras is imported here."""
 
 from blazepose_tf.runtime.detector import Detection, Detector
+from blazepose_tf.runtime.drawing import draw_pose
 from blazepose_tf.runtime.filters import Filters, OneEuroSettings
 from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.poses import Pose, PoseResult
@@ -20,4 +21,5 @@ __all__ = [
     "Recording",
     "Track",
     "Tracker",
+    "draw_pose",
 ]
