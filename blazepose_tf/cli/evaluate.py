@@ -29,7 +29,7 @@ def define_flags() -> None:
     flags.DEFINE_multi_string("predictions", [], "JSON predictions of another system, FILE or NAME=FILE")
     flags.DEFINE_string("data", None, "COCO-style annotations (required)")
     flags.DEFINE_string("images", None, "folder of the pictures; images/ beside the annotations without it")
-    flags.DEFINE_list("protocol", ["aligned"], "of aligned, pipeline, detector, video")
+    flags.DEFINE_list("protocol", ["aligned"], "of aligned, pipeline, detector, video, people")
     flags.DEFINE_float(
         "roi_scale", None, "side of the region / diameter of the body circle; the model's own without it"
     )
@@ -64,8 +64,10 @@ def main(argv: list[str]) -> int:
     from blazepose_tf.evaluation.systems import parse
     from blazepose_tf.runtime.weights import model_file
 
-    if {"pipeline", "video", "detector"} & set(options.protocol) and not options.detector:
-        raise UserError("the pipeline, video and detector protocols need --detector")
+    if {"pipeline", "video", "detector", "people"} & set(options.protocol) and not (
+        options.detector or options.predictions
+    ):
+        raise UserError("the pipeline, video, detector and people protocols need --detector")
     systems = parse(
         options.model,
         options.detector,

@@ -26,6 +26,7 @@ from blazepose_tf.evaluation import (
     detector_protocol,
     film,
     measure,
+    people_protocol,
     predictions,
     presence,
     runner,
@@ -36,7 +37,8 @@ from blazepose_tf.evaluation.systems import ALIGNED, PIPELINE, System
 
 DETECTOR = "detector"
 VIDEO = "video"
-PROTOCOLS = (ALIGNED, PIPELINE, DETECTOR, VIDEO)
+PEOPLE = "people"
+PROTOCOLS = (ALIGNED, PIPELINE, DETECTOR, VIDEO, PEOPLE)
 SCHEMA = "blazepose_tf.evaluation/1"
 
 
@@ -134,7 +136,8 @@ def evaluate(options: Options, *, progress: Progress = _quiet) -> Evaluation:
             items just finished.
 
     Returns:
-        Figures with "data", "settings", "runs", "comparisons", "sweeps", "detectors", "videos", and what they are of.
+        Figures with "data", "settings", "runs", "comparisons", "sweeps", "detectors", "videos", "people", and what they
+        are of.
 
     Raises:
         OSError, ValueError: files that are missing or do not fit; the message names them.
@@ -164,6 +167,7 @@ def evaluate(options: Options, *, progress: Progress = _quiet) -> Evaluation:
         "sweeps": [],
         "detectors": [],
         "videos": [],
+        "people": [],
     }
     pairs: list[predictions.Paired] = []
     trackers = [dataclasses.replace(system, detector=None) for system in options.systems]
@@ -179,7 +183,7 @@ def evaluate(options: Options, *, progress: Progress = _quiet) -> Evaluation:
         if films and VIDEO not in options.protocols:
             raise ValueError(f"predictions of films need the video protocol. Received: {sorted(films)}")
         for name, path in options.prediction_files.items():
-            if name in films:
+            if name in films or PEOPLE in options.protocols:
                 continue
             entry, paired = _from_file(options, data, name, path)
             document["runs"].append(entry)
@@ -207,7 +211,28 @@ def evaluate(options: Options, *, progress: Progress = _quiet) -> Evaluation:
             step = progress(f"{label} {VIDEO}", count)
             metrics = video_protocol.evaluate(system, videos=options.videos, annotations=data, progress=step)
             document["videos"].append({"label": label, **entry, "metrics": metrics})
+    if PEOPLE in options.protocols:
+        document["people"] = _everybody(
+            options, data, {n for n in options.prediction_files if n not in films}, progress
+        )
     return Evaluation(document, pairs, data)
+
+
+def _everybody(options, data, names: set[str], progress) -> list[dict]:
+    """The people protocol, on every picture with a labelled person: pipelines, and prediction files called `names`."""
+    labelled = [i for i, people in data.people_by_picture().items() if any(not p.ignore for p in people)]
+    image_ids = spread_out(labelled, options.limit)
+    entries = []
+    for system in options.systems:
+        step = progress(f"{system.label} {PEOPLE}", len(image_ids))
+        found = people_protocol.predict(system, data, image_ids, progress=step)
+        metrics = people_protocol.measure(found, data, image_ids, sources=options.sources)
+        entries.append({"label": system.label, **_models(system), "metrics": metrics})
+    for name in sorted(names):
+        path = options.prediction_files[name]
+        metrics = people_protocol.measure(predictions.read(path, data), data, image_ids, sources=options.sources)
+        entries.append({"label": name, "file": model_entry(path), "metrics": metrics})
+    return entries
 
 
 def _comparisons(runs: list[dict], pairs: list[predictions.Paired], sources: str) -> list[dict]:

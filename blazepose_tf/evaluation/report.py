@@ -237,6 +237,11 @@ def render(document: dict, pairs: Sequence[Paired], annotations: Annotations | N
     if document["videos"]:
         note = "Jitter in torsos per frame squared; unfiltered without smoothing."
         section("Video", _note(note), _table(*tables.video_rows(document)))
+    if document.get("people"):
+        note = (
+            "All labelled people of each picture, 17 points: OKS average precision, and mid-hips within half a torso."
+        )
+        section("Several people", _note(note), _table(*tables.people_rows(document)))
     if runs:
         section("Keypoints one by one", _keypoint_table(runs))
         note = "Degrees in the picture: median absolute error (bias; 95 % limits of agreement), both sides together."

@@ -163,8 +163,8 @@ def open_tracker(system: System) -> Tracker:
     return tracker
 
 
-def open_pipeline(system: System) -> PosePipeline:
-    """The system as the runtime's pipeline.
+def open_pipeline(system: System, *, max_people: int = 1) -> PosePipeline:
+    """The system as the runtime's pipeline, for so many people.
 
     Raises:
         ValueError: no detector.
@@ -172,7 +172,7 @@ def open_pipeline(system: System) -> PosePipeline:
     if not system.detector:
         raise ValueError("protocols on whole pictures need a detector. Received: detector=None")
     detector = adapters.open_model(system.detector, role=specs.REGRESSORS)
-    return PosePipeline(Detector(detector), open_tracker(system))
+    return PosePipeline(Detector(detector), open_tracker(system), max_people=max_people)
 
 
 def in_order(

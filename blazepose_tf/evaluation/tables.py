@@ -160,6 +160,22 @@ def video_rows(document: dict) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
+def people_rows(document: dict) -> tuple[list[str], list[list[str]]]:
+    """All labelled people of each picture; empty where the protocol was not run."""
+    header = ["system", "pictures", "people", "OKS AP", "AP50", "AP75", "AR", "found", "95 %", "false per picture"]
+    rows = []
+    for entry in document.get("people", []):
+        m = entry["metrics"]
+        rows.append(
+            [
+                entry["label"], str(m["pictures"]), str(m["people"]),
+                *(percent(m.get(f"{key}_17")) for key in ("AP", "AP50", "AP75", "AR")),
+                percent(m["found"]), "-".join(map(percent, m["found_interval"])), number(m["false_per_picture"]),
+            ]
+        )  # fmt: skip
+    return header, rows
+
+
 def sweep_tables(document: dict) -> list[tuple[str, list[str], list[list[str]]]]:
     """One (title, header, rows) per kind of disturbance: PCK@0.2 of the 17 points per level."""
     out = []
@@ -226,6 +242,8 @@ def terminal(document: dict) -> str:
         )
     if document["videos"]:
         parts.append("video; jitter in torsos per frame squared\n" + grid(*video_rows(document)))
+    if document.get("people"):
+        parts.append("all labelled people of each picture, 17 points\n" + grid(*people_rows(document)))
     for title, header, rows in sweep_tables(document):
         parts.append(f"PCK_torso@0.2, 17 points, by {title}\n" + grid(header, rows))
     for run in document["runs"]:
