@@ -165,9 +165,14 @@ class VideoReader:
             if seconds <= latest:
                 shift += latest + step - seconds if seconds < latest - _JUMP_SECONDS else 0.0
                 seconds = latest + step
+            try:
+                image = self._picture(frame)
+            except av.error.FFmpegError:
+                self._damaged += 1
+                continue
             latest = seconds
-            own = 1e3 * float(frame.duration * frame.time_base) if frame.duration and lasting else None
-            yield 1e3 * seconds, self._picture(frame), own
+            known = lasting and frame.duration and frame.time_base
+            yield 1e3 * seconds, image, 1e3 * float(frame.duration * frame.time_base) if known else None
 
     def _decoded(self) -> Iterator[tuple[av.VideoFrame, float | None]]:
         """Frames in the order in which they are shown, and their times in seconds where the file gives them."""
@@ -176,11 +181,11 @@ class VideoReader:
         times: deque[float] = deque()
         for packet in self._packets():
             try:
-                frames = packet.decode()
+                frames = self._stream.decode(packet)
             except av.error.FFmpegError:
                 self._damaged += self._begun
                 continue
-            if by_packet and packet.size and packet.dts is not None:
+            if by_packet and packet is not None and packet.size and packet.dts is not None:
                 times.append(float(packet.dts * packet.time_base))
             for frame in frames:
                 # What was cut out of a broadcast begins in the middle of a group of pictures; that is no damage.
@@ -190,7 +195,8 @@ class VideoReader:
                 yield from self._deinterlaced(frame, seconds)
         yield from self._drained()
 
-    def _packets(self) -> Iterator[av.Packet]:
+    def _packets(self) -> Iterator[av.Packet | None]:
+        """The film's packets; None where the demuxer gives up, for what the decoder still holds."""
         packets = self._container.demux(self._stream)
         while True:
             try:
@@ -199,10 +205,7 @@ class VideoReader:
                 return
             except av.error.FFmpegError:
                 self._damaged += 1
-                # The demuxer has given up; what the decoder still holds comes out with an empty packet.
-                packet = av.Packet()
-                packet.stream = self._stream
-                yield packet
+                yield None
                 return
             yield packet
 
@@ -218,7 +221,11 @@ class VideoReader:
         if self._graph is None:
             self._graph, self._graph_format, self._graph_times = _deinterlacer(frame), kind, deque()
         self._graph_times.append(seconds)
-        self._graph.vpush(frame)
+        try:
+            self._graph.vpush(frame)
+        except av.error.FFmpegError:
+            self._damaged, self._graph = self._damaged + 1, None
+            return
         yield from self._pulled()
 
     def _pulled(self) -> Iterator[tuple[av.VideoFrame, float | None]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import cv2
 import numpy as np
 
@@ -18,11 +21,15 @@ class Window:
             ValueError: this OpenCV, or this computer, cannot show windows.
         """
         self._title = title
+        # Without a screen some builds of OpenCV end the process instead of raising an error.
+        screen = not sys.platform.startswith("linux") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        if not screen:
+            raise ValueError("no window can be shown: there is no screen (DISPLAY is not set)")
         try:
             cv2.namedWindow(title, cv2.WINDOW_NORMAL)
         except cv2.error as error:
             raise ValueError(
-                "no window can be shown: it needs a screen, and opencv-python instead of opencv-python-headless"
+                "no window can be shown: it needs opencv-python instead of opencv-python-headless"
             ) from error
 
     def show(self, image: np.ndarray) -> bool:

@@ -194,6 +194,16 @@ def test_a_full_disk_is_told_once_with_the_files_name(person, tmp_path):
     assert len(_poses(tmp_path / "out", "x")["frames"]) == 12
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have a screen")
+def test_a_window_without_a_screen_is_refused(tmp_path):
+    plain = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    done = _run("--input=0", "--show", f"--output={tmp_path}", env=plain)
+    assert (
+        done.returncode == 1
+        and done.stderr == "error: no window can be shown: there is no screen (DISPLAY is not set)\n"
+    )
+
+
 @pytest.mark.parametrize("wish, words", [("depth=3", "--camera takes"), ("width=wide", "--camera takes")])
 def test_wrong_wishes_of_a_camera(tmp_path, wish, words):
     done = _run("--input=0", f"--camera={wish}", f"--output={tmp_path}")
