@@ -7,6 +7,7 @@ here, whatever the weights are stored in.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import time
@@ -14,13 +15,22 @@ from pathlib import Path
 
 import numpy as np
 
-from blazepose_tf import documents
+from blazepose_tf import documents, trial
 from blazepose_tf.runtime.interpreter import OnnxModel, SharedModel
 from blazepose_tf.runtime.metadata import METADATA_NAME
 
 DOCUMENT = f"{METADATA_NAME}.json"
 OPENVINO_FILES = ("model.xml", "model.bin")
 NCNN_FILES = ("model.ncnn.param", "model.ncnn.bin")
+_RUN = """
+import os
+from pathlib import Path
+import numpy as np
+from blazepose_tf.runtime import engines
+model = engines.{0}(Path(os.fsdecode(content)))
+model.infer(np.zeros((1, model.input_size, model.input_size, 3), np.float32))
+"""
+_survived: set[tuple] = set()  # folders, with the times of their files, that were tried
 _INSIDE = documents.Part(
     {"metadata": documents.OBJECT, "input_size": documents.COUNT, "outputs": documents.MapOf(documents.LIST)}
 )
@@ -34,13 +44,26 @@ def open_folder(path: Path, *, num_threads: int = 1) -> OpenVinoModel | NcnnMode
         ValueError: damaged files.
         ImportError: the engine is not installed.
     """
-    for kind, files in ((OpenVinoModel, OPENVINO_FILES), (NcnnModel, NCNN_FILES)):
+    for kind, engine, files in ((OpenVinoModel, "openvino", OPENVINO_FILES), (NcnnModel, "ncnn", NCNN_FILES)):
         if all((path / name).is_file() for name in (*files, DOCUMENT)):
+            if importlib.util.find_spec(engine):
+                _try(path, kind.__name__, (*files, DOCUMENT))
             return kind(path, num_threads=num_threads)
     raise IsADirectoryError(
         f"{path}: a folder, expected a .tflite or .onnx model file, or an exported folder with {DOCUMENT} and "
         f"{OPENVINO_FILES[0]} (OpenVINO) or {NCNN_FILES[0]} (ncnn)"
     )
+
+
+def _try(path: Path, kind: str, files: tuple[str, ...]) -> None:
+    """Opens and runs a folder once in a process of its own: the engines' readers believe what they read."""
+    state = (path.absolute(), *((path / name).stat().st_mtime_ns for name in files))
+    if state not in _survived:
+        reason = trial.attempt(_RUN.format(kind), os.fsencode(path.absolute()))
+        if reason:
+            name = f"{path}: "
+            raise ValueError(f"{name}damaged or unsupported model ({reason.removeprefix(name)})")
+        _survived.add(state)
 
 
 def document_of(metadata: dict, input_size: int, shapes: dict[str, tuple[int, ...]]) -> str:

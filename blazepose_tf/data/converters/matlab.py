@@ -12,7 +12,7 @@ from pathlib import Path
 from blazepose_tf import trial
 
 _READ = "import io\nfrom scipy.io import loadmat\nloadmat(io.BytesIO(content), struct_as_record=False, squeeze_me=True)"
-_SECONDS_PER_MB = 2.0
+_SECONDS_PER_MB = 2
 
 
 def load(path: Path, variable: str):
@@ -27,7 +27,7 @@ def load(path: Path, variable: str):
     except ImportError as error:
         raise ImportError("MATLAB files need SciPy: pip install 'blazepose_tf[train]'") from error
     data = Path(path).read_bytes()
-    reason = trial.attempt(_READ, data, seconds=trial.SECONDS + _SECONDS_PER_MB * len(data) / 1e6)
+    reason = trial.attempt(_READ, data, seconds=trial.SECONDS + _SECONDS_PER_MB * len(data) // 1_000_000)
     if reason:
         raise ValueError(f"{path}: not a readable MATLAB file: {reason}")
     content = loadmat(io.BytesIO(data), struct_as_record=False, squeeze_me=True)
