@@ -18,7 +18,6 @@ import cv2
 import numpy as np
 
 from blazepose_tf import specs
-from blazepose_tf.console import silent_libraries
 from blazepose_tf.runtime import metadata as metadata_lib
 from blazepose_tf.runtime.weights import is_shipped
 
@@ -134,8 +133,7 @@ class LiteRtModel(SharedModel):
         super().__init__()
         if is_shipped(content):
             opening.trust(content)
-        with silent_libraries():
-            self._interpreter = opening.open_interpreter(content, name=name, num_threads=num_threads)
+        self._interpreter = opening.open_interpreter(content, name=name, num_threads=num_threads)
         if metadata_lib.is_intact(content) is False:
             log.warning("%s: not the file that was exported: damaged, or edited by another program since", name)
         self.name = name

@@ -12,6 +12,7 @@ import hashlib
 from ai_edge_litert import interpreter as litert
 
 from blazepose_tf import trial
+from blazepose_tf.console import silent_libraries
 from blazepose_tf.tflite import verify as verification
 
 _RUN = """
@@ -65,8 +66,9 @@ def open_interpreter(content: bytes, *, name: str = "model", num_threads: int = 
     """
     check(content, name=name)
     try:
-        interpreter = litert.Interpreter(model_content=content, num_threads=num_threads)
-        interpreter.allocate_tensors()
+        with silent_libraries():
+            interpreter = litert.Interpreter(model_content=content, num_threads=num_threads)
+            interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise ValueError(f"{name}: damaged or unsupported LiteRT model ({' '.join(str(error).split())})") from error
     return interpreter
