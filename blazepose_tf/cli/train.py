@@ -24,9 +24,7 @@ _WORTH_TIMING = 200
 
 
 def define_flags() -> None:
-    flags.DEFINE_string(
-        "experiment", "smoke", "finetune, tracker_lite, tracker_full, detector, ablation, smoke"
-    )
+    flags.DEFINE_string("experiment", "smoke", "finetune, tracker_lite, tracker_full, detector, ablation, smoke")
     flags.DEFINE_string("workdir", None, "folder of the run: configuration, logs, checkpoints, model.keras")
     flags.DEFINE_string("data", "synthetic", "comma-separated COCO keypoint files, record manifests, or 'synthetic'")
     flags.DEFINE_string("partial_data", "", "more of these, in which not everyone is labelled")

@@ -142,6 +142,8 @@ def values_of(
         values, description = read_weights(source)
     if keypoints is None or description is None or description.kind == DETECTOR:
         return values
+    if description.spec.mediapipe_head:
+        values = keypoint_rows.of_mediapipe(values, description.spec.input_size)
     return keypoint_rows.by_name(values, description.spec.keypoint_names, keypoints)
 
 

@@ -95,7 +95,9 @@ def memorizing(experiment: Experiment) -> Experiment:
     )
 
 
-EXPERIMENTS: dict[str, Experiment] = {e.name: e for e in (TRACKER_LITE, TRACKER_FULL, DETECTOR, FINETUNE, ABLATION, SMOKE)}
+EXPERIMENTS: dict[str, Experiment] = {
+    e.name: e for e in (TRACKER_LITE, TRACKER_FULL, DETECTOR, FINETUNE, ABLATION, SMOKE)
+}
 
 
 def experiment(name: str) -> Experiment:

@@ -93,8 +93,9 @@ def test_what_the_page_cannot_have_sent_is_refused(server, change, message):
 # Drags the wrist of the first picture by 30 screen pixels to the right, goes on, and says so in the title.
 DRAG = """
 <script>
-window.addEventListener("load", () => setTimeout(async () => {
+window.addEventListener("load", async () => {
   const mark = () => document.querySelector('circle[data-name="left_wrist"]');
+  while (!mark()) await new Promise(done => setTimeout(done, 20));
   const at = mark().getBoundingClientRect(), x = at.x + at.width / 2, y = at.y + at.height / 2;
   const send = (kind, target, dx) => target.dispatchEvent(
     new PointerEvent(kind, { clientX: x + dx, clientY: y, pointerId: 1, bubbles: true }));
@@ -103,7 +104,7 @@ window.addEventListener("load", () => setTimeout(async () => {
   document.dispatchEvent(new KeyboardEvent("keydown", { key: "h" }));
   await go(1);
   document.title = document.getElementById("state").textContent + " / " + svg.getScreenCTM().a;
-}, 500));
+});
 </script>
 """
 
@@ -120,7 +121,7 @@ def test_a_point_is_dragged_in_a_browser(server, tmp_path, monkeypatch):
     before = server.document()["annotations"][0]["keypoints"]
     command = [
         browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
-        "--window-size=1000,800", "--virtual-time-budget=8000", "--dump-dom", server.address,
+        "--window-size=1000,800", "--virtual-time-budget=60000", "--dump-dom", server.address,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     title = done.stdout.partition("<title>")[2].partition("</title>")[0]

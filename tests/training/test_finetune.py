@@ -12,6 +12,7 @@ import pytest
 from blazepose_tf import topology
 from blazepose_tf.models import Description, build_tracker, save_model
 from blazepose_tf.models.heads import mean_pose_of
+from blazepose_tf.models.mean_pose import mean_pose
 from blazepose_tf.models.weights import describe, load_described, transfer, values_of
 from blazepose_tf.runtime.weights import weight_file
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
@@ -78,6 +79,28 @@ def test_keypoints_that_the_source_has_start_as_they_were(source):
     # What is new says nothing yet: hardly any heat, everyone in the same place.
     np.testing.assert_allclose(after["heatmaps"][..., 8:], -4.0, atol=1e-6)
     np.testing.assert_allclose(after["landmarks"][:, 8:, :2], 128 * new_pose[None, 8:].repeat(2, 0), atol=0.05)
+
+
+def test_mediapipes_heads_become_ours():
+    spec = TrackerSpec(128, mediapipe_head=True)
+    old = build_tracker(spec, variant="tiny")
+    rng = np.random.default_rng(0)
+    for variable in old.weights:
+        if "_0_conv/kernel" in variable.path and not variable.path.startswith("f"):
+            variable.assign(rng.normal(0, 0.01, variable.shape))
+    pose = mean_pose(topology.KEYPOINTS) + 0.01
+    new = build_tracker(TrackerSpec(128), variant="tiny", offsets=False, mean_pose=pose)
+    report = transfer(values_of(old, keypoints=topology.KEYPOINTS), new)
+    assert not (report.missing or report.mismatched)
+    images = rng.uniform(size=(2, 128, 128, 3)).astype(np.float32)
+    before, after = (m.predict(images, verbose=0) for m in (old, new))
+    theirs = before["landmarks"].reshape(2, 39, 5)
+    assert np.abs(theirs[0, :33, :2] - theirs[1, :33, :2]).max() > 0.5
+    near = {"rtol": 1e-4, "atol": 0.02}
+    np.testing.assert_allclose(after["landmarks"], theirs[:, :33, [0, 1, 3]], **near)
+    np.testing.assert_allclose(after["alignment"], theirs[:, 33:35, :2], **near)
+    np.testing.assert_allclose(after["heatmaps"], before["heatmaps"][..., :33], **near)
+    np.testing.assert_allclose(after["pose_presence"], before["pose_presence"], **near)
 
 
 @pytest.mark.slow
