@@ -66,6 +66,64 @@ def test_csv(tmp_path, delimiter):
     assert "t.csv:5: ball has one coordinate only" in str(c.problems[0]) and "t.csv:6" in str(d.problems[0])
 
 
+def table(path, rows, delimiter=",", encoding="utf-8"):
+    path.write_bytes("\r\n".join(delimiter.join(row) for row in rows).encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_csv_with_decimal_commas_and_encodings(tmp_path, delimiter, encoding):
+    rows = [
+        ["image", "ball_x", "ball_y", "ball_v", "width", "height", "weight"],
+        ["Übung.png", "12,5", "1.5", "2,0", "64,0", "48", "0,5"],
+        ["Übung.png", "NA", "nan", "", "64", "48", ""],
+        ["Übung.png", "1e1", "-,5", "1", "64", "48", ""],
+        ["Übung.png", "1.234,5", "2", "2", "64", "48", ""],
+        ["Übung.png", "inf", "2", "2", "64", "48", ""],
+        ["Übung.png", "1_0", "2", "2", "64", "48", ""],
+        ["", "", "", "", "", "", ""],
+    ]
+    path = table(tmp_path / "t.csv", rows, delimiter, encoding)
+    picture = only(converters.open_source("csv", path))
+    assert (picture.file_name, picture.width, picture.height) == ("Übung.png", 64, 48)
+    assert [p.keypoints.tolist() for p in picture.people] == [[[12.5, 1.5, 2]], [[10, -0.5, 1]]]
+    assert picture.people[0].weight == 0.5
+    assert [d.problem for d in picture.problems] == [
+        f"expected a number. Received: {text!r}" for text in ("1.234,5", "inf", "1_0")
+    ]
+
+
+def test_csv_quotes_thousands_and_rows_of_another_length(tmp_path):
+    lines = [
+        "image,ball_x,ball_y",
+        '"a,1.png","12,5","7,25"',
+        '"b.png","1,234",2',
+        "c.png,12,5,7,25",
+        '"d\nd.png",1,2',
+        "e.png,1",
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    stray, a, b, d, e = converters.open_source("csv", tmp_path / "t.csv").pictures
+    assert a.file_name == "a,1.png" and a.people[0].keypoints.tolist() == [[12.5, 7.25, 2]]
+    assert b.problems[0].problem == "thousands or decimals? Received: '1,234'"
+    assert (
+        stray.where.endswith("t.csv:4") and "has 5 fields, the first line 3 (a comma as decimal sign" in stray.problem
+    )
+    assert d.file_name == "d\nd.png" and "one coordinate only" in e.problems[0].problem
+
+
+def test_csv_of_another_encoding_is_refused_by_its_name(tmp_path):
+    path = table(tmp_path / "t.csv", [["image", "ball_x", "ball_y"], ["Übung.png", "1", "2"]], encoding="latin-1")
+    with pytest.raises(ValueError, match=r"t\.csv:2: not UTF-8 text; in Latin-1 .* reads '.*Übung"):
+        converters.open_source("csv", path)
+    (tmp_path / "u.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match="damaged UTF-16"):
+        converters.open_source("csv", tmp_path / "u.csv")
+    with pytest.raises(ValueError, match="are there twice"):
+        converters.open_source("csv", table(tmp_path / "v.csv", [["image", "a_x", "a_y", "a_x"]]))
+
+
 def test_csv_without_its_columns(tmp_path):
     (tmp_path / "t.csv").write_text("image,ball_x\na.png,1\n")
     with pytest.raises(ValueError, match="missing: \\['ball_y'\\]"):
