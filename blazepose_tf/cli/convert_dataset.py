@@ -57,7 +57,8 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "val_by",
         "picture",
-        "What stays together: picture, folder, or a pattern that finds person or clip in a file's name: ^(person\\d+)_",
+        "What stays together: picture, folder, clip (names that differ in their last number only), field:NAME (of people "
+        "or pictures), or a pattern that finds person or clip in a file's name: ^(person\\d+)_",
     )
     flags.DEFINE_bool("strict", False, "Exit with an error when any entry is damaged.")
 
@@ -86,6 +87,8 @@ def main(argv: list[str]) -> int:
     source = converters.open_source(
         kind, path, images=values.images, keypoints=values.keypoints, offset=values.pixel_offset, every=values.every
     )
+    for remark in source.remarks:
+        print(f"note: {remark}", file=sys.stderr)
     config = conversion.ConversionConfig(
         target=values.target,
         rename=_renames(values.rename),
@@ -115,6 +118,9 @@ def main(argv: list[str]) -> int:
     if values.val_output:
         train, val = holdout.split(pictures, values.val_share, values.val_by)
         parts = [(output, train), (Path(values.val_output), val)]
+        if values.val_by == holdout.PICTURE and holdout.looks_like_frames(pictures):
+            text = "if they are frames of one clip, neighbours are on both sides: see --val_by"
+            print(f"note: most pictures' names differ in a number only; {text}", file=sys.stderr)
     for target, part in parts:
         if target.suffix == ".json":
             interchange.write_json(target, part, names, images=source.images, description=f"{kind}: {path.name}")

@@ -73,6 +73,25 @@ def test_only_negatives_are_pictures_without_people(coco_json):
     assert result.returncode == 1 and "nothing usable" in result.stderr
 
 
+def test_a_share_is_kept_aside(coco_json):
+    """Ten pictures of five people; nobody is on both sides."""
+    content = json.loads(coco_json.read_text())
+    first = content["annotations"][0]
+    content["images"] = [{"id": i, "file_name": f"{i}.png"} for i in range(10)]
+    content["annotations"] = [{**first, "id": i, "image_id": i, "person_id": f"p{i // 2}"} for i in range(10)]
+    for i in range(10):
+        cv2.imwrite(str(coco_json.parent / "images" / f"{i}.png"), np.full((48, 64, 3), 20 * i, np.uint8))
+    coco_json.write_text(json.dumps(content))
+    output, val = (coco_json.parent / "images" / f"{name}.json" for name in ("train", "val"))
+    flags = [f"--output={output}", f"--val_output={val}", "--val_share=0.2", "--val_by=field:person_id"]
+    result = run("--from=coco", f"--input={coco_json}", *flags)
+    assert result.returncode == 0, result.stderr
+    parts = [json.loads(path.read_text()) for path in (output, val)]
+    assert [len(part["images"]) for part in parts] == [8, 2]
+    people = [{int(i["file_name"][:-4]) // 2 for i in part["images"]} for part in parts]
+    assert not people[0] & people[1]
+
+
 def test_nothing_usable_is_an_error_and_writes_nothing(coco_json):
     (coco_json.parent / "images" / "a.png").unlink()
     output = coco_json.parent / "x.json"
