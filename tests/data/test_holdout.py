@@ -43,7 +43,8 @@ def test_even_two_groups_are_split():
 @pytest.mark.parametrize(
     ("share", "by", "message"),
     [(0.0, "picture", "must lie in"), (1.0, "picture", "must lie in"), (0.1, "nowhere", "finds nothing in the name"),
-     (0.1, "(", "not a regular expression"), (0.1, "(clip)", "of one group"), (0.1, "field:shoe", "has the field 'shoe'")],
+     (0.1, "(", "not a regular expression"), (0.1, "(clip)", "of one group"),
+     (0.1, "field:shoe", "has the field 'shoe'")],
 )  # fmt: skip
 def test_what_cannot_be_split_is_said(share, by, message):
     with pytest.raises(ValueError, match=message):
