@@ -129,6 +129,16 @@ def test_without_its_models_the_page_says_so(chromium, site, tmp_path):
         assert browser.run("document.getElementById('sample').disabled")
 
 
+def test_threads_are_used_where_the_server_allows_them(chromium, site):
+    with chromium.served(site, isolated=True) as address, chromium.Browser() as browser:
+        browser.open(address)
+        browser.wait(READY)
+        assert _text(browser, "accelerator") == "WebAssembly, threads"
+        browser.run("document.getElementById('sample').click()")
+        browser.wait("document.getElementById('state').textContent === 'Following a person'")
+        assert _noise(browser) == []
+
+
 def test_the_film_gives_the_landmarks_of_the_python_runtime(page, site):
     from blazepose_tf.media.videos import VideoReader
     from blazepose_tf.runtime.pipeline import PosePipeline

@@ -10,8 +10,24 @@ import { getWebGpuDevice, loadAndCompile, loadLiteRt, Tensor } from "@litertjs/c
 
 const WASM = "litert/wasm/";
 
-/** Whether the page was served so that WebAssembly may use threads (COOP and COEP headers). */
-const threadsAllowed = () => globalThis.crossOriginIsolated === true;
+/**
+ * Loads the engine, with threads where they are wanted and the browser has what they need.
+ * @returns {Promise<boolean>} whether it has threads
+ */
+async function load(/** @type {boolean} */ threads) {
+  // What the engine has to tell is not the page's error.
+  /** @type {any} */ (globalThis).Module = { printErr: (/** @type {string} */ text) => console.debug(text) };
+  if (threads) {
+    try {
+      await loadLiteRt(WASM, { threads });
+      return true;
+    } catch (error) {
+      console.info(`no threads here, one will do: ${error}`);
+    }
+  }
+  await loadLiteRt(WASM);
+  return false;
+}
 
 /** Half precision has an eighth of a pixel between two coordinates: single is asked for. */
 const GPU = { accelerator: /** @type {const} */ ("webgpu"), gpuOptions: { precision: /** @type {const} */ ("fp32") } };
@@ -22,10 +38,8 @@ const GPU = { accelerator: /** @type {const} */ ("webgpu"), gpuOptions: { precis
  * @returns {Promise<{networks: Networks, accelerator: string}>}
  */
 export async function openNetworks(site, wanted = {}) {
-  const threads = wanted.threads ?? threadsAllowed();
-  // What the engine has to tell is not the page's error.
-  /** @type {any} */ (globalThis).Module = { printErr: (/** @type {string} */ text) => console.debug(text) };
-  await loadLiteRt(WASM, { threads });
+  // WebAssembly may use threads where the page was served with COOP and COEP headers.
+  const threads = await load(wanted.threads ?? globalThis.crossOriginIsolated === true);
   let accelerator = wanted.accelerator ?? (getWebGpuDevice() ? "webgpu" : "wasm");
   const cpu = { accelerator: /** @type {const} */ ("wasm") };
   const compile = async (/** @type {string} */ file) => {
