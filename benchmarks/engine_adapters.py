@@ -35,7 +35,9 @@ class Adapter:
 
     def version(self) -> str:
         """Name with the versions of its packages."""
-        return f"{self.name} ({', '.join(f'{p} {importlib.metadata.version(p)}' for p, _ in self.packages)})"
+        there = importlib.metadata.packages_distributions()  # OpenCV comes under several names
+        names = [there.get(module, [package])[0] for package, module in self.packages]
+        return f"{self.name} ({', '.join(f'{name} {importlib.metadata.version(name)}' for name in names)})"
 
     def limit(self, precision: str) -> str:
         """The known reason why it does not take a precision, or nothing."""
@@ -127,7 +129,7 @@ class OnnxRuntime(Adapter):
 
 class OpenCv(Adapter):
     name = "OpenCV dnn"
-    packages = (("opencv-python", "cv2"),)
+    packages = (("opencv-python-headless", "cv2"),)
     limits = {  # noqa: RUF012
         "dynamic": "convolutions with computed weights (OpenCV's reader)",
         "int8": "RELU fused into an int8 convolution (OpenCV's reader)",
