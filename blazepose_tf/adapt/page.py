@@ -129,11 +129,13 @@ class Correction(ThreadingHTTPServer):
 
         Raises:
             OSError: no such folder, or the port is taken.
+            ValueError: `corrected.json` is there and was not written by this page.
         """
         self.folder = folder
         self._frames = load(folder / FRAMES)
         self.pictures = {image["file_name"] for image in self._frames["images"]}
         self._lock = threading.Lock()
+        self.document()  # corrections of another tool are not gone on with here: said now
         super().__init__((LOOPBACK, port), _Handler)
 
     @property

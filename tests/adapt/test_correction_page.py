@@ -135,5 +135,11 @@ def test_a_point_is_dragged_in_a_browser(server, tmp_path, monkeypatch):
     assert after[:moved] == before[:moved] and after[moved + 3 :] == before[moved + 3 :]
 
 
+def test_corrections_of_another_tool_are_not_gone_on_with(server):
+    (server.folder / "corrected.json").write_text('[{"data": {"image": "a.jpg"}, "annotations": []}]')
+    with pytest.raises(ValueError, match="not a COCO file"):
+        Correction(server.folder)
+
+
 def test_the_page_ships_with_the_package():
     assert "adapt/*.html" in (Path(__file__).resolve().parents[2] / "setup.py").read_text()
