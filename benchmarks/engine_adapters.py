@@ -177,7 +177,8 @@ class Mnn(Adapter):
             results = []
             for tensor in net.getSessionOutputAll(session).values():
                 shape = tensor.getShape()
-                host = MNN.Tensor(shape, MNN.Halide_Type_Float, np.zeros(shape, np.float32), tensor.getDimensionType())
+                memory = np.zeros(shape, np.float32)  # the tensor only points to it
+                host = MNN.Tensor(shape, MNN.Halide_Type_Float, memory, tensor.getDimensionType())
                 tensor.copyToHostTensor(host)
                 results.append(np.array(host.getNumpyData(), np.float32))
             return results

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -180,12 +181,33 @@ for point in found.pose_landmarks[0]:
 """
 
 
-def test_mediapipe_runs_reexported_official_models(shared_dir, tmp_path):
-    """Its landmarks are those of our own pipeline with the same files, within a few pixels of a 480 px frame."""
+def landmarks_of_mediapipe(bundle: Path, picture: Path) -> np.ndarray:
+    """(33, 2) pixels from PoseLandmarker; skips where there is none."""
     # MediaPipe wants other versions of its dependencies than TensorFlow: it may live in an environment of its own.
     python = os.environ.get("MEDIAPIPE_PYTHON") or (sys.executable if importlib.util.find_spec("mediapipe") else None)
     if python is None:
         pytest.skip("needs mediapipe: pip install mediapipe, or MEDIAPIPE_PYTHON=the python of an environment with it")
+    command = [python, "-c", SCRIPT, str(bundle), str(picture)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    return np.array([line.split() for line in result.stdout.splitlines()], float)
+
+
+def test_mediapipe_runs_our_own_models(testdata_dir, tmp_path):
+    import cv2
+
+    from blazepose_tf.export import sources
+    from blazepose_tf.runtime.pipeline import PosePipeline
+
+    path, picture = tmp_path / "own.task", testdata_dir / "people" / "images" / "people_000001.jpg"
+    task_bundle.write(path, sources.open_source("lite"), sources.open_source("blazeface"))
+    theirs = landmarks_of_mediapipe(path, picture)
+    image = cv2.imread(str(picture))[..., ::-1]
+    ours = PosePipeline("blazeface", "lite")(np.ascontiguousarray(image))
+    assert np.median(np.linalg.norm(theirs - ours.landmarks, axis=1)) < 8.0
+
+
+def test_mediapipe_runs_reexported_official_models(shared_dir, tmp_path):
+    """Its landmarks are those of our own pipeline with the same files, within a few pixels of a 480 px frame."""
     import cv2
 
     from blazepose_tf.export import sources
@@ -197,8 +219,6 @@ def test_mediapipe_runs_reexported_official_models(shared_dir, tmp_path):
     capture = cv2.VideoCapture(str(shared_dir / "data" / "videos" / "yoga_warrior2.mp4"))
     frame = [capture.read()[1] for _ in range(121)][-1]
     cv2.imwrite(str(tmp_path / "frame.png"), frame)
-    command = [python, "-c", SCRIPT, str(path), str(tmp_path / "frame.png")]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
-    theirs = np.array([line.split() for line in result.stdout.splitlines()], float)
+    theirs = landmarks_of_mediapipe(path, tmp_path / "frame.png")
     ours = PosePipeline(files[1], files[0])(np.ascontiguousarray(frame[..., ::-1]))
     assert np.median(np.linalg.norm(theirs - ours.landmarks, axis=1)) < 5.0
