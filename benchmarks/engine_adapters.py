@@ -22,11 +22,13 @@ class Adapter:
         name: in the table.
         packages: names on PyPI and for import.
         limits: precision -> why not, and whose it is.
+        bounds: precision -> mean difference from LiteRT's file, where this engine gets another.
     """
 
     name = ""
     packages: tuple[tuple[str, str], ...] = ()
     limits: dict[str, str] = {}  # noqa: RUF012
+    bounds: dict[str, float] = {}  # noqa: RUF012
 
     def missing(self) -> str:
         """pip line of what is not installed; empty when all is."""
@@ -190,6 +192,7 @@ class Ncnn(Adapter):
     name = "ncnn"
     packages = (("ncnn", "ncnn"), ("pnnx", "pnnx"), ("tf2onnx", "tf2onnx"))
     limits = dict.fromkeys(("dynamic", "int8"), "quantised by its own tools alone (ncnn)")
+    bounds = {"float16": 0.1}  # noqa: RUF012
 
     def open(self, path: Path) -> Run:
         from blazepose_tf.export import exporting, sources

@@ -48,7 +48,7 @@ def test_files_of_different_models_are_refused(contents, tiny_file):
     stored, full, _ = contents
     with pytest.raises(ValueError, match="the biases of the float16 file are not those of the float32 file"):
         half.with_float_biases(stored, tiny_file)
-    with pytest.raises(ValueError, match="float_biases is for float16 files"):
+    with pytest.raises(ValueError, match="float_biases is for float16 LiteRT files"):
         exporting.Options(precision="int8", float_biases=True)
     # Nothing to exchange: the float32 file stays what it is.
     assert len(half.with_float_biases(full, full)) == len(full)
