@@ -160,8 +160,9 @@ class Mnn(Adapter):
 
         converted = path.with_suffix(".mnn")
         if not converted.exists():
-            # Its converter is a program that ends its process as it likes.
-            code = "from MNN.tools.mnnconvert import main; main()"
+            # The converter itself: its wrapper in MNN.tools installs a package of its own and reports its use. It ends
+            # the process as it likes.
+            code = "import sys, MNN, _tools; _tools.mnnconvert(sys.argv)"
             command = ["-f", "TFLITE", "--modelFile", path, "--MNNModel", converted, "--bizCode", "none"]
             subprocess.run(
                 [sys.executable, "-c", code, *command], capture_output=True, cwd=tempfile.gettempdir(), check=False
