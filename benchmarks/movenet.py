@@ -55,9 +55,7 @@ class MoveNet:
 
     def __call__(self, image: np.ndarray) -> list[Pose]:
         crop, matrix = self.crop(image)
-        self.set_input(crop)
-        self._interpreter.invoke()
-        raw = self._interpreter.get_tensor(self._output)[0]
+        raw = self.infer(crop)
         height, width = crop.shape[:2]
         people = []
         for values in raw if self._many else raw.reshape(1, -1):
@@ -83,17 +81,15 @@ class MoveNet:
             matrix[:, 2] += matrix[:, :2] @ (cut_x, cut_y)
         return crop, matrix
 
-    def set_input(self, crop: np.ndarray) -> None:
-        """Fills the input tensor, which takes the crop's shape."""
+    def infer(self, crop: np.ndarray) -> np.ndarray:
+        """The network's output for one input, whose shape the tensor takes."""
         if crop.shape != self._shape:
             self._interpreter.resize_tensor_input(self._input, (1, *crop.shape))
             self._interpreter.allocate_tensors()
             self._shape = crop.shape
         self._interpreter.set_tensor(self._input, crop[None].astype(self._dtype))
-
-    def invoke(self) -> None:
-        """The network alone, on the last input."""
         self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._output)[0]
 
 
 def predict(model: MoveNet, image: np.ndarray, image_id: int) -> list[Prediction]:

@@ -15,12 +15,15 @@ evaluated as predictions. Columns:
                 the long side), hidden (neither nose nor eyes visible), lying (inclined by more than 45 degrees)
     crops       PCK@0.2 with the region of the labels (MoveNet: in the picture cut around the person); of leg pairs
                 that are apart, those read as one and exchanged; people mirrored; median error of elbows and knees
-    x time      of the detector's network (MoveNet: of the whole) against the first pipeline's, one thread, interleaved
+    x time      processor time of the detector's network (MoveNet: of the whole) against the first pipeline's, one
+                thread, interleaved
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
 import json
 import os
 import sys
@@ -35,7 +38,7 @@ from tqdm import tqdm
 
 from blazepose_tf import files, topology
 from blazepose_tf.benchmark import timing
-from blazepose_tf.evaluation import annotations, evaluate, systems, tables
+from blazepose_tf.evaluation import adapters, annotations, evaluate, systems, tables
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.metrics import alignment as alignment_metrics
 from blazepose_tf.metrics import detection
@@ -108,51 +111,56 @@ def found(finders: dict[str, Finder], data: annotations.Annotations) -> tuple[di
 
 
 def detector_times(detectors: dict[str, str], movenets: dict[str, str], image: np.ndarray) -> dict[str, list[float]]:
-    """Median milliseconds of each network per round, all in turn, one thread."""
+    """Median milliseconds per round of filling the input and running the network, all in turn, one thread.
+
+    Processor time of the thread: what other programs take of the core does not count.
+    """
     calls = {}
     for name, path in detectors.items():
         detector = Detector(path)
-        crop, _ = detector.crop(image)
-        calls[name] = lambda d=detector, c=crop: (d.infer(c), d.model.invoke_ms)[1]
+        calls[name] = functools.partial(detector.infer, detector.crop(image)[0])
     for name, path in movenets.items():
         model = MoveNet(path)
-        model.set_input(model.crop(image)[0])
-        calls[name] = lambda m=model: _timed(m.invoke)
+        calls[name] = functools.partial(model.infer, model.crop(image)[0])
     out: dict[str, list[float]] = {name: [] for name in calls}
     for _ in tqdm(range(ROUNDS), desc="timing", disable=None):
         for name, call in calls.items():
-            out[name].append(float(np.median([call() for _ in range(RUNS)])))
+            out[name].append(float(np.median([_timed(call) for _ in range(RUNS)])))
     return out
 
 
-def _timed(call: Callable[[], None]) -> float:
-    started = time.perf_counter()
+def _timed(call: Callable[[], object]) -> float:
+    started = time.thread_time()
     call()
-    return 1e3 * (time.perf_counter() - started)
+    return 1e3 * (time.thread_time() - started)
 
 
 def predictions_of(movenets: dict[str, str], data: annotations.Annotations, folder: Path) -> dict[str, str]:
     """One file of predictions per MoveNet."""
     out = {}
     for name, path in movenets.items():
+        out[name] = str(folder / f"{name}_{adapters.sha256(path)[:8]}_{data.sha256[:8]}.jsonl")
+        if Path(out[name]).exists():
+            continue
         model, lines = MoveNet(path), []
         for image_id in tqdm(data.pictures, desc=name, disable=None):
             lines += [json.dumps(p.to_json()) + "\n" for p in predict(model, data.picture(image_id), image_id)]
-        out[name] = str(folder / f"{name}.jsonl")
         files.write_text(out[name], "".join(lines))
     return out
 
 
-def measured(data: str, images: str | None, chosen, movenets: dict[str, str], protocol: str, workers: int) -> dict:
+def measured(data: str, images: str | None, chosen, movenets: dict[str, str], protocol: str, options) -> dict:
     """Metrics of every system on one data set, by name."""
-    with tempfile.TemporaryDirectory(prefix="blazepose_peers_") as folder:
+    with contextlib.ExitStack() as stack:
+        folder = options.folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="blazepose_peers_"))
+        Path(folder).mkdir(parents=True, exist_ok=True)
         read = predictions_of(movenets, annotations.load(data, images=images), Path(folder))
-        options = evaluate.Options(
+        asked = evaluate.Options(
             data=data, images=images, systems=tuple(chosen), prediction_files=read, protocols=(protocol,),
-            folder=folder, workers=workers,
+            folder=str(folder), workers=options.workers,
         )  # fmt: skip
         bar = lambda title, total: tqdm(total=total, desc=title, disable=None).update  # noqa: E731
-        return {run["label"]: run["metrics"] for run in evaluate.evaluate(options, progress=bar).document["runs"]}
+        return {run["label"]: run["metrics"] for run in evaluate.evaluate(asked, progress=bar).document["runs"]}
 
 
 def rows(whole: dict, aligned: dict, finding: dict, times: dict, reference: str) -> tuple[list[str], list[list[str]]]:
@@ -190,6 +198,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--crops_images")
     parser.add_argument("--pipeline", action="append", default=[], help="NAME=DETECTOR,TRACKER[@ROI_SCALE]")
     parser.add_argument("--movenet", action="append", default=[], help="NAME=FILE")
+    parser.add_argument("--folder", help="keeps predictions: a run that was stopped goes on from there")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     parser.add_argument("--json", help="file for every figure")
@@ -211,8 +220,8 @@ def main() -> int:
     finders = {name: detector_finder(path) for name, path in detectors.items()}
     finding, people = found(finders | {name: movenet_finder(path) for name, path in movenets.items()}, data)
     times = detector_times(detectors, movenets, data.picture(next(iter(data.pictures))))
-    whole = measured(options.pictures, options.pictures_images, chosen, movenets, systems.PIPELINE, options.workers)
-    aligned = measured(options.crops, options.crops_images, chosen, movenets, systems.ALIGNED, options.workers)
+    whole = measured(options.pictures, options.pictures_images, chosen, movenets, systems.PIPELINE, options)
+    aligned = measured(options.crops, options.crops_images, chosen, movenets, systems.ALIGNED, options)
     header, lines = rows(whole, aligned, finding, times, chosen[0].name)
     print(f"people: {', '.join(f'{count} {kind}' for kind, count in people.items())}", file=sys.stderr)
     if options.markdown:
