@@ -57,8 +57,8 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "val_by",
         "picture",
-        "What stays together: picture, folder, clip (names that differ in their last number only), field:NAME (of people "
-        "or pictures), or a pattern that finds person or clip in a file's name: ^(person\\d+)_",
+        "What stays together: picture, folder, clip (names that differ in their last number only), field:NAME (of "
+        "people or pictures), or a pattern that finds person or clip in a file's name: ^(person\\d+)_",
     )
     flags.DEFINE_bool("strict", False, "Exit with an error when any entry is damaged.")
 

@@ -78,7 +78,7 @@ _RECORD = documents.Part(
     {
         "image_id": documents.ANY,
         "annotation_id": documents.Optional(documents.ANY),
-        "keypoints": documents.Optional(documents.LIST),
+        "keypoints": documents.ANY,  # has to be there: null says that nobody was found
         "score": documents.Optional(documents.NUMBER),
         "alignment": documents.Optional(ListOf(documents.NUMBER, 4)),
         "ms": documents.Optional(ListOf(documents.NUMBER, 2)),
@@ -102,6 +102,7 @@ def from_json(
     where = f"{where} (image {documents.show(image_id)})"
     points = visibility = None
     if record["keypoints"] is not None:
+        documents.check(record["keypoints"], documents.LIST, f"{where}: keypoints")
         try:
             values = np.array([np.nan if v is None else v for v in record["keypoints"]], np.float64)
         except (ValueError, TypeError) as error:

@@ -84,6 +84,40 @@ def test_bad_predictions_are_named(tmp_path, data, change, message):
         predictions.read(path, data)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"keypoints": ...}, r"prediction 0: missing fields \['keypoints'\]"),
+        ({"image_id": ...}, r"prediction 0: missing fields \['image_id'\]"),
+        ({"image_id": [1]}, "ids must be whole numbers or text"),
+        ({"annotation_id": 1.5}, "ids must be whole numbers or text"),
+        ({"keypoints": {}}, "keypoints: expected a list. Received: an object of 0"),
+        ({"keypoints": [[1, 2, 3]] * 33}, "33 or 17 keypoints|expected 33 keypoints|in one list"),
+        ({"keypoints": ["a"] * 99}, "keypoints must be numbers or null, in one list"),
+        ({"score": "high"}, r"score: expected a finite number. Received: 'high'"),
+        ({"alignment": [1, 2]}, "alignment: expected a list of 4"),
+        ({"ms": [1, "x"]}, r"ms\[1\]: expected a finite number"),
+    ],
+)
+def test_records_of_another_shape_are_told_in_one_line(tmp_path, data, change, message):
+    made = record(data.people[0].points) | change
+    made = {key: value for key, value in made.items() if value is not ...}
+    with pytest.raises(ValueError, match=message) as caught:
+        predictions.read(write(tmp_path / "p.json", [made]), data)
+    assert "\n" not in str(caught.value)
+
+
+def test_ids_may_be_written_as_fractions_or_text_and_records_one_a_line(tmp_path, data):
+    points = data.people[0].points
+    lines = [record(points, image_id=1.0, annotation_id="1"), record(points, image_id="2", annotation_id=2.0)]
+    path = tmp_path / "p.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8-sig")
+    assert [(p.image_id, p.annotation_id) for p in predictions.read(path, data)] == [(1, 1), (2, 2)]
+    path.write_text(json.dumps(lines[0]) + '\n{"image_id": 2,\n', encoding="utf-8")
+    with pytest.raises(ValueError, match=r"p\.jsonl:2"):
+        predictions.read(path, data)
+
+
 def test_duplicates_and_unreadable_files(tmp_path, data):
     twice = [record(data.people[0].points, annotation_id=1)] * 2
     with pytest.raises(ValueError, match="more than one prediction for 1"):

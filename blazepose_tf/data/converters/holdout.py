@@ -63,7 +63,7 @@ def _groups(pictures: Sequence[Picture], by: str) -> list[str]:
         return key
 
     for picture, mine in zip(pictures, values, strict=True):
-        first, *others = sorted(mine) + [f"file {picture.file_name}"]
+        first, *others = (*sorted(mine), f"file {picture.file_name}")
         for other in others:
             low, high = sorted((root(first), root(other)), key=lambda key: (key.startswith("file "), key))
             same[high] = low
