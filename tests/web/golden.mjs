@@ -114,4 +114,16 @@ for (const [number, frame] of film.frames.entries()) {
   close(result.landmarks, expected.landmarks, 5e-3, `frame ${number} landmarks`);
   close([...result.visibility, result.posePresence], [...expected.visibility, expected.pose_presence], 1e-4, "film");
 }
+// A network whose outputs are no numbers sees nobody, whichever of them it is.
+for (const name of ["landmarks", "pose_presence", "alignment"]) {
+  const frame = film.frames.find(({ expected }) => expected.source === "detected");
+  const outputs = trackerTensors((({ kind, ...rest }) => rest)(frame.calls.at(-1)));
+  outputs[name][0] = NaN;
+  const blind = new loop.PoseLoop(film.contract, {
+    detector: async () => detectorTensors(film.contract.detector, frame.calls[0].anchors),
+    tracker: async () => outputs,
+  });
+  const { source, landmarks: none } = await blind.frame(picture(...film.picture), 0);
+  if (source !== "none" || none.length) throw new Error(`${name} that is no number: ${source}`);
+}
 console.log(`${checks} numbers`);

@@ -86,3 +86,18 @@ def test_mistakes_are_told_and_leave_nothing(tmp_path, package):
     (tmp_path / "site").mkdir()
     with pytest.raises(FileExistsError, match="a page needs a new folder"):
         _write(tmp_path, package)
+
+
+def test_the_command_writes_a_page_of_the_shipped_models(blazepose, package, tmp_path, capsys):
+    flags = ["--format=web", f"--output={tmp_path / 'site'}/"]
+    assert blazepose("export", *flags, f"--litert_js={package}") == 0
+    assert "LiteRT.js 9.8.7" in capsys.readouterr().out
+    assert (tmp_path / "site/index.html").is_file()
+    for mistake, message in (
+        ([], "needs LiteRT.js: npm install"),
+        ([f"--litert_js={package}"], "exists already"),
+        ([f"--litert_js={package}", "--precision=int8"], "takes .tflite files as they are"),
+    ):
+        assert blazepose("export", *flags, *mistake) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert message in line

@@ -211,7 +211,9 @@ function smoothPeak(/** @type {Window} */ { side, left, top, weights }, /** @typ
   for (let row = 0, i = 0; row < side; row++) {
     for (let column = 0; column < side; column++, i++) {
       if (weights[i] < 1e-4) continue; // its power is next to nothing
-      const weight = weights[i] ** power * alongX[column] * alongY[row];
+      let weight = weights[i];
+      for (let n = 0; n < settings.squarings; n++) weight *= weight;
+      weight *= alongX[column] * alongY[row];
       sum += weight;
       sumX += weight * (left + column + 0.5);
       sumY += weight * (top + row + 0.5);
@@ -291,7 +293,7 @@ export class PoseLoop {
       }
     }
     const result = { detectorRan, landmarks: /** @type {Point[]} */ ([]), visibility: /** @type {number[]} */ ([]) };
-    if (track && roi) this.follow(picture, track, roi, seconds, result);
+    if (track) this.follow(picture, track, seconds, result);
     else this.lose();
     return {
       ...result,
@@ -303,17 +305,13 @@ export class PoseLoop {
   }
 
   /** The next frame's region, and what the filters make of this one's landmarks. */
-  follow(/** @type {Picture} */ picture, /** @type {Track} */ track, /** @type {Roi} */ roi,
-    /** @type {number} */ seconds, /** @type {{landmarks: Point[], visibility: number[]}} */ result) {
-    const scale = this.contract.tracker.roi_scale, known = track.alignment.flat().every(Number.isFinite);
+  follow(/** @type {Picture} */ picture, /** @type {Track} */ track, /** @type {number} */ seconds,
+    /** @type {{landmarks: Point[], visibility: number[]}} */ result) {
+    const steady = this.smoother.alignment(track.alignment, seconds);
+    const next = regionOf(steady, this.contract.tracker.roi_scale);
+    this.region = this.usable(next, picture) ? next : null;
     this.points = track.points;
-    this.region = null;
-    if (known) {
-      const next = regionOf(this.smoother.alignment(track.alignment, seconds), scale);
-      this.region = this.usable(next, picture) ? next : null;
-    }
-    const size = known ? bodySize(track.alignment) : roi[2] / scale;
-    result.landmarks = this.smoother.landmarks(track.points, seconds, size);
+    result.landmarks = this.smoother.landmarks(track.points, seconds, bodySize(track.alignment));
     result.visibility = this.smoother.visibility(track.visibility);
   }
 
@@ -330,8 +328,9 @@ export class PoseLoop {
     const spec = this.contract.tracker, matrix = cropMatrix(roi, spec.input_size);
     const input = warp(picture, matrix, spec.input_size, "replicate", spec.value_range);
     const track = decodeTrack(this.contract, await this.timed(this.networks.tracker(input)), matrix, previous);
-    const certain = track.posePresence >= this.contract.pipeline.presence_threshold;
-    return certain && track.points.flat().every(Number.isFinite) ? track : null;
+    // A damaged or overflowing network's numbers may be none.
+    const finite = [track.points, track.visibility, track.alignment].flat(2).every(Number.isFinite);
+    return finite && track.posePresence >= this.contract.pipeline.presence_threshold ? track : null;
   }
 
   /** @template T @param {Promise<T>} run @returns {Promise<T>} */

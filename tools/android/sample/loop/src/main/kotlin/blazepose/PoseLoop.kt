@@ -16,7 +16,10 @@ interface Networks {
 }
 
 /** What the tracker sees in one region, in pixels of the picture. */
-class Track(val points: List<Point>, val visibility: List<Double>, val posePresence: Double, val alignment: Alignment)
+class Track(val points: List<Point>, val visibility: List<Double>, val posePresence: Double, val alignment: Alignment) {
+    /** Whether every number is one: a damaged or overflowing network's may not be. */
+    val isFinite get() = points.all { it.isFinite } && visibility.all { it.isFinite() } && alignment.isFinite
+}
 
 enum class Source { DETECTED, TRACKED, NONE }
 
@@ -97,15 +100,10 @@ class PoseLoop(private val contract: Contract, private val networks: Networks) {
 
     /** The next frame's region, and what the filters make of this one's landmarks. */
     private fun follow(picture: Picture, track: Track, read: Region, seconds: Double, source: Source): PoseResult {
+        val next = Region.of(smoother.alignment(track.alignment, seconds), contract.tracker.roiScale)
+        region = if (next.isUsable(picture.width, picture.height, contract.loop)) next else null
         points = track.points
-        region = null
-        val known = track.alignment.isFinite
-        if (known) {
-            val next = Region.of(smoother.alignment(track.alignment, seconds), contract.tracker.roiScale)
-            region = if (next.isUsable(picture.width, picture.height, contract.loop)) next else null
-        }
-        val bodySize = if (known) track.alignment.bodySize else read.side / contract.tracker.roiScale
-        val landmarks = smoother.landmarks(track.points, seconds, bodySize)
+        val landmarks = smoother.landmarks(track.points, seconds, track.alignment.bodySize)
         val visibility = smoother.visibility(track.visibility)
         return PoseResult(source, source == Source.DETECTED, read, landmarks, visibility, track.posePresence)
     }
@@ -123,7 +121,6 @@ class PoseLoop(private val contract: Contract, private val networks: Networks) {
         val matrix = region.cropMatrix(spec.inputSize)
         val input = warp(picture, matrix, spec.inputSize, false, spec.range)
         val track = decodeTrack(contract, networks.tracker(input), matrix, previous)
-        val certain = track.posePresence >= contract.loop.presenceThreshold && track.points.all { it.isFinite }
-        return if (certain) track else null
+        return if (track.isFinite && track.posePresence >= contract.loop.presenceThreshold) track else null
     }
 }
