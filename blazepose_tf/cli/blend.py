@@ -20,6 +20,7 @@ def define_flags() -> None:
     flags.DEFINE_string("predictions", None, "of blazepose evaluate")
     flags.DEFINE_multi_string("share", [], "of the way: 0.5 (the default), or DATASET=0.85; may be repeated")
     flags.DEFINE_float("agree", 0.25, "torsos within which a prediction counts")
+    flags.DEFINE_bool("sides", False, "exchange left and right limbs first where the prediction says they are mixed up")
     flags.DEFINE_string("output", None, "COCO file to write")
     flags.mark_flags_as_required(["data", "predictions", "output"])
 
@@ -35,6 +36,7 @@ def main(argv: list[str]) -> int:
         output=Path(FLAGS.output),
         share=tuple(FLAGS.share),
         agree=FLAGS.agree,
+        sides=FLAGS.sides,
     )
     print(write(options))
     return 0

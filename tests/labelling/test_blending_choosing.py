@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from blazepose_tf import topology
+from blazepose_tf.labelling.blending import settle_sides
 
 SHOULDER, ELBOW, WRIST, HIP, KNEE, NOSE = (
     topology.KEYPOINTS.index(name)
@@ -129,3 +130,50 @@ def test_without_a_hard_person_nothing_is_written(files, teacher):
     assert result.returncode != 0
     assert "nobody in data.json is right by 0.5 more" in result.stderr
     assert not list((files / "out").iterdir())
+
+
+def standing() -> np.ndarray:
+    """(33, 2): torso of 100 px; hips, knees and ankles 60 px apart, as shoulders, elbows and wrists are."""
+    points = np.zeros((33, 2))
+    for row, name in enumerate(("shoulder", "elbow", "wrist", "hip", "knee", "ankle")):
+        y = {"elbow": 150.0, "wrist": 190.0}.get(name, 100.0 * (1 if row == 0 else row - 1))
+        points[topology.KEYPOINTS.index(f"left_{name}")] = 180.0, y
+        points[topology.KEYPOINTS.index(f"right_{name}")] = 120.0, y
+    return points
+
+
+def labelled(points: np.ndarray, *exchanged: str) -> dict:
+    points = points.copy()
+    for name in exchanged:
+        pair = [topology.KEYPOINTS.index(f"{side}_{name}") for side in ("left", "right")]
+        points[pair] = points[pair[::-1]]
+    state = np.where(points.any(axis=1), 2, 0)[:, None]
+    return {"keypoints": np.concatenate([points, state], axis=1).ravel().tolist(), "keypoint_source": "h" * 33}
+
+
+def settled(annotation: dict) -> np.ndarray:
+    return np.array(annotation["keypoints"]).reshape(33, 3)
+
+
+def test_legs_that_a_human_mixed_up_change_sides():
+    truth = standing()
+    annotation = labelled(truth, "hip", "knee", "ankle")
+    assert settle_sides(annotation, truth) == (1, 0)
+    np.testing.assert_array_equal(settled(annotation)[:, :2], truth)
+
+
+def test_sides_stay_where_human_and_model_agree_or_the_model_is_elsewhere():
+    truth = standing()
+    for predicted in (truth, truth + 80.0):
+        annotation = labelled(truth)
+        assert settle_sides(annotation, predicted) == (0, 0)
+        np.testing.assert_array_equal(settled(annotation)[:, :2], truth)
+
+
+def test_a_pair_that_contradicts_its_limb_loses_its_labels():
+    truth = standing()
+    annotation = labelled(truth, "ankle")
+    assert settle_sides(annotation, truth) == (0, 1)
+    left, right = (topology.KEYPOINTS.index(f"{side}_ankle") for side in ("left", "right"))
+    found = settled(annotation)
+    assert not found[[left, right]].any() and found[:, 2].sum() == 2 * 10
