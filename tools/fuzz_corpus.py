@@ -150,8 +150,8 @@ def _predictions(folder: Path) -> Path:
 def _evaluation(folder: Path) -> Path:
     from blazepose_tf.cli.main import main
 
-    theirs = _predictions(folder)
-    main(["evaluate", f"--data={folder}/people.json", f"--predictions={theirs}", f"--report={folder}/report"])
+    _people(folder)
+    main(["evaluate", f"--data={folder}/people.json", "--model=lite", "--workers=1", f"--report={folder}/report"])
     return folder / "report" / "evaluation.json"
 
 
@@ -176,8 +176,9 @@ def _matlab(folder: Path) -> Path:
     from scipy.io import savemat
 
     _people(folder)
-    numbers = np.random.default_rng(0)
-    savemat(folder / "joints.mat", {"joints": numbers.random((3, 14, 4)) * 100}, do_compression=True)
+    joints = np.random.default_rng(0).random((3, 14, 4)) * 100
+    joints[2] = joints[2] > 50  # which are hidden
+    savemat(folder / "joints.mat", {"joints": joints}, do_compression=True)
     for i in range(4):
         shutil.copy(folder / "images" / f"people_{i:06d}.jpg", folder / "images" / f"im{i + 1:04d}.jpg")
     return folder / "joints.mat"
