@@ -27,9 +27,16 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 # No sandbox: the tests may run as root, and open nothing but their own page. The rest keeps the browser from calling
 # its maker.
 _FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--headless", "--no-sandbox", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--mute-audio"),
     *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--remote-debugging-pipe"),
+)
+
+_NO_GPU = ("--disable-gpu",)
+# WebGPU computed by the processor: slow, but the same path.
+_SOFTWARE_GPU = (
+    *("--enable-unsafe-webgpu", "--enable-features=Vulkan,WebGPU"),
+    *("--use-webgpu-adapter=swiftshader", "--use-vulkan=swiftshader"),
 )
 
 
@@ -46,7 +53,8 @@ class Browser:
         requests: addresses that the page asked for.
     """
 
-    def __init__(self, flags: tuple[str, ...] = (), *, prefix: tuple[str, ...] = ()):
+    def __init__(self, *, software_gpu: bool = False):
+        """Starts it; `software_gpu`: with WebGPU, computed by the processor."""
         self._profile = tempfile.TemporaryDirectory(prefix="browser", ignore_cleanup_errors=True)
         to_browser, self._write = os.pipe()
         self._read, from_browser = os.pipe()
@@ -56,7 +64,8 @@ class Browser:
             os.dup2(first, 3)
             os.dup2(second, 4)
 
-        command = [*prefix, program(), *_FLAGS, *flags, f"--user-data-dir={self._profile.name}", "about:blank"]
+        flags = (*_FLAGS, *(_SOFTWARE_GPU if software_gpu else _NO_GPU))
+        command = [program(), *flags, f"--user-data-dir={self._profile.name}", "about:blank"]
         self._process = subprocess.Popen(
             command, preexec_fn=place, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

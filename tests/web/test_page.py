@@ -139,6 +139,22 @@ def test_threads_are_used_where_the_server_allows_them(chromium, site):
         assert _noise(browser) == []
 
 
+@pytest.mark.slow
+def test_webgpu_gives_the_same(chromium, site):
+    """On an adapter in software, which a machine without a GPU has, too."""
+    film = FILM.replace("TIMES", "[0, 33, 67]")
+    with chromium.served(site) as address, chromium.Browser(software_gpu=True) as browser:
+        browser.open(address)
+        browser.wait(READY, 200)
+        if _text(browser, "accelerator") != "WebGPU":
+            pytest.skip("this Chromium has no WebGPU adapter in software")
+        found = [browser.run(film.replace('"wasm"', f'"{name}"'), 300) for name in ("wasm", "webgpu")]
+        assert _noise(browser) == []
+    assert [r["source"] for r in found[1]] == ["detected", "tracked", "tracked"]
+    wasm, gpu = (np.array([r["landmarks"] for r in results]) for results in found)
+    assert np.abs(wasm - gpu).max() < 0.05  # measured: 0.012
+
+
 def test_the_film_gives_the_landmarks_of_the_python_runtime(page, site):
     from blazepose_tf.media.videos import VideoReader
     from blazepose_tf.runtime.pipeline import PosePipeline

@@ -6,7 +6,6 @@ import kotlin.math.floor
 import kotlin.math.ln
 import kotlin.math.max
 import kotlin.math.min
-import kotlin.math.pow
 
 /**
  * Regressed points moved to the peaks of their heatmaps: on a picture to the most plausible cell and between cells to
@@ -101,7 +100,9 @@ private class Window(maps: FloatArray, cells: Int, count: Int, k: Int, column: I
         var sumX = sum * place.x
         var sumY = sum * place.y
         for (i in weights.indices) {
-            val weight = weights[i].pow(power) * alongX[i % side] * alongY[i / side]
+            var weight = weights[i]
+            repeat(settings.squarings) { weight *= weight }
+            weight *= alongX[i % side] * alongY[i / side]
             sum += weight
             sumX += weight * (left + i % side + 0.5)
             sumY += weight * (top + i / side + 0.5)
