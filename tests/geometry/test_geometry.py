@@ -123,7 +123,12 @@ def test_incline_is_clockwise():
 def test_distance_counts_place_size_and_incline():
     body = np.array([[10.0, 20.0], [10.0, 10.0]])
     others = np.array(
-        [body, body + [1.0, 0.0], [body[0], [10.0, 12.0]], [body[0], [10 + 10 * np.sin(0.2), 20 - 10 * np.cos(0.2)]]]
+        [
+            body,
+            body + np.array([1.0, 0.0]),
+            [body[0], [10.0, 12.0]],
+            [body[0], [10 + 10 * np.sin(0.2), 20 - 10 * np.cos(0.2)]],
+        ]
     )
     np.testing.assert_allclose(alignment.distance(body, others), [0, 0.1, 0.1, np.sin(0.1)], atol=1e-9)
     # In radii of the larger one, whichever comes first.
