@@ -72,7 +72,7 @@ def outcome(path):
         len(written.skipped),
     )
     loaded = evaluation.load(path)
-    k = topology.KEYPOINTS.index(hip)
+    k = loaded.names.index(hip)
     evaluated = (
         {
             loaded.pictures[i]: [(q.points[k, 0], q.state[k]) for q in people if not q.ignore]
