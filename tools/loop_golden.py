@@ -272,8 +272,14 @@ def film() -> list[dict]:
         (133, seen(jump=200.0)),  # a point jumps: held back
         (167, seen(jump=200.0)),  # still there: followed
         (200, seen(shift=(2, 2))),
-        (233, unseen(), detector(one), seen()),  # lost, and found again in the same frame
-        (267, seen()),
+        (233, unseen(), unseen(), detector(one), seen()),  # lost, also where the motion leads; the detector finds
+        (267, seen(shift=(4, 3))),
+        (300, seen(shift=(5, 2))),
+        (333, unseen(), seen(shift=(1, 1))),  # lost, and found where the motion leads
+        (367, seen()),
+        (400, unseen(), unseen(), detector()),  # gone
+        (433, unseen(), detector()),  # nor where the motion would have led
+        (467, seen(shift=(-2, 0))),  # but there a frame later
         (2500, detector(one), seen()),  # a gap: the detector looks although someone was followed
         (2500, seen(shift=(1, 0))),  # the same time again
         (2533, seen(shift=(-900, 0))),  # a body far outside of the picture is not followed

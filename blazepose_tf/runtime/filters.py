@@ -1,6 +1,6 @@
 """Temporal smoothing of landmarks: the One-Euro filter, a low-pass for visibility, and a clock for untidy timestamps.
 
-Constants of `Filters` are MediaPipe's (pose_landmark_filtering graph): coordinates in image pixels, their speed
+Most constants of `Filters` are MediaPipe's (pose_landmark_filtering graph): coordinates in image pixels, their speed
 measured in body sizes per second, so that the same settings fit a near and a far person.
 
 Reference: Casiez et al. 2012, One-Euro filter; MediaPipe LandmarksSmoothingCalculator, VisibilitySmoothingCalculator.
@@ -9,7 +9,7 @@ Reference: Casiez et al. 2012, One-Euro filter; MediaPipe LandmarksSmoothingCalc
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,20 +50,21 @@ class Filters:
     world: OneEuroSettings | None = OneEuroSettings(0.1, 40.0)
     visibility: float | None = VISIBILITY_ALPHA
     fastest: float | None = FASTEST
-    alignment: OneEuroSettings | None = OneEuroSettings(0.01, 10.0)
+    alignment: OneEuroSettings | None = OneEuroSettings(0.01, 80.0)
 
 
 # Landmarks as the tracker reads them; the region of interest is still steadied.
 RAW = Filters(landmarks=None, world=None, visibility=None, fastest=None)
-# MediaPipe has no filter against jumps.
-MEDIAPIPE = Filters(fastest=None)
+# MediaPipe has no filter against jumps, and lets the region of interest lag behind a fast body.
+MEDIAPIPE = Filters(fastest=None, alignment=OneEuroSettings(0.01, 10.0))
 
 
 def chosen(smoothing: bool | Filters, *, mediapipe: bool) -> Filters:
     """The filters that a caller asks for: one's own, none, or what the kind of model wants."""
     if isinstance(smoothing, Filters):
         return smoothing
-    return RAW if not smoothing else MEDIAPIPE if mediapipe else Filters()
+    kind = MEDIAPIPE if mediapipe else Filters()
+    return kind if smoothing else replace(RAW, alignment=kind.alignment)
 
 
 def _alpha(cutoff, seconds: float):

@@ -14,9 +14,11 @@ from blazepose_tf import topology
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.metrics import oks
 from blazepose_tf.runtime.tracker import Track
+from blazepose_tf.specs import TrackerSpec
 
-# Object keypoint similarity above which two poses are one body read twice.
-SAME_BODY = 0.6
+# Object keypoint similarity above which two poses are one body read twice; of two people a third of a radius apart it
+# is below 0.1.
+SAME_BODY = 0.3
 # Area of a person in squares of the body circle's radius (a standing adult: 0.46 m2 in a circle of 1 m).
 _AREA = 0.45
 
@@ -50,7 +52,7 @@ def similarity(a: np.ndarray, b: np.ndarray, radius: float, names: tuple[str, ..
     return float(np.exp(-squared / scale).mean())
 
 
-def same_body(a: Track, b: Track, spec) -> bool:
+def same_body(a: Track, b: Track, spec: TrackerSpec) -> bool:
     """Whether two tracks of one frame are of one body."""
     return similarity(a.points, b.points, _radius(a, b), spec.keypoint_names) > SAME_BODY
 

@@ -8,7 +8,7 @@ from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.runtime import appearance
 from blazepose_tf.runtime.filters import Filters, PoseSmoother, body_size
 from blazepose_tf.runtime.look import Look, Sighting
-from blazepose_tf.runtime.poses import Pose
+from blazepose_tf.runtime.poses import TRACKED, Pose
 from blazepose_tf.specs import TrackerSpec
 
 # Where somebody who was lost may turn up again and still be the same: radii of the body circle from where they would
@@ -17,7 +17,7 @@ REACH, REACH_PER_SECOND = 0.5, 1.5
 # Difference of clothes (`appearance.difference`) that counts as much as coming from the end of that reach.
 CLOTHES = 0.1
 # Seconds over which the motion is averaged, and frames over which the clothes are.
-_MOTION_SECONDS, _CLOTHES_FRAMES = 0.25, 10.0
+MOTION_SECONDS, _CLOTHES_FRAMES = 0.25, 10.0
 
 
 class Person:
@@ -29,6 +29,7 @@ class Person:
         points: (K, 2) pixels, the unfiltered landmarks of the frame before; None while lost.
         alignment: (2, 2) alignment points where the person was seen last; None where the tracker gives none.
         absent: seconds since then.
+        age: seconds for which the person was seen.
     """
 
     def __init__(self, number: int, filters: Filters, spec: TrackerSpec):
@@ -36,27 +37,35 @@ class Person:
         self.region: np.ndarray | None = None
         self.points: np.ndarray | None = None
         self.alignment: np.ndarray | None = None
-        self.absent = 0.0
+        self.absent = self.age = 0.0
         self._velocity = np.zeros(2)  # pixels per second of the mid-hip
         self._clothes: np.ndarray | None = None
         self._spec = spec
         self._smoother = PoseSmoother(filters)
 
+    @property
+    def lost(self) -> bool:
+        """Whether the last frame did not say where to look."""
+        return self.points is None
+
     def see(self, sighting: Sighting, look: Look, seconds: float) -> Pose:
         """Takes in what the tracker read, `seconds` after the last frame."""
         track = sighting.track
         size = float(sighting.region[2]) / self._spec.roi_scale
-        followed = self.points is not None and self.absent == 0.0
+        followed = not self.lost
         before, self.alignment = self.alignment, None
         self.region, self.points = None, track.points
         if track.alignment is not None:
             size = body_size(track.alignment)
             self.alignment = track.alignment
             if before is not None and followed:
-                weight = seconds / (seconds + _MOTION_SECONDS)
+                weight = seconds / (seconds + MOTION_SECONDS)
                 self._velocity += weight * ((track.alignment[0] - before[0]) / seconds - self._velocity)
+            if sighting.source != TRACKED:
+                self._velocity = np.zeros(2)  # of before, and perhaps of another
             self.region = look.region(self._smoother.alignment(track.alignment, seconds))
         self.absent = 0.0
+        self.age += seconds
         points, z = self._smoother.landmarks(track.points, track.z, seconds, body_size=size)
         return Pose(
             landmarks=points,
@@ -107,6 +116,7 @@ class Person:
     def become(self, other: Person) -> None:
         """Exchanges who two people are, while each stays where it is."""
         self.id, other.id = other.id, self.id
+        self.age, other.age = other.age, self.age
         self._clothes, other._clothes = other._clothes, self._clothes
         self._velocity, other._velocity = other._velocity, self._velocity
 

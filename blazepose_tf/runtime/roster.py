@@ -18,6 +18,11 @@ _IN_THE_WAY = 0.8
 # By how much an exchange of two people must fit better than none; strangeness is about 1 where doubt begins.
 _MARGIN = 0.5
 
+# Strangeness of the clothes of somebody else.
+_FOREIGN = 2.0
+# Seconds until a person is as well known as others.
+_NEW = 0.5
+
 Pair = tuple[Person, Sighting]
 
 
@@ -39,12 +44,24 @@ class Roster:
         self.people.clear()
 
     def distinct(self, pairs: list[Pair], look: Look, seconds: float) -> list[Pair]:
-        """One body for one person: where two are read off the same, the one who is less like it is lost."""
-        if len(pairs) < 2:
+        """One body for one person: where two are read off the same, the one who is less like it is lost, unless the
+        other is new. Whoever was lost and looked for has to stand apart from the others and to look like themselves.
+        """
+        if not self._several:
             return pairs
         kept: list[Pair] = []
-        for person, sighting in sorted(pairs, key=lambda pair: self._strangeness(*pair, look, seconds)):
-            if any(likeness.same_body(sighting.track, other.track, self._spec) for _, other in kept):
+        order = lambda pair: (pair[0].lost, self._strangeness(*pair, look, seconds))  # noqa: E731
+        for person, sighting in sorted(pairs, key=order):
+            if person.lost:
+                place, clothes = person.strangeness(sighting, self._clothes(sighting, look), seconds)
+                near = any(likeness.same_circle(sighting.track.alignment, s.track.alignment) for _, s in kept)
+                doubtful = near or place > 1.0 or clothes > _FOREIGN
+            else:
+                doubtful = False
+            rival = next((p for p, s in kept if likeness.same_body(sighting.track, s.track, self._spec)), None)
+            if rival is not None and not person.lost and rival.age < _NEW <= person.age:
+                person.become(rival)
+            if doubtful or rival is not None:
                 person.lose()
             else:
                 kept.append((person, sighting))

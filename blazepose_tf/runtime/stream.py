@@ -1,7 +1,8 @@
 """Film: people are followed from frame to frame, each in the region that their last frame predicts.
 
 The detector runs when nobody is followed, and now and then while places are free. When the tracker no longer sees a
-person in their region, the filters are reset and the detector looks again in the same frame.
+person in their region, the filters are reset, and in the same frame the tracker looks where the person's motion leads,
+then the detector at the whole; for a second from then on both do so in each frame.
 
 Reference: BlazePose paper, sections 2.1, 2.2 and 2.6; MediaPipe's pose_landmark graphs.
 """
@@ -92,7 +93,7 @@ class PoseStream:
                 person.lose()
             pairs, new = [], look.read(roi, self.max_people, twice=self._refine_roi)
         else:
-            pairs, new = self._roster.distinct(self._follow(look), look, seconds), []
+            pairs, new = self._roster.distinct(self._follow(look, seconds), look, seconds), []
             places = self.max_people - len(pairs)
             if places and self._due(bool(pairs)):
                 look.detect()
@@ -116,18 +117,22 @@ class PoseStream:
                 person.rescale(x, y)
         self._size = size
 
-    def _follow(self, look: Look) -> list[Pair]:
-        """Those who are seen again where they were expected."""
-        pairs = []
+    def _follow(self, look: Look, seconds: float) -> list[Pair]:
+        """Those who are seen again in the region that their last frame predicts, or where their motion leads."""
+        pairs, missing = [], []
         for person in self._roster.people:
-            if person.region is None:
-                person.lose()
-                continue
-            track = look.track(person.region, person.points)
+            track = None if person.region is None else look.track(person.region, person.points)
             if track is None:
                 person.lose()
+                missing.append(person)
             else:
                 pairs.append((person, Sighting(track, person.region, TRACKED)))
+        missing.sort(key=lambda person: person.absent)
+        for person in missing[: self.max_people - len(pairs)]:
+            region = look.region(person.expected(seconds))
+            track = None if region is None else look.track(region)
+            if track is not None:
+                pairs.append((person, Sighting(track, region, TRACKED)))
         return pairs
 
     def _due(self, somebody: bool) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from blazepose_tf import __version__, topology
 from blazepose_tf.codecs import heatmaps
 from blazepose_tf.geometry.alignment import SAME_PERSON
-from blazepose_tf.runtime import filters, look, pipeline
+from blazepose_tf.runtime import filters, look, person, pipeline
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
 FILE_NAME = "contract.json"
@@ -74,6 +74,7 @@ def contract(
             "candidates": pipeline.CANDIDATES,
             "min_region": look.MIN_REGION,
             "max_region": look.MAX_REGION,
+            "motion_seconds": person.MOTION_SECONDS,
         },
         **extra,
     }

@@ -29,9 +29,8 @@ def test_detect_track_lose_detect(scripted):
         (BRIGHT, "tracked", False),
         (GREY, "tracked", False),  # the detector alone would not see this one
         (DARK, "none", True),  # lost: the detector looks in the same frame
-        (GREY, "none", True),
-        (BRIGHT, "detected", True),
-        (BRIGHT, "tracked", False),
+        (GREY, "tracked", False),  # and the tracker for a second where the body would be
+        (DARK, "none", True),
     ]
     for number, (level, source, detector_ran) in enumerate(steps):
         result = stream(_image(level), 33.3 * number)
@@ -40,6 +39,8 @@ def test_detect_track_lose_detect(scripted):
         if source == "detected":
             np.testing.assert_allclose(result.roi, DETECTED_ROI, atol=1e-3)
             assert result.detection.score > 0.5
+    assert stream(_image(GREY), 5000.0).source == "none"  # forgotten
+    assert stream(_image(BRIGHT), 5033.0).source == "detected"
 
 
 def test_the_next_region_is_the_trackers_alignment(scripted):
@@ -80,6 +81,22 @@ def test_lost_in_one_place_found_in_another_within_a_frame(scripted):
     result = stream(image, 33.0)
     assert result.source == "detected" and result.detector_ran
     np.testing.assert_allclose(result.roi, DETECTED_ROI, atol=1e-3)
+
+
+def test_who_is_lost_is_looked_for_where_their_motion_leads(scripted):
+    """The scripted body walks to the right; the region tried in its absence goes on at the pace seen so far."""
+    stream = PosePipeline(*scripted).stream()
+    for i in range(12):
+        last = stream(_image(BRIGHT), 33.0 * i)
+    pace = SHIFT * last.roi[2]  # of the raw alignment before the region, per frame: what the tracker adds each time
+    tried = []
+    crop = stream.pipeline.tracker.crop
+    stream.pipeline.tracker.crop = lambda image, region: tried.append(np.array(region)) or crop(image, region)
+    assert not stream(_image(DARK), 33.0 * 12).found and not stream(_image(DARK), 33.0 * 13).found
+    predicted, first, second = (float(region[0]) for region in tried)
+    # The first try is the filtered region, the others go on from the body's last place.
+    assert last.roi[0] + pace > predicted
+    assert first > last.roi[0] + pace and second - first == pytest.approx(first - (last.roi[0] + pace), rel=0.01)
 
 
 def test_gaps_in_time_start_anew_and_late_frames_do_not(scripted):
@@ -138,7 +155,10 @@ def test_a_frame_of_another_shape_is_another_view(scripted):
 
 @pytest.mark.parametrize("scale", [0.5, 0.75, 1.3333])
 def test_a_real_clip_that_changes_size(yoga_frames, scale):
-    """From the first new frame on landmarks are within a tenth of the torso of those of a film that always had it."""
+    """From the first new frame on landmarks are within a tenth of the torso of those of a film that always had it.
+
+    The median over landmarks is compared: an arm in front of a leg is read here or there from build to build.
+    """
     pipeline = PosePipeline()
     always, changing = pipeline.stream(), pipeline.stream()
     for i, frame in enumerate(yoga_frames):
@@ -146,7 +166,8 @@ def test_a_real_clip_that_changes_size(yoga_frames, scale):
         expected, result = always(small, 40.0 * i), changing(frame if i < 8 else small, 40.0 * i)
         if i >= 8:
             torso = np.linalg.norm(expected.landmarks[[11, 12]].mean(0) - expected.landmarks[[23, 24]].mean(0))
-            assert np.linalg.norm(result.landmarks - expected.landmarks, axis=1).mean() < 0.1 * torso, i
+            assert np.median(np.linalg.norm(result.landmarks - expected.landmarks, axis=1)) < 0.1 * torso, i
+            assert abs(result.roi[2] / expected.roi[2] - 1.0) < 0.1, i
 
 
 def test_a_stream_refuses_a_second_thread_at_once(scripted):

@@ -52,6 +52,8 @@ def test_the_film_visits_every_state(testdata_dir):
     # Nobody; found with the first or the second candidate; followed; lost and found at once; a face without a body.
     assert {("none", True, 1), ("detected", True, 2), ("detected", True, 3), ("tracked", False, 1)} <= kinds
     assert ("none", True, 2) in kinds
+    # Lost, and found by the tracker where the motion leads; by the detector; by nobody.
+    assert {("tracked", False, 2), ("detected", True, 4), ("none", True, 3)} <= kinds
 
 
 def test_the_page_gives_the_golden_numbers(node, testdata_dir):

@@ -20,7 +20,8 @@
  *   motion: number}} Refinement
  * @typedef {{landmarks: OneEuroSettings, alignment: OneEuroSettings, visibility: number, fastest: number,
  *   nominal_seconds: number, gap_seconds: number}} FilterSettings
- * @typedef {{presence_threshold: number, candidates: number, min_region: number, max_region: number}} LoopSettings
+ * @typedef {{presence_threshold: number, candidates: number, min_region: number, max_region: number,
+ *   motion_seconds: number}} LoopSettings
  * @typedef {{detector: DetectorSpec, tracker: TrackerSpec, refinement: Refinement, filters: FilterSettings,
  *   pipeline: LoopSettings}} Contract
  * @typedef {Float32Array | number[]} Numbers
@@ -246,6 +247,10 @@ export class PoseLoop {
   region = null;
   /** @type {Point[] | null} */
   points = null;
+  /** Where the person was seen last, pixels per second of the mid-hip, and seconds since. @type {Point[] | null} */
+  alignment = null;
+  velocity = /** @type {Point} */ ([0, 0]);
+  absent = 0;
   size = "";
   networkMs = 0;
 
@@ -261,12 +266,29 @@ export class PoseLoop {
   /** Forgets the person and the time, as before the first frame. */
   reset() {
     this.clock.reset();
-    this.lose();
+    this.forget();
   }
 
+  /** The tracker no longer sees the person; place and motion are remembered. */
   lose() {
     this.smoother.reset();
     this.region = this.points = null;
+  }
+
+  forget() {
+    this.lose();
+    this.alignment = null;
+    this.velocity = [0, 0];
+    this.absent = 0;
+  }
+
+  /** Where the person would be, going on as before. @returns {Roi | null} */
+  expected(/** @type {number} */ seconds, /** @type {Picture} */ picture) {
+    if (!this.alignment) return null;
+    const [dx, dy] = this.velocity, time = this.absent + seconds;
+    const moved = this.alignment.map(([x, y]) => /** @type {Point} */ ([x + dx * time, y + dy * time]));
+    const roi = regionOf(moved, this.contract.tracker.roi_scale);
+    return this.usable(roi, picture) ? roi : null;
   }
 
   /**
@@ -278,12 +300,16 @@ export class PoseLoop {
     const started = performance.now(), { tracker, pipeline } = this.contract;
     this.networkMs = 0;
     const { seconds, gap } = this.clock.step(timestampMs), size = `${picture.width}x${picture.height}`;
-    if (gap || size !== this.size) this.lose();
+    if (gap || size !== this.size) this.forget();
     this.size = size;
     let roi = this.region, source = /** @type {PoseResult["source"]} */ ("tracked"), detectorRan = false;
     let track = roi && (await this.track(picture, roi, this.points));
     if (!track) {
       this.lose();
+      roi = this.expected(seconds, picture);
+      track = roi && (await this.track(picture, roi, null));
+    }
+    if (!track) {
       detectorRan = true;
       source = "detected";
       for (const { keypoints } of (await this.detect(picture)).slice(0, pipeline.candidates)) {
@@ -293,8 +319,10 @@ export class PoseLoop {
       }
     }
     const result = { detectorRan, landmarks: /** @type {Point[]} */ ([]), visibility: /** @type {number[]} */ ([]) };
-    if (track) this.follow(picture, track, seconds, result);
-    else this.lose();
+    if (track) {
+      if (detectorRan) this.velocity = [0, 0];
+      this.follow(picture, track, seconds, result);
+    } else if ((this.absent += seconds) > this.contract.filters.gap_seconds) this.forget();
     return {
       ...result,
       source: track ? source : "none",
@@ -307,6 +335,13 @@ export class PoseLoop {
   /** The next frame's region, and what the filters make of this one's landmarks. */
   follow(/** @type {Picture} */ picture, /** @type {Track} */ track, /** @type {number} */ seconds,
     /** @type {{landmarks: Point[], visibility: number[]}} */ result) {
+    if (this.alignment && this.points) {
+      const weight = seconds / (seconds + this.contract.pipeline.motion_seconds), last = this.alignment[0];
+      const speed = (/** @type {number} */ i) => (track.alignment[0][i] - last[i]) / seconds;
+      this.velocity = /** @type {Point} */ (this.velocity.map((v, i) => v + weight * (speed(i) - v)));
+    }
+    this.alignment = track.alignment;
+    this.absent = 0;
     const steady = this.smoother.alignment(track.alignment, seconds);
     const next = regionOf(steady, this.contract.tracker.roi_scale);
     this.region = this.usable(next, picture) ? next : null;
