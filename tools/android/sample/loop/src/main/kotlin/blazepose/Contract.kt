@@ -64,6 +64,7 @@ class LoopSettings(document: JSONObject) {
     val candidates = document.getInt("candidates")
     val minRegion = document.getDouble("min_region")
     val maxRegion = document.getDouble("max_region")
+    val motionSeconds = document.getDouble("motion_seconds")
 }
 
 internal fun JSONArray.doubles() = List(length()) { getDouble(it) }

@@ -60,12 +60,34 @@ class PoseLoop(private val contract: Contract, private val networks: Networks) {
     private var points: List<Point>? = null
     private var size = Pair(0, 0)
 
+    // Where the person was seen last, pixels per second of the mid-hip, and seconds since.
+    private var last: Alignment? = null
+    private var velocity = Point(0.0, 0.0)
+    private var absent = 0.0
+
     /** Forgets the person and the time, as before the first frame. */
     fun reset() {
         clock.reset()
-        lose()
+        forget()
     }
 
+    private fun forget() {
+        lose()
+        last = null
+        velocity = Point(0.0, 0.0)
+        absent = 0.0
+    }
+
+    /** Where the person would be, going on as before. */
+    private fun expected(seconds: Double, picture: Picture): Region? {
+        val seen = last ?: return null
+        val time = absent + seconds
+        val move = { point: Point -> Point(point.x + velocity.x * time, point.y + velocity.y * time) }
+        val here = Region.of(Alignment(move(seen.center), move(seen.top)), contract.tracker.roiScale)
+        return if (here.isUsable(picture.width, picture.height, contract.loop)) here else null
+    }
+
+    /** The tracker no longer sees the person; place and motion are remembered. */
     private fun lose() {
         smoother.reset()
         region = null
@@ -75,13 +97,17 @@ class PoseLoop(private val contract: Contract, private val networks: Networks) {
     /** Reads the pose of one person; without a time the frame is a nominal step after the last. */
     fun frame(picture: Picture, milliseconds: Double?): PoseResult {
         val (seconds, gap) = clock.step(milliseconds)
-        if (gap || size != Pair(picture.width, picture.height)) lose()
+        if (gap || size != Pair(picture.width, picture.height)) forget()
         size = Pair(picture.width, picture.height)
         var read = region
         var track = read?.let { track(picture, it, points) }
+        if (track == null) {
+            lose()
+            read = expected(seconds, picture)
+            track = read?.let { track(picture, it, null) }
+        }
         val followed = track != null
         if (!followed) {
-            lose()
             for (person in detect(picture).take(contract.loop.candidates)) {
                 val here = Region.of(person.alignment, contract.tracker.roiScale)
                 val usable = here.isUsable(picture.width, picture.height, contract.loop)
@@ -91,19 +117,42 @@ class PoseLoop(private val contract: Contract, private val networks: Networks) {
             }
         }
         if (track == null || read == null) {
-            lose()
+            absent += seconds
+            if (absent > contract.filters.gapSeconds) forget()
             return PoseResult(Source.NONE, true, null, listOf(), listOf(), 0.0)
         }
         val source = if (followed) Source.TRACKED else Source.DETECTED
+        if (!followed) velocity = Point(0.0, 0.0)
         return follow(picture, track, read, seconds, source)
     }
 
     /** The next frame's region, and what the filters make of this one's landmarks. */
     private fun follow(picture: Picture, track: Track, read: Region, seconds: Double, source: Source): PoseResult {
+<<<<<<< HEAD
         val next = Region.of(smoother.alignment(track.alignment, seconds), contract.tracker.roiScale)
         region = if (next.isUsable(picture.width, picture.height, contract.loop)) next else null
         points = track.points
         val landmarks = smoother.landmarks(track.points, seconds, track.alignment.bodySize)
+=======
+        val known = track.alignment.isFinite
+        val before = last
+        if (known && before != null && points != null) {
+            val weight = seconds / (seconds + contract.loop.motionSeconds)
+            val speed = { now: Double, then: Double, old: Double -> old + weight * ((now - then) / seconds - old) }
+            val (here, there) = Pair(track.alignment.center, before.center)
+            velocity = Point(speed(here.x, there.x, velocity.x), speed(here.y, there.y, velocity.y))
+        }
+        last = if (known) track.alignment else null
+        absent = 0.0
+        points = track.points
+        region = null
+        if (known) {
+            val next = Region.of(smoother.alignment(track.alignment, seconds), contract.tracker.roiScale)
+            region = if (next.isUsable(picture.width, picture.height, contract.loop)) next else null
+        }
+        val bodySize = if (known) track.alignment.bodySize else read.side / contract.tracker.roiScale
+        val landmarks = smoother.landmarks(track.points, seconds, bodySize)
+>>>>>>> a8b8b13 (The phone's loop looks for who is lost where their motion leads, too)
         val visibility = smoother.visibility(track.visibility)
         return PoseResult(source, source == Source.DETECTED, read, landmarks, visibility, track.posePresence)
     }
