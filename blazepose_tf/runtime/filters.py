@@ -44,19 +44,21 @@ class Filters:
         visibility: weight of the new value in a low-pass, in (0, 1].
         fastest: body circles' diameters per second above which a landmark is held back for a frame (`JumpFilter`).
         alignment: of the alignment points, which steer the next frame's region.
+        farthest: body circles' radii by which the filtered alignment points may stay behind; None is any.
     """
 
     landmarks: OneEuroSettings | None = OneEuroSettings(0.05, 80.0)
     world: OneEuroSettings | None = OneEuroSettings(0.1, 40.0)
     visibility: float | None = VISIBILITY_ALPHA
     fastest: float | None = FASTEST
-    alignment: OneEuroSettings | None = OneEuroSettings(0.01, 80.0)
+    alignment: OneEuroSettings | None = OneEuroSettings(0.01, 10.0)
+    farthest: float | None = 0.06
 
 
 # Landmarks as the tracker reads them; the region of interest is still steadied.
 RAW = Filters(landmarks=None, world=None, visibility=None, fastest=None)
 # MediaPipe has no filter against jumps, and lets the region of interest lag behind a fast body.
-MEDIAPIPE = Filters(fastest=None, alignment=OneEuroSettings(0.01, 10.0))
+MEDIAPIPE = Filters(fastest=None, farthest=None)
 
 
 def chosen(smoothing: bool | Filters, *, mediapipe: bool) -> Filters:
@@ -64,7 +66,7 @@ def chosen(smoothing: bool | Filters, *, mediapipe: bool) -> Filters:
     if isinstance(smoothing, Filters):
         return smoothing
     kind = MEDIAPIPE if mediapipe else Filters()
-    return kind if smoothing else replace(RAW, alignment=kind.alignment)
+    return kind if smoothing else replace(RAW, farthest=kind.farthest)
 
 
 def _alpha(cutoff, seconds: float):
@@ -226,6 +228,7 @@ class PoseSmoother:
             None if settings is None else OneEuroFilter(settings)
             for settings in (filters.landmarks, filters.alignment, filters.world)
         )
+        self._farthest = filters.farthest
         self._visibility = None if filters.visibility is None else LowPassFilter(filters.visibility)
 
     def reset(self) -> None:
@@ -238,7 +241,13 @@ class PoseSmoother:
         """Smoothed (2, 2) alignment points in pixels."""
         if self._alignment is None:
             return points
-        return self._alignment(points, seconds, scale=body_size(points)).astype(np.float32)
+        size = body_size(points)
+        behind = self._alignment(points, seconds, scale=size) - points
+        if self._farthest is not None:
+            # As `geometry.alignment.distance`; both in radii of the body circle.
+            apart = np.linalg.norm(behind, axis=-1).mean() / (0.5 * size)
+            behind = behind * min(1.0, self._farthest / max(apart, 1e-9))
+        return (points + behind).astype(np.float32)
 
     def landmarks(self, points: np.ndarray, z: np.ndarray | None, seconds: float, *, body_size: float):
         """Smoothed (K, 2) points and (K,) z (or None), all in pixels; `body_size` is the body circle's diameter."""

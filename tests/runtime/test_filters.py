@@ -158,3 +158,15 @@ def test_a_smoother_holds_jumps_unless_told_otherwise_and_forgets():
         smoother.reset()
         points, _ = smoother.landmarks(wrong, None, FRAME, body_size=BODY)
         np.testing.assert_array_equal(points, wrong.astype(np.float32))
+
+
+def test_the_region_stays_behind_by_so_much_at_most():
+    """Circle of radius 100: a step of 50 px is followed up to 6 % of the radius, small steps are steadied as before."""
+    body = np.float32([[200, 200], [200, 100]])
+    free, limited = PoseSmoother(MEDIAPIPE), PoseSmoother(Filters())
+    for smoother in (free, limited):
+        smoother.alignment(body, FRAME)
+    lag = lambda smoother, moved: float((moved - smoother.alignment(moved, FRAME))[:, 0].mean())  # noqa: E731
+    near, far = body + np.float32([1, 0]), body + np.float32([51, 0])
+    assert lag(free, near) == pytest.approx(lag(limited, near), abs=1e-4)
+    assert lag(limited, far) == pytest.approx(6.0, abs=1e-3) and lag(free, far) > 6.0

@@ -118,6 +118,7 @@ export class PoseSmoother {
 
   constructor(/** @type {FilterSettings} */ settings) {
     this.alpha = settings.visibility;
+    this.farthest = settings.farthest;
     this.jumps = new JumpFilter(settings.fastest);
     this.landmarkFilter = new OneEuroFilter(settings.landmarks);
     this.alignmentFilter = new OneEuroFilter(settings.alignment);
@@ -130,7 +131,11 @@ export class PoseSmoother {
 
   /** @returns {Point[]} */
   alignment(/** @type {Point[]} */ points, /** @type {number} */ seconds) {
-    return this.alignmentFilter.next(points, seconds, bodySize(points));
+    const size = bodySize(points), smooth = this.alignmentFilter.next(points, seconds, size);
+    const distances = points.map(([x, y], i) => Math.hypot(smooth[i][0] - x, smooth[i][1] - y));
+    // It may stay behind by a part of the circle's radius only.
+    const share = Math.min(1, this.farthest / Math.max((distances[0] + distances[1]) / size, 1e-9));
+    return points.map(([x, y], i) => [x + (smooth[i][0] - x) * share, y + (smooth[i][1] - y) * share]);
   }
 
   /** @returns {Point[]} */

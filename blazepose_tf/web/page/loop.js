@@ -19,7 +19,7 @@
  * @typedef {{reach: number, smooth_reach: number, squarings: number, regression_weight: number, min_peak: number,
  *   motion: number}} Refinement
  * @typedef {{landmarks: OneEuroSettings, alignment: OneEuroSettings, visibility: number, fastest: number,
- *   nominal_seconds: number, gap_seconds: number}} FilterSettings
+ *   farthest: number, nominal_seconds: number, gap_seconds: number}} FilterSettings
  * @typedef {{presence_threshold: number, candidates: number, min_region: number, max_region: number,
  *   motion_seconds: number}} LoopSettings
  * @typedef {{detector: DetectorSpec, tracker: TrackerSpec, refinement: Refinement, filters: FilterSettings,

@@ -55,6 +55,7 @@ class FilterSettings(document: JSONObject) {
     val alignment = OneEuroSettings(document.getJSONObject("alignment"))
     val visibility = document.getDouble("visibility")
     val fastest = document.getDouble("fastest")
+    val farthest = document.getDouble("farthest")
     val nominalSeconds = document.getDouble("nominal_seconds")
     val gapSeconds = document.getDouble("gap_seconds")
 }

@@ -109,7 +109,11 @@ class PoseSmoother(private val settings: FilterSettings) {
 
     fun alignment(points: Alignment, seconds: Double): Alignment {
         val smooth = alignmentFilter.next(listOf(points.center, points.top), seconds, points.bodySize)
-        return Alignment(smooth[0], smooth[1])
+        val apart = (smooth[0].distance(points.center) + smooth[1].distance(points.top)) / points.bodySize
+        // It may stay behind by a part of the circle's radius only.
+        val share = minOf(1.0, settings.farthest / maxOf(apart, 1e-9))
+        val limited = { now: Point, old: Point -> Point(now.x + (old.x - now.x) * share, now.y + (old.y - now.y) * share) }
+        return Alignment(limited(points.center, smooth[0]), limited(points.top, smooth[1]))
     }
 
     fun landmarks(points: List<Point>, seconds: Double, bodySize: Double) =
