@@ -128,31 +128,19 @@ class PoseLoop(private val contract: Contract, private val networks: Networks) {
 
     /** The next frame's region, and what the filters make of this one's landmarks. */
     private fun follow(picture: Picture, track: Track, read: Region, seconds: Double, source: Source): PoseResult {
-<<<<<<< HEAD
-        val next = Region.of(smoother.alignment(track.alignment, seconds), contract.tracker.roiScale)
-        region = if (next.isUsable(picture.width, picture.height, contract.loop)) next else null
-        points = track.points
-        val landmarks = smoother.landmarks(track.points, seconds, track.alignment.bodySize)
-=======
-        val known = track.alignment.isFinite
         val before = last
-        if (known && before != null && points != null) {
+        if (before != null && points != null) {
             val weight = seconds / (seconds + contract.loop.motionSeconds)
             val speed = { now: Double, then: Double, old: Double -> old + weight * ((now - then) / seconds - old) }
             val (here, there) = Pair(track.alignment.center, before.center)
             velocity = Point(speed(here.x, there.x, velocity.x), speed(here.y, there.y, velocity.y))
         }
-        last = if (known) track.alignment else null
+        last = track.alignment
         absent = 0.0
+        val next = Region.of(smoother.alignment(track.alignment, seconds), contract.tracker.roiScale)
+        region = if (next.isUsable(picture.width, picture.height, contract.loop)) next else null
         points = track.points
-        region = null
-        if (known) {
-            val next = Region.of(smoother.alignment(track.alignment, seconds), contract.tracker.roiScale)
-            region = if (next.isUsable(picture.width, picture.height, contract.loop)) next else null
-        }
-        val bodySize = if (known) track.alignment.bodySize else read.side / contract.tracker.roiScale
-        val landmarks = smoother.landmarks(track.points, seconds, bodySize)
->>>>>>> a8b8b13 (The phone's loop looks for who is lost where their motion leads, too)
+        val landmarks = smoother.landmarks(track.points, seconds, track.alignment.bodySize)
         val visibility = smoother.visibility(track.visibility)
         return PoseResult(source, source == Source.DETECTED, read, landmarks, visibility, track.posePresence)
     }
