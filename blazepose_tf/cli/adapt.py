@@ -1,4 +1,4 @@
-"""Adapt a model to films and pictures of one's own: label, correct, fine-tune, check, and a proven file.
+"""Adapt a model to films and pictures of one's own: label, correct, fine-tune, check, export.
 
 blazepose adapt squats/*.mp4 --workdir=squats --minutes=45
 blazepose adapt squats/*.mp4 --workdir=squats --teacher=pose_landmark_heavy.tflite --pause     # to correct frames first

@@ -1,4 +1,4 @@
-"""Joint angles, repetitions, range of motion and symmetry of a recorded exercise: tables and one HTML page.
+"""Joint angles, repetitions, range of motion, symmetry of a recorded exercise: tables, one page.
 
 blazepose predict --input=squats.mp4 --output=poses
 blazepose analyze poses/squats_pose.json --output=analysis
