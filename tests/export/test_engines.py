@@ -29,8 +29,10 @@ def opened(adapters, name: str, path: Path):
 
 @pytest.mark.parametrize("name", ["CompiledModel", "OpenVino", "OpenCv"])
 def test_shipped_detector_in_other_engines(adapters, name):
-    litert, other = opened(adapters, name, weight_file("blazeface.tflite"))
-    picture = np.random.default_rng(0).uniform(size=(1, 192, 192, 3)).astype(np.float32)
+    path = weight_file("blazeface.tflite")
+    litert, other = opened(adapters, name, path)
+    size, _ = adapters.Interpreter().describe(path)
+    picture = np.random.default_rng(0).uniform(size=(1, size, size, 3)).astype(np.float32)
     found = other(picture)
     arrays = list(found.values()) if isinstance(found, dict) else found
     expected = litert(picture)

@@ -13,12 +13,14 @@ from blazepose_tf.tflite import half_arithmetic, packing
 
 def test_half_precision_is_near_the_full_one_and_not_the_same():
     path = weight_file("blazeface.tflite")
-    pictures = list(np.random.default_rng(0).uniform(size=(2, 1, 192, 192, 3)).astype(np.float32))
+    model = load_model(path)
+    size = model.input_size
+    pictures = list(np.random.default_rng(0).uniform(size=(2, 1, size, size, 3)).astype(np.float32))
     try:
         half = list(half_arithmetic.outputs(path, pictures))
     except RuntimeError as error:
         pytest.skip(f"this processor does not compute in half precision: {error}")
-    expected = [load_model(path).infer(p) for p in pictures]
+    expected = [model.infer(p) for p in pictures]
     for full, a, b in zip(half_arithmetic.outputs(path, pictures, half=False), half, expected, strict=True):
         for name, value in b.items():
             np.testing.assert_allclose(full[name], value, atol=1e-4)
