@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from blazepose_tf import files, topology
+from blazepose_tf import documents, files, topology
 from blazepose_tf.data import converters
 from blazepose_tf.data.coco_document import coco_document
 from blazepose_tf.data.converters import conversion, interchange
@@ -175,7 +175,7 @@ def read_back(folder: Path) -> tuple[dict, set[Path]] | None:
         return None
     frames = load(folder / FRAMES)
     replaced = {image["file_name"]: (folder / image["source_picture"]).resolve() for image in frames["images"]}
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = documents.read(path, finite=False)
     kind = "label-studio" if isinstance(content, list) else "cvat"  # CVAT's and our own are continuous COCO files
     source = converters.open_source(kind, path, images=str(folder / "images"), keypoints=(), offset=None, every=1)
     tally = conversion.Tally()
