@@ -41,6 +41,7 @@ setup(
     packages=find_packages(include=["blazepose_tf", "blazepose_tf.*"]),
     package_data={
         "blazepose_tf": [
+            "py.typed",
             "weights/*",
             "kernels/*.cc",
             "kernels/*.h",

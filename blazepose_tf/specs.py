@@ -11,6 +11,27 @@ from dataclasses import dataclass
 
 from blazepose_tf import __version__, documents, topology
 
+__all__ = [
+    "ALIGNMENT",
+    "DETECTOR",
+    "FACE",
+    "HEATMAPS",
+    "IMAGE",
+    "INSIDE_FRAME",
+    "LANDMARKS",
+    "LOGITS",
+    "NOT_OCCLUDED",
+    "OFFSETS",
+    "POSE_PRESENCE",
+    "REGRESSORS",
+    "SEGMENTATION",
+    "TORSO",
+    "TRACKER",
+    "WORLD_LANDMARKS",
+    "DetectorSpec",
+    "TrackerSpec",
+]
+
 # Kinds of models.
 TRACKER = "tracker"
 DETECTOR = "detector"

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+__all__ = ["COCO_17", "KEYPOINTS", "KEYPOINT_SETS", "edges", "indices", "mirror_permutation", "pairs", "remap"]
+
 KEYPOINTS: tuple[str, ...] = (
     "nose",
     "left_eye_inner", "left_eye", "left_eye_outer",

@@ -23,6 +23,8 @@ from blazepose_tf import topology
 from blazepose_tf.geometry import angles
 from blazepose_tf.runtime.recording import Recording
 
+__all__ = ["joint_angles", "recording_angles"]
+
 SIDES = ("left", "right")
 TRUNK = "trunk_lean"
 MOTIONS = {"elbow": "elbow_flexion", "knee": "knee_flexion", "hip": "hip_flexion", "shoulder": "shoulder_elevation"}

@@ -15,6 +15,8 @@ import numpy as np
 from blazepose_tf.analysis import angles as angles_lib
 from blazepose_tf.analysis import signals
 
+__all__ = ["Exercise", "Repetition", "count"]
+
 OUT, BACK = 0.6, 0.4  # share of the range, from rest
 LEAST_RANGE = 20.0  # degrees: a person who stands still moves less
 LEAST_SECONDS = 0.3  # faster repetitions are noise

@@ -35,6 +35,8 @@ from blazepose_tf.evaluation import (
 from blazepose_tf.evaluation.disturb import KINDS, Disturbance
 from blazepose_tf.evaluation.systems import ALIGNED, PIPELINE, System
 
+__all__ = ["Evaluation", "Options", "evaluate"]
+
 DETECTOR = "detector"
 VIDEO = "video"
 PEOPLE = "people"

@@ -18,6 +18,8 @@ from blazepose_tf.runtime.interpreter import OnnxModel
 from blazepose_tf.runtime.metadata import spec_of, write_metadata
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
+__all__ = ["Options", "export"]
+
 TFLITE, ONNX, TASK = "tflite", "onnx", "task"
 FORMATS = (TFLITE, ONNX, TASK, *folders.FORMATS)
 _PRECISIONS_OF = {

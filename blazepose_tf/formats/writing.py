@@ -14,6 +14,8 @@ from blazepose_tf.formats import c3d, motion, nwb, openpose, opensim, table
 from blazepose_tf.runtime import results
 from blazepose_tf.runtime.recording import Recording
 
+__all__ = ["Options", "convert"]
+
 
 @dataclass(frozen=True)
 class Options:

@@ -146,7 +146,9 @@ def write(options: Options) -> str:
         f"{options.agree} torsos were moved towards it, by these shares of the way: {shares_text}."
     )
     if options.sides:
-        note += f" Before that {exchanged} pairs of limbs changed sides and {dropped} pairs of points lost their labels."
+        note += (
+            f" Before that {exchanged} pairs of limbs changed sides and {dropped} pairs of points lost their labels."
+        )
     content["info"] = {**content.get("info", {}), "labels": note}
     write_beside(content, options.data, options.output)
     return f"{options.output}: {note}"

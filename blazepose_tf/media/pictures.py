@@ -17,6 +17,8 @@ from blazepose_tf import files
 from blazepose_tf.console import silent_libraries
 from blazepose_tf.media import headers
 
+__all__ = ["read_picture", "write_picture"]
+
 # What a drawn picture can be written as; the rest becomes .png, or .jpg where the source is compressed with loss.
 _WRITABLE = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 _LOSSY = (".jpe", ".jfif", ".heic", ".heif", ".hif", ".avif", ".jp2")

@@ -18,6 +18,8 @@ from av.sidedata.sidedata import Type as SideData
 from blazepose_tf.media import containers
 from blazepose_tf.media.headers import MAX_MEGAPIXELS, check_size
 
+__all__ = ["Frame", "VideoReader"]
+
 NOMINAL_FPS = 30.0
 _TIMEOUT_SECONDS = 30.0
 # Their clocks start anywhere; the other containers' times count from the beginning of the film.

@@ -15,6 +15,8 @@ import numpy as np
 from blazepose_tf import files
 from blazepose_tf.media.videos import THREADS, address, fit
 
+__all__ = ["VideoWriter"]
+
 # MPEG's clock: the frames of 24, 25, 30 and 30000/1001 a second begin on its ticks.
 _CLOCK = Fraction(1, 90000)
 # B frames are stored in another order than they are shown; without them a frame's duration is what the file says.

@@ -23,6 +23,7 @@ from blazepose_tf.models import keypoint_rows, shared_kernels
 from blazepose_tf.models.detector import build_detector
 from blazepose_tf.models.heads import COORDINATE_SCALE, mean_pose_of
 from blazepose_tf.models.keypoint_rows import MEAN_POSE
+from blazepose_tf.models.presets import DETECTORS, TRACKERS
 from blazepose_tf.models.saving import Description, infer_description, load_model
 from blazepose_tf.models.tracker import build_tracker
 from blazepose_tf.specs import DETECTOR, TRACKER
@@ -187,6 +188,24 @@ def load_tracker(name: str = "full") -> keras.Model:
 def load_detector(name: str = "blazeface") -> keras.Model:
     """Detector with the weights that ship with the package; errors as `load_tracker`."""
     return _load_shipped(name, DETECTOR)
+
+
+def from_preset(name: str, *, load_weights: bool = True) -> keras.Model:
+    """Keras model of a preset, tracker or detector, as Keras' model libraries offer it.
+
+    Args:
+        name: preset, such as "lite" (`presets.TRACKERS`, `presets.DETECTORS`).
+        load_weights: with the weights that ship with the package (`list_models` names them); False initialises anew.
+
+    Raises:
+        FileNotFoundError: no weights of that name ship; the message lists those that do.
+        ValueError: no such preset, or a file that differs from its checksum.
+    """
+    if name not in TRACKERS and name not in DETECTORS:
+        raise ValueError(f"name must be one of {sorted({*TRACKERS, *DETECTORS})}. Received: name={name!r}")
+    if load_weights:
+        return _load_shipped(name, TRACKER if name in TRACKERS else DETECTOR)
+    return build_tracker(variant=name) if name in TRACKERS else build_detector(variant=name)
 
 
 def load_described(path: str | os.PathLike) -> tuple[keras.Model, Description]:

@@ -8,6 +8,7 @@ from blazepose_tf.runtime.poses import Pose, PoseResult
 from blazepose_tf.runtime.recording import Recording
 from blazepose_tf.runtime.stream import PoseStream
 from blazepose_tf.runtime.tracker import Track, Tracker
+from blazepose_tf.runtime.weights import ShippedModel, list_models
 
 __all__ = [
     "Detection",
@@ -19,7 +20,9 @@ __all__ = [
     "PoseResult",
     "PoseStream",
     "Recording",
+    "ShippedModel",
     "Track",
     "Tracker",
     "draw_pose",
+    "list_models",
 ]

@@ -19,7 +19,7 @@ import numpy as np
 
 from blazepose_tf import specs
 from blazepose_tf.runtime import metadata as metadata_lib
-from blazepose_tf.runtime.weights import is_shipped
+from blazepose_tf.runtime.weights import is_shipped, model_file
 
 log = logging.getLogger(__name__)
 _PIP_ONNX = "running .onnx files needs onnxruntime: pip install 'blazepose_tf[onnx]'"
@@ -29,8 +29,8 @@ def load_model(source: str | os.PathLike | bytes, *, num_threads: int = 1) -> Sh
     """Opens a model file.
 
     Args:
-        source: path of a .tflite or .onnx file or of a folder of another engine (`engines`), or the content of a
-            .tflite file.
+        source: path of a .tflite or .onnx file or of a folder of another engine (`engines`), name of a shipped
+            model, or the content of a .tflite file.
         num_threads: threads that one inference may use.
 
     Raises:
@@ -42,7 +42,7 @@ def load_model(source: str | os.PathLike | bytes, *, num_threads: int = 1) -> Sh
         raise ValueError(f"num_threads must be at least 1. Received: num_threads={num_threads}")
     if isinstance(source, (bytes, bytearray, memoryview)):
         return LiteRtModel(bytes(source), num_threads=num_threads)
-    path = Path(source)
+    path = Path(source) if Path(source).is_dir() else model_file(source)
     if path.is_dir():
         from blazepose_tf.runtime import engines
 

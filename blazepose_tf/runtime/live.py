@@ -12,6 +12,8 @@ import numpy as np
 from blazepose_tf.runtime.poses import PoseResult
 from blazepose_tf.runtime.stream import PoseStream
 
+__all__ = ["Latest", "follow"]
+
 T = TypeVar("T")
 
 

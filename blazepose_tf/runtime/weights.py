@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from blazepose_tf.runtime.metadata import METADATA_NAME
+from blazepose_tf.runtime.metadata import METADATA_NAME, read_metadata, spec_of
+from blazepose_tf.tflite import graph
 
 FOLDER = Path(__file__).resolve().parents[1] / "weights"
 SUMS = "SHA256SUMS"
@@ -14,6 +17,67 @@ SUMS = "SHA256SUMS"
 DETECTORS = ("blazeface",)
 TRACKERS = ("lite", "full")
 _SUFFIX = ".tflite"
+_LICENCE = "Apache-2.0"
+
+
+@dataclass(frozen=True)
+class ShippedModel:
+    """A model that ships with the package, as its file describes itself.
+
+    Attributes:
+        name: what `PosePipeline`, `load_tracker` or `load_detector` take.
+        kind: `specs.TRACKER` or `specs.DETECTOR`.
+        parameters: weights and biases of the file.
+        macs: multiply-adds of one inference.
+        input_size: side of the square input in pixels.
+        keypoints: number of landmarks, or of a detection's points.
+        size: of the LiteRT file in bytes.
+        precision: type of the weights in the file, such as "float16".
+        accuracy: what the file states: `percent` (metric -> value) and `data`; empty where it states none, and the
+            model cards have the figures.
+        licence: SPDX identifier of package and file. The data sets have licences of their own:
+        training_data: data sets with people, title and licence that the file names; empty where it names none.
+    """
+
+    name: str
+    kind: str
+    parameters: int
+    macs: int
+    input_size: int
+    keypoints: int
+    size: int
+    precision: str
+    accuracy: dict[str, Any] = field(default_factory=dict)
+    licence: str = _LICENCE
+    training_data: tuple[dict[str, Any], ...] = ()
+
+
+def list_models(*, folder: Path = FOLDER) -> list[ShippedModel]:
+    """The models that ship with the package, detectors first, by name.
+
+    Raises:
+        ValueError: a file differs from its checksum; reinstall the package.
+    """
+    names = sorted(name.removesuffix(_SUFFIX) for name in _listed(folder) if name.endswith(_SUFFIX))
+    found = [_describe(name, weight_file(name + _SUFFIX, folder=folder).read_bytes()) for name in names]
+    return sorted(found, key=lambda model: (model.kind, model.name))
+
+
+def _describe(name: str, content: bytes) -> ShippedModel:
+    metadata = read_metadata(content, name=name) or {}
+    spec, read = spec_of(metadata, name=name), graph.read_graph(content)
+    return ShippedModel(
+        name,
+        metadata["kind"],
+        read.parameters,
+        read.macs,
+        spec.input_size,
+        spec.num_keypoints,
+        len(content),
+        read.precision,
+        metadata.get("accuracy") or {},
+        training_data=tuple(metadata.get("training_data") or ()),
+    )
 
 
 def _listed(folder: Path) -> dict[str, str]:

@@ -21,7 +21,8 @@ from blazepose_tf.tflite.verify import verify
 _TYPES = {value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)}
 _BYTES = {"float16": 2, "int8": 1, "uint8": 1, "bool": 1, "int16": 2, "int64": 8, "float64": 8}  # others: 4
 DEPTHWISE = "DEPTHWISE_CONV_2D"
-DENSE = ("CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "BATCH_MATMUL")
+_TRANSPOSED = "TRANSPOSE_CONV"
+DENSE = ("CONV_2D", "FULLY_CONNECTED", _TRANSPOSED, "BATCH_MATMUL")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Operation:
         name: name of its first output.
         macs: multiply-adds of convolutions and dense layers, 0 for others.
         bytes: activations read and written plus weights, in the types the kernels use (fp16 weights count 4 bytes).
+        parameters: weights and biases of convolutions and dense layers, 0 for others.
     """
 
     index: int
@@ -41,6 +43,7 @@ class Operation:
     name: str
     macs: int
     bytes: int
+    parameters: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,11 @@ class Graph:
 
     operations: tuple[Operation, ...]
     precision: str
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases of the operations, zeros that the format wants included."""
+        return sum(op.parameters for op in self.operations)
 
     @property
     def macs(self) -> int:
@@ -159,7 +167,10 @@ def _operation(model: schema.ModelT, operator: schema.OperatorT, index: int, con
     # XNNPACK and the reference kernels compute fp16 weights in float32 (no fp16 arithmetic unless asked for).
     moved = sum(math.prod(_shape(subgraph, i)) * _width(subgraph, i, i in constants) for i in used + written)
     name = (subgraph.tensors[written[0]].name or b"").decode("utf-8", "replace")
-    return Operation(index, kind, name, _macs(subgraph, kind, operator), int(moved))
+    weights = [i for i in used if i in constants] if kind in (*DENSE, DEPTHWISE) else []
+    # The shape of a transposed convolution's output is a constant, too, but no weight.
+    stored = sum(math.prod(_shape(subgraph, i)) for i in weights if not (kind == _TRANSPOSED and i == used[0]))
+    return Operation(index, kind, name, _macs(subgraph, kind, operator), int(moved), stored)
 
 
 def _width(subgraph: schema.SubGraphT, index: int, constant: bool) -> int:
@@ -176,7 +187,7 @@ def _macs(subgraph: schema.SubGraphT, kind: str, operator: schema.OperatorT) -> 
         return output * math.prod(weights[1:])
     if kind == DEPTHWISE:  # 1HWC
         return output * weights[1] * weights[2]
-    if kind == "TRANSPOSE_CONV":  # inputs: output shape, OHWI weights, image
+    if kind == _TRANSPOSED:  # inputs: output shape, OHWI weights, image
         return math.prod(_shape(subgraph, int(operator.inputs[2]))) * math.prod(weights[:3])
     return output * weights[-1] if kind == "FULLY_CONNECTED" else output * _shape(subgraph, int(operator.inputs[0]))[-1]
 

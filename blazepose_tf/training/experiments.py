@@ -9,6 +9,8 @@ from blazepose_tf.data.config import weakened
 from blazepose_tf.training.config import Data, Experiment, Losses, Stage
 from blazepose_tf.training.finetune import FINETUNE
 
+__all__ = ["experiment"]
+
 # The paper's Lite in one command: heatmaps at 128 px (five times cheaper per image), everything at 256 px, the same
 # with a third of the augmentation, and the regression alone, normalised as at runtime, so that regions that are off
 # are still read.

@@ -40,6 +40,8 @@ from blazepose_tf.training.pictures import draw
 from blazepose_tf.training.stopping import NonFiniteLoss, StopRequest
 from blazepose_tf.training.validation import COLLAPSED, Validation, validate_detector, validate_tracker
 
+__all__ = ["Result", "train"]
+
 log = logging.getLogger(__name__)
 MODEL, RUN = "model.keras", "run.json"
 _POSE = documents.Optional(documents.ListOf(documents.ListOf(documents.NUMBER, 2)))
