@@ -178,6 +178,7 @@ class Experiment:
         model: `tracker` or `detector`.
         variant: of the model, e.g. `lite`, `full`, `tiny`, `blazeface`.
         keypoints: name of a keypoint set of `topology`, or names joined by commas.
+        score_threshold: where the detections of a trained detector begin, in (0, 1).
         heatmaps: train with the heatmap branch (ablation of the paper; without it stages must be `joint`).
         stop_gradient: gradients of the regression stop before the heatmap features (ablation of the paper).
         stages: the schedule.
@@ -197,6 +198,7 @@ class Experiment:
     model: str = "tracker"
     variant: str = "lite"
     keypoints: str = "blazepose_33"
+    score_threshold: float = 0.5
     heatmaps: bool = True
     stop_gradient: bool = True
     stages: tuple[Stage, ...] = ()
@@ -232,6 +234,8 @@ class Experiment:
         for name in ("log_every", "validate_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1. Received: {getattr(self, name)}")
+        if not 0.0 < self.score_threshold < 1.0:
+            raise ValueError(f"score_threshold must lie in (0, 1). Received: {self.score_threshold}")
         self.keypoint_names  # noqa: B018  raises for unknown sets
 
     @property
@@ -260,5 +264,6 @@ class Experiment:
     def spec(self, input_size: int) -> TrackerSpec | DetectorSpec:
         """Contract of the model at an input size."""
         if self.model == "detector":
-            return replace(DETECTORS[self.variant].spec, input_size=input_size)
+            spec = DETECTORS[self.variant].spec
+            return replace(spec, input_size=input_size, score_threshold=self.score_threshold)
         return TrackerSpec(input_size=input_size, keypoint_names=self.keypoint_names)

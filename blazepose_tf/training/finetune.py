@@ -1,8 +1,8 @@
 """Experiment `finetune`: a trained model, shipped or own, learns pictures, films or keypoints of one's own.
 
 It is short, its rate is far below that of a first training, and every normalisation keeps its statistics: those of a
-few clips are not those of the world, and a model that adopts them forgets what it knew. Variant, input size and
-keypoints are the source's.
+few clips are not those of the world, and a model that adopts them forgets what it knew. Variant, input size, keypoints
+and the threshold of a detector's scores are the source's.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FINETUNE = Experiment(
 )  # fmt: skip
 
 _DETECTOR_STAGES = (
-    Stage("joint", steps=900, input_size=192, learning_rate=5e-4, warmup_steps=60, running_statistics=True),
+    Stage("joint", steps=900, input_size=224, learning_rate=5e-4, warmup_steps=60, running_statistics=True),
 )
 
 
@@ -40,6 +40,9 @@ def finetune(description: Description) -> Experiment:
 
     Args:
         description: of the weights that it starts from.
+
+    Raises:
+        ValueError: a detector whose anchors are others than those that its variant is trained with.
     """
     detector = description.kind == DETECTOR
     stages = _DETECTOR_STAGES if detector else FINETUNE.stages
@@ -50,6 +53,15 @@ def finetune(description: Description) -> Experiment:
         variant=description.variant,
         stages=tuple(dataclasses.replace(stage, input_size=size) for stage in stages),
     )
-    if detector or description.spec.keypoint_names == FINETUNE.keypoint_names:
+    if detector:
+        experiment = dataclasses.replace(experiment, score_threshold=description.spec.score_threshold)
+        if (wanted := experiment.spec(size)) != description.spec:
+            theirs, ours = dataclasses.asdict(description.spec), dataclasses.asdict(wanted)
+            other = ", ".join(
+                f"{name}={theirs[name]!r} (not {ours[name]!r})" for name in ours if theirs[name] != ours[name]
+            )
+            raise ValueError(f"{description.variant!r} is not trained with what this file has: {other}")
+        return experiment
+    if description.spec.keypoint_names == FINETUNE.keypoint_names:
         return experiment
     return dataclasses.replace(experiment, keypoints=",".join(description.spec.keypoint_names))

@@ -13,10 +13,12 @@ from blazepose_tf import topology
 from blazepose_tf.models import Description, build_tracker, save_model
 from blazepose_tf.models.heads import mean_pose_of
 from blazepose_tf.models.mean_pose import mean_pose
+from blazepose_tf.models.presets import DETECTORS
 from blazepose_tf.models.weights import describe, load_described, transfer, values_of
 from blazepose_tf.runtime.weights import weight_file
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 from blazepose_tf.training import plan
+from blazepose_tf.training.build import build_model
 from blazepose_tf.training.finetune import FINETUNE, finetune
 from blazepose_tf.training.inputs import open_data
 from blazepose_tf.training.loop import train
@@ -34,9 +36,26 @@ def test_a_tracker_gives_variant_size_and_keypoints(name):
 
 
 def test_a_detector_has_one_stage_of_its_size():
-    experiment = finetune(Description("blazeface", DetectorSpec(160)))
+    spec = dataclasses.replace(DETECTORS["blazeface"].spec, input_size=160, score_threshold=0.31)
+    experiment = finetune(Description("blazeface", spec))
     assert (experiment.model, experiment.variant, len(experiment.stages)) == ("detector", "blazeface", 1)
-    assert experiment.stages[0].input_size == 160
+    assert experiment.spec(experiment.stages[0].input_size) == spec
+    with pytest.raises(ValueError, match="score_threshold"):
+        dataclasses.replace(experiment, score_threshold=1.0)
+
+
+def test_the_shipped_detector_goes_on_whole():
+    path = weight_file("blazeface.npz")
+    description = describe(path)
+    experiment = finetune(description)
+    assert experiment.spec(experiment.stages[0].input_size) == description.spec
+    report = transfer(values_of(path), build_model(experiment, experiment.stages[0]))
+    assert not (report.missing or report.mismatched or report.unused)
+
+
+def test_a_detector_of_other_anchors_is_refused():
+    with pytest.raises(ValueError, match=r"anchors_per_cell=\(1,\) \(not \(2,\)\)"):
+        finetune(Description("blazeface", DetectorSpec(160)))
 
 
 @pytest.fixture(scope="module")
