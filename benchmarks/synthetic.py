@@ -1,4 +1,6 @@
-"""How fast people are rendered: python benchmarks/synthetic.py [pictures] [size].
+"""How fast people are rendered.
+
+    python benchmarks/synthetic.py [PICTURES] [SIZE]
 
 Prints pictures per second of one thread, for whole pictures with everything on (background, light, objects, sensor).
 """
@@ -10,6 +12,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy is loaded: one thread is what is measured
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import argparse
 import sys
 import time
 from pathlib import Path
@@ -23,8 +26,11 @@ from blazepose_tf.data.synthetic import render_sample
 
 def main() -> int:
     """Times `render_sample`."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 300
-    size = int(sys.argv[2]) if len(sys.argv) > 2 else 256
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", nargs="?", type=int, default=300, help="of each kind (default: 300)")
+    parser.add_argument("size", nargs="?", type=int, default=256, help="pixels of a side (default: 256)")
+    options = parser.parse_args()
+    count, size = options.pictures, options.size
     cv2.setNumThreads(1)
     for index in range(10):
         render_sample(1, index, size=(size, size))

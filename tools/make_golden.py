@@ -7,6 +7,7 @@ Run it only when the architecture is meant to change; the test that reads the fi
 
 from __future__ import annotations
 
+import argparse
 import zlib
 from pathlib import Path
 
@@ -45,11 +46,16 @@ def outputs(model) -> dict[str, np.ndarray]:
 
 def main() -> None:
     """Builds, fills, runs, writes."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+
+    from blazepose_tf.files import atomic_path
     from blazepose_tf.models import build_tracker
 
     model = build_tracker(variant="tiny")
     fill(model)
-    np.savez_compressed(PATH, **outputs(model))
+    with atomic_path(PATH) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, **outputs(model))
+    print(f"written: {PATH}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Draws the pictures and the films of testdata/: python tools/render_testdata.py [folder].
+"""Draws the pictures and the films of testdata/.
+
+    python tools/render_testdata.py [FOLDER]
 
 Everything is a function of the numbers below, so that the files can be made again. They are byte for byte the same only
 with the same OpenCV (its JPEG and MPEG-4 encoders write them); the annotations do not depend on it.
@@ -6,6 +8,7 @@ with the same OpenCV (its JPEG and MPEG-4 encoders write them); the annotations 
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Iterable
@@ -66,7 +69,10 @@ def write_film(path: Path, size: tuple[int, int], frames: Iterable[tuple[Sample,
 
 def main() -> int:
     """Draws everything into the folder given, or into testdata/."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parents[1] / "testdata"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    testdata = Path(__file__).resolve().parents[1] / "testdata"
+    parser.add_argument("folder", nargs="?", type=Path, default=testdata, metavar="FOLDER", help="instead of testdata/")
+    folder = parser.parse_args().folder
     (folder / "people").mkdir(parents=True, exist_ok=True)
     render_pictures(folder / "people")
     render_films(folder)

@@ -10,6 +10,12 @@ fail() {
   exit 1
 }
 
+case ${1:-} in
+-h | --help)
+  echo "usage: build_benchmark_model.sh LITERT/WORKSPACE OUTPUT_FOLDER (bazel run ... -- OUTPUT_FOLDER)"
+  exit 0
+  ;;
+esac
 [ $# -eq 2 ] || fail "usage: build_benchmark_model.sh LITERT/WORKSPACE OUTPUT_FOLDER (bazel run ... -- OUTPUT_FOLDER)"
 [ -f "$1" ] || fail "no LiteRT sources at $1"
 [ -d "${ANDROID_NDK_HOME:-}" ] || fail "ANDROID_NDK_HOME must be the folder of NDK 26"

@@ -15,6 +15,12 @@ fail() {
   exit 1
 }
 
+case ${1:-} in
+-h | --help)
+  echo "usage: qemu_check.sh MODEL.tflite..."
+  exit 0
+  ;;
+esac
 [ $# -ge 1 ] || fail "usage: qemu_check.sh MODEL.tflite..."
 command -v qemu-aarch64 > /dev/null || fail "no qemu-aarch64: apt-get install qemu-user"
 mkdir -p "$folder"

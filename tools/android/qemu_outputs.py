@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 import numpy as np
@@ -54,8 +55,22 @@ def compare(model: str, here: str, there: str) -> int:
     return int(failed)
 
 
+def main() -> int:
+    """Runs the command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verb = verbs.add_parser("run", help="save the outputs on this machine")
+    verb.add_argument("model")
+    verb.add_argument("output", metavar="OUTPUT.npz")
+    verb = verbs.add_parser("compare", help="compare two saved outputs")
+    verb.add_argument("model")
+    verb.add_argument("here", metavar="HERE.npz")
+    verb.add_argument("there", metavar="ARM64.npz")
+    options = parser.parse_args()
+    if options.verb == "run":
+        return run(options.model, options.output)
+    return compare(options.model, options.here, options.there)
+
+
 if __name__ == "__main__":
-    commands = {"run": (run, 4), "compare": (compare, 5)}
-    if len(sys.argv) < 2 or sys.argv[1] not in commands or len(sys.argv) != commands[sys.argv[1]][1]:
-        sys.exit(__doc__)
-    sys.exit(commands[sys.argv[1]][0](*sys.argv[2:]))
+    sys.exit(main())
