@@ -27,6 +27,8 @@ QUANTIZE = ["ai-edge-quantizer>=0.5,<1"]
 EVALUATE = ["pycocotools>=2.0.8,<3"]
 REPORT = ["matplotlib>=3.9,<4"]
 FORMATS = ["ezc3d>=1.5,<2", "ndx-pose>=0.4,<1", "pynwb>=4,<5"]
+DOCS = ["mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10"]
+RELEASE = ["build>=1.2,<2", "twine>=6,<8"]
 DATA = ["scipy>=1.13,<2"]
 TEST = ["pytest>=8,<10", "ruff>=0.8"]
 
@@ -36,7 +38,36 @@ setup(
     description="Person detector and 33-keypoint pose tracker in Keras, with training, evaluation and LiteRT export",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
+    author="The contributors of blazepose_tf",
     license="Apache-2.0",
+    license_files=["LICENSE"],
+    keywords=[
+        "pose estimation",
+        "human pose",
+        "keypoints",
+        "person detection",
+        "BlazePose",
+        "BlazeFace",
+        "Keras",
+        "TensorFlow",
+        "LiteRT",
+        "TFLite",
+        "on-device",
+    ],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: MacOS",
+        "Operating System :: Microsoft :: Windows",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in range(10, 14)),
+        "Topic :: Multimedia :: Graphics",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+        "Typing :: Typed",
+    ],
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["blazepose_tf", "blazepose_tf.*"]),
     package_data={
@@ -63,6 +94,8 @@ setup(
         "formats": FORMATS,
         "all": TRAIN + DATA + QUANTIZE + ONNX + OPENVINO + NCNN + EVALUATE + REPORT + FORMATS,
         "test": TEST,
+        "docs": DOCS,
+        "release": RELEASE,
     },
     entry_points={"console_scripts": ["blazepose=blazepose_tf.cli.main:run"]},
 )

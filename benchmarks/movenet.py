@@ -122,6 +122,7 @@ def main() -> int:
     parser.add_argument("--videos", help="folder of clips: reads them and the video protocol's made clips instead")
     parser.add_argument("--output", required=True, help="predictions, JSON lines")
     options = parser.parse_args()
+    files.require_writable(options.output)
     model, data = MoveNet(options.model), annotations.load(options.data, images=options.images)
     lines = film_lines(model, options.videos, data) if options.videos else []
     for image_id in tqdm([] if options.videos else data.pictures, disable=None):

@@ -209,6 +209,8 @@ def main() -> int:
     options = parse()
     if not options.pipeline:
         raise SystemExit("error: at least one --pipeline is needed")
+    if options.json:
+        files.require_writable(options.json)
     parts = [text.partition("=") for text in options.pipeline]
     pairs = [(name, *models.split(",")) for name, _, models in parts]
     if any(len(pair) != 3 for pair in pairs):

@@ -119,6 +119,8 @@ def main() -> int:
     args = parser.parse_args()
     if args.worker:
         return worker(args)
+    if args.output and not Path(args.output).absolute().parent.is_dir():
+        parser.error(f"no folder for --output={args.output}")
 
     systems = {Path(t).stem: (sys.executable, t) for t in args.tracker or ["full"]}
     if args.mediapipe_python:

@@ -37,8 +37,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         OSError: no such folder, it cannot be written, or the disk is full; it names the final file.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name!r} to")
+    _require_folder(path)
     sweep(path.parent)
     temporary = temporary_name(path)
     try:
@@ -55,6 +54,27 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         raise told from error
     finally:
         remove(temporary)
+
+
+def require_writable(path: str | os.PathLike) -> None:
+    """Says before a long computation that its result could not be written.
+
+    Raises:
+        FileNotFoundError: no such folder.
+        IsADirectoryError: it is a folder.
+        PermissionError: the folder is not ours to write to.
+    """
+    path = Path(path)
+    _require_folder(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: expected the name of a file; it is a folder")
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"{path}: its folder may not be written to")
+
+
+def _require_folder(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"no folder {str(path.parent)!r} to write {path.name!r} to")
 
 
 def temporary_name(path: Path) -> Path:

@@ -35,22 +35,26 @@ def load_accuracy(entries: Sequence[str], models: Sequence[dict], *, key: str = 
     """
     found = {}
     for entry in entries:
-        name, separator, path = entry.partition("=")
-        path = path if separator else entry
-        document = documents.read(path, finite=False)  # of other tools, too
+        name, path, document = read(entry, key=key)
         names = sorted({model["name"] for model in models})
-        if separator and name not in names:
+        if name and name not in names:
             raise ValueError(f"{entry}: no model of that name was measured. Received: {name!r}, measured: {names}")
-        if _figure(document, key) is None:
-            present = [leaf for leaf, value in _leaves(document) if _is_number(value)]
-            raise ValueError(
-                f"{path} has no figure {key or 'PCK@0.2'!r}. It has: {', '.join(present[:8]) or 'no numbers'}"
-            )
-        owned = {name: _figure(document, key)} if separator else _by_owner(document, models, key)
+        owned = {name: _figure(document, key)} if name else _by_owner(document, models, key)
         if not owned:
             raise ValueError(f"{path} names none of the measured models by hash or file; give MODEL={path} for {names}")
         found |= owned
     return found
+
+
+def read(entry: str, *, key: str = "") -> tuple[str, str, object]:
+    """(name or "", path, document) of one entry that has such a figure; arguments and errors as `load_accuracy`."""
+    name, separator, path = entry.partition("=")
+    name, path = (name, path) if separator else ("", entry)
+    document = documents.read(path, finite=False)  # of other tools, too
+    if _figure(document, key) is None:
+        present = [leaf for leaf, value in _leaves(document) if _is_number(value)]
+        raise ValueError(f"{path} has no figure {key or 'PCK@0.2'!r}. It has: {', '.join(present[:8]) or 'no numbers'}")
+    return name, path, document
 
 
 def _by_owner(document: object, models: Sequence[dict], key: str) -> dict[str, tuple[str, float]]:

@@ -8,6 +8,25 @@ from pathlib import Path
 from blazepose_tf import files
 from blazepose_tf.benchmark.compare import label
 
+SUFFIXES = (".png", ".svg", ".pdf")
+
+
+def require_drawable(path: Path | str) -> None:
+    """Says before anything is measured that the picture could not be drawn.
+
+    Raises:
+        ImportError: matplotlib is missing; names the pip line.
+        ValueError: another ending.
+        OSError: the file could not be written.
+    """
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise ImportError("--plot needs matplotlib: pip install 'blazepose_tf[report]'") from error
+    if Path(path).suffix not in SUFFIXES:
+        raise ValueError(f"a plot's name must end in one of {', '.join(SUFFIXES)}. Received: path={str(path)!r}")
+    files.require_writable(path)
+
 
 def save_plot(document: dict, accuracy: Mapping[str, tuple[str, float]], path: Path | str) -> None:
     """Draws measured rows: median with its p5..p95 across, accuracy upwards (or one bar per row without accuracy).
@@ -18,14 +37,12 @@ def save_plot(document: dict, accuracy: Mapping[str, tuple[str, float]], path: P
         path: file to write; the ending chooses the format (.png, .svg, .pdf).
 
     Raises:
-        ImportError: matplotlib is missing; names the pip line.
-        ValueError: nothing was measured.
-        OSError: the file cannot be written.
+        ImportError, OSError: as `require_drawable`.
+        ValueError: so, or nothing was measured.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("--plot needs matplotlib: pip install 'blazepose_tf[report]'") from error
+    require_drawable(path)
+    from matplotlib.figure import Figure
+
     measured = [row for row in document["results"] if row["latency_ms"]]
     if not measured:
         raise ValueError("there is no measured row to draw. Received: an empty document")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from absl import flags
 
+from blazepose_tf import files
 from blazepose_tf.cli import UserError
 
 _WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
@@ -55,6 +56,12 @@ def main(argv: list[str]) -> int:
     values = flags.FLAGS
     if argv:
         raise UserError(f"unexpected argument {argv[0]!r}; models are given as --model=FILE")
+    if values.output:
+        files.require_writable(values.output)
+    if values.plot:
+        plot.require_drawable(values.plot)
+    for source in values.evaluation:
+        accuracy.read(source, key=values.accuracy_key)
     old = schema.load(values.compare) if values.compare else None
     result = schema.load(values.document) if values.document else _measure()
     if values.output:

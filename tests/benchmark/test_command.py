@@ -55,11 +55,16 @@ def test_host_table_document_trace_and_comparison(tiny_file, tmp_path):
         (["--device=adb", "--model=MODEL", "--benchmark_model=MODEL", "--adb=/absent/adb"], "apt-get install adb"),
         (["MODEL"], "models are given as --model=FILE"),
         (["--compare=MODEL", "--model=MODEL"], "error: "),
+        (["--model=MODEL", "--output=absent/new.json"], "no folder 'absent' to write 'new.json' to"),
+        (["--model=MODEL", "--output=."], "expected the name of a file; it is a folder"),
+        (["--model=MODEL", "--plot=plot.txt"], "a plot's name must end in one of .png, .svg, .pdf"),
+        (["--model=MODEL", "--evaluation=absent.json"], "absent.json"),
     ],
 )
 def test_mistakes_are_one_line(tiny_file, arguments, message):
     result = blazepose(*(a.replace("MODEL", str(tiny_file)) for a in arguments))
     assert result.returncode == 1 and message in result.stderr and "Traceback" not in result.stderr
+    assert not result.stdout and len(result.stderr.splitlines()) == 1  # nothing was measured before
 
 
 def test_phone_end_to_end(adb, make_device, program, tiny_file, tmp_path):
