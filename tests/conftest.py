@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -47,6 +48,14 @@ def blazepose() -> Callable[..., int]:
             flags.FLAGS.unparse_flags()
 
     return call
+
+
+@pytest.fixture(scope="session")
+def tool() -> Iterator[Callable[[str], ModuleType]]:
+    """Imports a program of tools/ by its name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(HERE.parents[1] / "tools"))
+        yield importlib.import_module
 
 
 @pytest.fixture(scope="session")

@@ -35,10 +35,11 @@ def load_accuracy(entries: Sequence[str], models: Sequence[dict], *, key: str = 
     """
     found = {}
     for entry in entries:
-        name, path, document = read(entry, key=key)
         names = sorted({model["name"] for model in models})
-        if name and name not in names:
-            raise ValueError(f"{entry}: no model of that name was measured. Received: {name!r}, measured: {names}")
+        named = entry.partition("=")
+        if named[1] and named[0] not in names:
+            raise ValueError(f"{entry}: no model of that name was measured. Received: {named[0]!r}, measured: {names}")
+        name, path, document = read(entry, key=key)
         owned = {name: _figure(document, key)} if name else _by_owner(document, models, key)
         if not owned:
             raise ValueError(f"{path} names none of the measured models by hash or file; give MODEL={path} for {names}")

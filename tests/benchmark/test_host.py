@@ -148,7 +148,7 @@ def test_trace_round_trip(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is not JSON"),
+        ("{", "not valid JSON"),
         ("[]", "is no trace: expected format 'blazepose-trace', version 1"),
         ('{"format": "blazepose-trace", "version": 2}', "is no trace"),
         ('{"format": "blazepose-trace", "version": 1, "frames": 3}', "frames must be a list"),

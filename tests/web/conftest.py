@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -13,14 +11,6 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 NPM = HERE.parents[1] / "tools" / "web" / "node_modules"
-
-
-@pytest.fixture(scope="session")
-def tool() -> Iterator[Callable[[str], ModuleType]]:
-    """Imports a program of tools/ by its name."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(HERE.parents[1] / "tools"))
-        yield importlib.import_module
 
 
 @pytest.fixture(scope="session")
