@@ -3,6 +3,7 @@
 blazepose predict --input=photo.jpg --output=poses
 blazepose predict --input=clip.mp4 --input="holiday/*.jpg" --output=poses --tracker=lite
 blazepose predict --input=holiday/ --output=poses --workers=2
+blazepose predict --input=clip.mp4 --output=poses --smoothing=recorded
 blazepose predict --input=0 --output=poses --show         (first camera; Q or Ctrl-C ends it)
 """
 
@@ -41,7 +42,13 @@ def define_flags() -> None:
     flags.DEFINE_integer("max_people", 1, "people looked for; several are drawn in shades of their own", lower_bound=1)
     flags.DEFINE_bool("draw", True, "write drawn pictures and videos; --nodraw writes JSON only")
     flags.DEFINE_bool("show_roi", False, "outline the region of interest in the drawings")
-    flags.DEFINE_bool("smoothing", True, "smooth landmarks of videos over time")
+    flags.DEFINE_enum(
+        "smoothing",
+        "stream",
+        ["stream", "recorded", "none"],
+        "of a film's landmarks: as a stream's, from the frames so far; as a recording's, from those before and after, "
+        "without delay (to draw it, the film is read twice); none",
+    )
     flags.DEFINE_float(
         "detection_threshold",
         None,
@@ -109,6 +116,7 @@ def main(argv: list[str]) -> int:
         json_format=args.format,
         draw=args.draw,
         show_roi=args.show_roi,
+        recorded=args.smoothing == "recorded",
         max_frames=args.max_frames,
         max_megapixels=args.max_megapixels,
         workers=args.workers,
@@ -118,7 +126,7 @@ def main(argv: list[str]) -> int:
     def open_pipeline() -> PosePipeline:
         detector = Detector(detector_file, threshold=args.detection_threshold, num_threads=args.threads)
         tracker = Tracker(tracker_file, num_threads=args.threads)
-        return PosePipeline(detector, tracker, smoothing=args.smoothing, max_people=args.max_people)
+        return PosePipeline(detector, tracker, smoothing=args.smoothing != "none", max_people=args.max_people)
 
     with (
         tqdm(unit=" frames", disable=None, mininterval=0.2) as bar,

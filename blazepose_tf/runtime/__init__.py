@@ -3,6 +3,7 @@
 from blazepose_tf.runtime.detector import Detection, Detector
 from blazepose_tf.runtime.drawing import draw_pose
 from blazepose_tf.runtime.filters import Filters, OneEuroSettings
+from blazepose_tf.runtime.hindsight import Hindsight
 from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.poses import Pose, PoseResult
 from blazepose_tf.runtime.recording import Recording
@@ -14,6 +15,7 @@ __all__ = [
     "Detection",
     "Detector",
     "Filters",
+    "Hindsight",
     "OneEuroSettings",
     "Pose",
     "PosePipeline",

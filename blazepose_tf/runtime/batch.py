@@ -14,7 +14,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,22 +24,23 @@ from blazepose_tf import files
 from blazepose_tf.console import one_line
 from blazepose_tf.media import pictures
 from blazepose_tf.media.headers import MAX_MEGAPIXELS
+from blazepose_tf.runtime import films
 from blazepose_tf.runtime import inputs as inputs_lib
 from blazepose_tf.runtime import results as results_lib
 from blazepose_tf.runtime.drawing import draw_pose
-from blazepose_tf.runtime.overlap import Ahead, Behind
+from blazepose_tf.runtime.overlap import Ahead
 from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.poses import PoseResult
+from blazepose_tf.runtime.recording import Recording
 
 if TYPE_CHECKING:
-    from blazepose_tf.media.cameras import CameraReader
-    from blazepose_tf.media.moving import MovingPicture
-    from blazepose_tf.media.videos import Frame, VideoReader
-    from blazepose_tf.media.writer import VideoWriter
+    from blazepose_tf.media.videos import Frame
 
 _RESULTS = "results.json"
 # Pictures begun before the oldest of them is written, for each worker.
 _IN_HAND = 2
+# Stands for the pixels of a frame that has been looked at.
+_SEEN = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass
@@ -85,6 +85,7 @@ class Options:
         json_format: "native" (one document per item), or "coco17", "coco33" (one list, results.json).
         draw: write drawn pictures and videos, too.
         show_roi: outline the region of interest on them.
+        recorded: smooth films with hindsight (`Recording.smoothed`); to draw them they are read a second time.
         max_frames: frames read per video, camera or stream; None is all.
         max_megapixels: a picture or film that declares more is refused before it is decoded.
         workers: pictures read at the same time.
@@ -94,6 +95,7 @@ class Options:
     json_format: str = results_lib.NATIVE
     draw: bool = True
     show_roi: bool = False
+    recorded: bool = False
     max_frames: int | None = None
     max_megapixels: float = MAX_MEGAPIXELS
     workers: int = 1
@@ -126,7 +128,7 @@ class Batch:
             open_pipeline: opens a pipeline; called once, and once more for each further worker.
             output: folder; made if missing.
             options: see `Options`.
-            on_frame: called after each frame with the summary so far.
+            on_frame: called with the summary so far after each frame, and again where it is drawn in a second reading.
             on_error: called with the one line of each failed item.
             on_note: called with a line that is no error.
             on_view: called with each drawn (H, W, 3) uint8 RGB picture or frame; True ends the batch.
@@ -261,79 +263,94 @@ class Batch:
         if self._on_view is not None and self._on_view(drawn):
             self._stopping = True
 
-    def _open_film(self, item: inputs_lib.Item) -> VideoReader | MovingPicture | CameraReader:
-        # A photograph does without the film's libraries, which take longer to load than it takes to read.
-        from blazepose_tf.media.cameras import CameraReader
-        from blazepose_tf.media.moving import MovingPicture
-        from blazepose_tf.media.videos import VideoReader
-
-        limit = self.options.max_megapixels
-        if item.kind == inputs_lib.CAMERA:
-            return CameraReader(item.location, **self.options.camera)
-        if item.kind == inputs_lib.IMAGE:
-            return MovingPicture(item.location, label=item.label, max_megapixels=limit)
-        if item.waits:
-            self._on_note(f"{item.label}: a named pipe; waiting until something is written into it")
-        return VideoReader(item.location, label=item.label, max_megapixels=limit)
-
     def _film(self, item: inputs_lib.Item) -> None:
         """Reads, looks, draws and writes at the same time; ends properly when stopped."""
-        target, stream = self._target(item), self._pipeline.stream()
+        target, recorded = self._target(item), self.options.recorded
+        drawing = self.options.draw or self._on_view is not None
+        if recorded and drawing and not item.lasts:
+            raise ValueError(f"{item.label}: can be read once only; smoothed as a recording it cannot be drawn")
+        stream = self._pipeline.stream(smoothing=False if recorded else None)
         frames: list[str] = []
-        size, limited, writer, drawer = (0, 0), False, None, None
+        seen: list[tuple[Frame, PoseResult]] = []
+        size, limited, drawn = (0, 0), False, None
         with ExitStack() as stack:
             reader = self._open_film(item)
             ahead = stack.enter_context(Ahead(reader, stopping=lambda: self._stopping))
             for frame in ahead:
-                if not frames:
+                if size == (0, 0):
                     size = (frame.image.shape[1], frame.image.shape[0])
                     if min(size) < pictures.MIN_SIDE:
                         raise ValueError(f"{item.label}: {size[0]}x{size[1]} pixels cannot hold a person")
-                    if self.options.draw:
-                        # Leaving the stack drops whatever is not committed.
-                        writer = stack.enter_context(self._open_writer(item, target, reader, size))
-                        drawer = stack.enter_context(Behind(partial(self._draw, writer)))
+                    if self.options.draw and not recorded:
+                        drawn = stack.enter_context(self._drawn_film(item, target, reader, size))
                 result = stream(frame.image, frame.timestamp_ms)
-                if self._on_view is not None:
-                    self._view(draw_pose(frame.image, result, show_roi=self.options.show_roi))
-                if drawer is not None:
-                    drawer.put(frame, result)
-                frames.append(
-                    results_lib.frame_json(
-                        result, index=frame.index, timestamp_ms=frame.timestamp_ms, duration_ms=frame.duration_ms
-                    )
-                )
-                self._collect(item, result, frame.index)
+                if recorded:
+                    seen.append((frame._replace(image=_SEEN), result))
+                else:
+                    self._draw(drawn, frame, result)
+                    frames.append(self._frame(item, frame, result))
                 self.summary.add(result)
                 self._on_frame(self.summary)
-                limited = self.options.max_frames is not None and len(frames) >= self.options.max_frames
+                limited = self.options.max_frames is not None and max(len(frames), len(seen)) >= self.options.max_frames
                 if limited or self._stopping:
                     break
-            if not frames and not self._stopping:
+            if size == (0, 0) and not self._stopping:
                 raise ValueError(f"{item.label}: no frame of the video can be read")
-            damage = None if limited or self._stopping else reader.damage
+            whole = not (limited or self._stopping)
+            damage = reader.damage if whole else None
+            complete = not (damage or self._stopping)
+            if seen:
+                names = self._pipeline.tracker.spec.keypoint_names
+                smoothed = Recording(tuple(result for _, result in seen), names, size, {}).smoothed()
+                frames = [self._frame(item, frame, result) for (frame, _), result in zip(seen, smoothed, strict=True)]
             if frames:
                 try:
-                    if drawer is not None:
-                        drawer.finish()
-                        writer.commit(whole=not (limited or self._stopping))
+                    if drawn is not None:
+                        drawn.finish(whole=whole)
                 finally:
-                    complete = not (damage or self._stopping)
                     self._write(item, target, frames, size, reader, complete)
-            if damage:
-                raise ValueError(f"{item.label}: {damage} (results up to there are written)")
+        if seen and drawing and not self._stopping:
+            self._draw_again(item, target, smoothed, whole)
+        if damage:
+            raise ValueError(f"{item.label}: {damage} (results up to there are written)")
 
-    def _open_writer(self, item, target: Path, reader, size: tuple[int, int]) -> VideoWriter:
-        from blazepose_tf.media.writer import VideoWriter
+    def _draw_again(self, item: inputs_lib.Item, target: Path, recording: Recording, whole: bool) -> None:
+        """Reads a film a second time and draws what was smoothed after the first."""
+        with ExitStack() as stack:
+            reader = self._open_film(item)
+            ahead = stack.enter_context(Ahead(reader, stopping=lambda: self._stopping))
+            drawn = None
+            if self.options.draw:
+                drawn = stack.enter_context(self._drawn_film(item, target, reader, recording.image_size))
+            for frame, result in zip(ahead, recording, strict=False):
+                self._draw(drawn, frame, result)
+                self._on_frame(self.summary)
+                if self._stopping:
+                    break
+            if drawn is not None:
+                drawn.finish(whole=whole and not self._stopping)
 
-        sound = item.location if item.kind == inputs_lib.VIDEO and not item.waits else None
-        starts = getattr(reader, "starts_ms", 0.0)
+    def _open_film(self, item: inputs_lib.Item) -> films.Reader:
+        if item.waits:
+            self._on_note(f"{item.label}: a named pipe; waiting until something is written into it")
+        return films.open_film(item, max_megapixels=self.options.max_megapixels, camera=self.options.camera)
+
+    def _drawn_film(self, item: inputs_lib.Item, target: Path, reader, size: tuple[int, int]) -> films.DrawnFilm:
         path = target.with_name(target.name + ".mp4")
-        return VideoWriter(path, size=size, fps=reader.fps, sound=sound, sound_starts_ms=starts)
+        return films.DrawnFilm(path, item, reader, size, show_roi=self.options.show_roi)
 
-    def _draw(self, writer: VideoWriter, frame: Frame, result: PoseResult) -> None:
-        drawn = draw_pose(frame.image, result, show_roi=self.options.show_roi, in_place=True)
-        writer.write(drawn, frame.timestamp_ms, frame.duration_ms)
+    def _draw(self, drawn: films.DrawnFilm | None, frame: Frame, result: PoseResult) -> None:
+        if self._on_view is not None:
+            self._view(draw_pose(frame.image, result, show_roi=self.options.show_roi))
+        if drawn is not None:
+            drawn.put(frame, result)
+
+    def _frame(self, item: inputs_lib.Item, frame: Frame, result: PoseResult) -> str:
+        """A film's frame as it is written."""
+        self._collect(item, result, frame.index)
+        return results_lib.frame_json(
+            result, index=frame.index, timestamp_ms=frame.timestamp_ms, duration_ms=frame.duration_ms
+        )
 
     def _write(self, item, target: Path, frames, size, reader=None, complete: bool = True) -> None:
         if self.options.json_format != results_lib.NATIVE:

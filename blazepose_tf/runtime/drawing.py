@@ -23,8 +23,6 @@ _OUTLINE = (20, 20, 20)
 FADED_BELOW = 0.5
 HIDDEN_BELOW = 0.1
 _FADED_OPACITY = 0.4
-# Side of a region / diameter of the body circle; only the strength of lines depends on it.
-_ROI_MARGIN = 1.25
 # Smaller people in pixels would disappear behind the dark rim of their lines.
 _RIM_FROM = 150.0
 _SHIFT = 4  # OpenCV's fixed-point coordinates: 1/16 pixel
@@ -84,7 +82,7 @@ def draw_pose(image: np.ndarray, result: PoseResult, *, show_roi: bool = False, 
 
 def _draw_person(canvas: np.ndarray, pose: Pose, colors: tuple[Color, Color, Color], show_roi: bool) -> None:
     middle = colors[2]
-    body_size = float(pose.roi[2]) / _ROI_MARGIN
+    body_size = pose.body_size
     width = line_width((canvas.shape[1], canvas.shape[0]), body_size)
     rim = max(1, round(0.35 * width)) if body_size >= _RIM_FROM else 0
     if show_roi:

@@ -46,6 +46,11 @@ class Item:
         """Whether reading waits until somebody writes (a named pipe)."""
         return self.kind == VIDEO and _is_pipe(Path(self.location))
 
+    @property
+    def lasts(self) -> bool:
+        """Whether it is a file, which can be read again."""
+        return self.kind in (IMAGE, VIDEO) and not self.waits
+
 
 def find_items(
     text: str, *, downloads: str | os.PathLike, on_note: Callable[[str], None] = lambda line: None

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from blazepose_tf import documents
+from blazepose_tf import documents, specs
 from blazepose_tf.runtime.detector import Detection
 
 DETECTED, TRACKED, GIVEN, NONE = "detected", "tracked", "given", "none"
@@ -43,6 +43,11 @@ class Pose:
     detection: Detection | None
     id: int
     names: tuple[str, ...]
+
+    @property
+    def body_size(self) -> float:
+        """Diameter of the body circle in pixels, by the margin that regions usually have; at least 1e-6."""
+        return max(float(self.roi[2]) / specs.TrackerSpec.roi_scale, 1e-6)
 
     def to_dict(self) -> dict[str, Any]:
         """Numbers that JSON takes, rounded to what they are worth; optional parts that are None are left out.

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from blazepose_tf import documents
-from blazepose_tf.runtime.poses import Pose, PoseResult
+from blazepose_tf.runtime import hindsight
+from blazepose_tf.runtime.filters import FrameClock
+from blazepose_tf.runtime.poses import DETECTED, Pose, PoseResult
 
 _HEAD = documents.Part(
     {
@@ -97,6 +99,28 @@ class Recording:
             return [frame.people[0] if frame.people else None for frame in self.frames]
         return [next((pose for pose in frame.people if pose.id == person), None) for frame in self.frames]
 
+    def smoothed(self, settings: hindsight.Hindsight = hindsight.DEFAULT) -> Recording:
+        """The recording of a film smoothed with hindsight, each person on their own; nothing comes late.
+
+        What is smoothed anew should not have been filtered before: `predict --smoothing=none` or `smoothing=False`.
+        Frames without the person, a jump in time and a new detection end a run: nothing is carried over.
+        """
+        clock = FrameClock()
+        steps = [clock.step(frame.timestamp_ms) for frame in self.frames]
+        seconds, jumps = [step for step, _ in steps], [jump for _, jump in steps]
+        frames = [{pose.id: pose for pose in frame.people} for frame in self.frames]
+        for person in self.ids:
+            for run in _runs([people.get(person) for people in frames], jumps):
+                poses = [people[person] for people in frames[run]]
+                for people, pose in zip(frames[run], _smoothed(poses, seconds[run], settings), strict=True):
+                    people[person] = pose
+        return replace(
+            self,
+            frames=tuple(
+                replace(frame, people=tuple(people.values())) for frame, people in zip(self.frames, frames, strict=True)
+            ),
+        )
+
     def found(self, person: int | None = None) -> np.ndarray:
         """(T,) bool: whether the person is seen."""
         return np.array([pose is not None for pose in self.poses(person)], bool)
@@ -124,3 +148,38 @@ class Recording:
             if values is not None:
                 stacked[number] = values
         return stacked
+
+
+def _runs(poses: list[Pose | None], jumps: list[bool]) -> Iterator[slice]:
+    """Frames in which a person is followed without a break."""
+    start = None
+    for number, (pose, jump) in enumerate(zip(poses, jumps, strict=True)):
+        if start is not None and (pose is None or jump or pose.source == DETECTED):
+            yield slice(start, number)
+            start = None
+        if start is None and pose is not None:
+            start = number
+    if start is not None:
+        yield slice(start, len(poses))
+
+
+def _smoothed(poses: list[Pose], seconds: list[float], settings: hindsight.Hindsight) -> list[Pose]:
+    """One run of a person."""
+    parts = {
+        name: None
+        if any(getattr(pose, name) is None for pose in poses)
+        else np.stack([getattr(p, name) for p in poses])
+        for name in ("landmarks", "z", "world", "visibility")
+    }
+    size = np.array([pose.body_size for pose in poses])
+    points, z, world, visibility = hindsight.smooth_run(*parts.values(), seconds, size, settings)
+    return [
+        replace(
+            pose,
+            landmarks=points[i],
+            visibility=visibility[i],
+            z=pose.z if z is None else z[i],
+            world=pose.world if world is None else world[i],
+        )
+        for i, pose in enumerate(poses)
+    ]
