@@ -54,7 +54,9 @@ def test_a_run_leaves_everything_behind(finished, tiny_experiment):
     assert {p.name for p in workdir.iterdir()} == {
         "config.json", "run.json", "train.csv", "validation.csv", "tensorboard", "last.npz", "best.npz", "model.keras",
     }  # fmt: skip
-    assert {"pck_torso", "pck_torso_heatmaps", "pck_torso_refined", "variation"} == set(result.scores)
+    sides = {f"{part}_{kind}" for part in ("legs", "knee", "ankle") for kind in ("as_one", "exchanged")} | {"mirrored"}
+    by_output = {f"{name}{output}" for name in {"pck_torso"} | sides for output in ("", "_heatmaps", "_refined")}
+    assert by_output | {"variation"} == set(result.scores)
     with open(workdir / "train.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["step"]) for row in rows] == [2, 4, 6, 8, 9]
@@ -150,7 +152,7 @@ def test_collapse_is_reported(tiny_experiment, inputs, validation, tmp_path, cap
 
 
 def test_own_keypoints_start_from_another_model(finished, tiny_experiment, inputs, tmp_path, caplog):
-    """Five keypoints on top of a model with 17: what fits is taken, what does not is named."""
+    """Five keypoints on top of a model with 17: everything is taken, of the heads the rows of those five."""
     workdir, _ = finished
     caplog.set_level("INFO")
     names = "nose,left_wrist,right_wrist,left_ankle,right_ankle"
@@ -165,7 +167,12 @@ def test_own_keypoints_start_from_another_model(finished, tiny_experiment, input
     np.testing.assert_allclose(
         np.array(after[0].get_layer(kernel).kernel), np.array(before.get_layer(kernel).kernel), atol=1e-6
     )
-    assert "of another shape: " in caplog.text and "coordinates_0_conv/kernel" in caplog.text
+    rows = [tiny_experiment.keypoint_names.index(name) for name in names.split(",")]
+    for head, count in (("heatmaps_0_conv", 1), ("coordinates_0_conv", 2), ("visibility_0_conv", 1)):
+        known, own = (np.array(model.get_layer(head).kernel) for model in (before, after[0]))
+        known, own = (kernel.reshape(*kernel.shape[:-1], -1, count) for kernel in (known, own))
+        np.testing.assert_allclose(own, known[..., rows, :], atol=1e-6)
+    assert "carried over" in caplog.text and "of another shape" not in caplog.text and " new: " not in caplog.text
     assert "pck_circle" in (tmp_path / "validation.csv").read_text()
 
 
