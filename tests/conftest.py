@@ -54,7 +54,7 @@ def blazepose() -> Callable[..., int]:
 def tool() -> Iterator[Callable[[str], ModuleType]]:
     """Imports a program of tools/ by its name."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(HERE.parents[1] / "tools"))
+        patch.syspath_prepend(str(ROOT / "tools"))
         yield importlib.import_module
 
 
