@@ -71,7 +71,7 @@ def test_predictions_of_another_system(dataset, tmp_path):
         (["--model=missing.tflite"], "missing.tflite"),
         (["--model=missing.tflite", "--protocol=pipeline"], "need --detector"),
         (["--predictions=missing.json"], "missing.json"),
-        (["--predictions={data}"], "has no 'image_id'"),
+        (["--predictions={data}"], "missing fields ['image_id'"),
         (["--predictions={theirs}", "--sweeps=rain"], "rain"),
     ],
 )

@@ -24,7 +24,7 @@ def test_summary_prints_stages_and_totals():
     lines = result.stdout.splitlines()
     assert lines[0] == "detector_blazeface, input 128 x 128 x 3"
     assert any(line.split()[:6] == ["f2", "64", "x", "64", "x", "16"] for line in lines)
-    assert lines[-1] == "outputs: regressors 256 x 8, logits 256 x 1"
+    assert lines[-1] == "outputs: regressors 512 x 8, logits 512 x 1"
 
 
 def test_import_of_a_published_file(shared_dir, tmp_path):

@@ -67,5 +67,5 @@ def test_annotated_crops_spread_over_the_data(tmp_path):
 
 def test_data_without_people_is_refused(tmp_path):
     (tmp_path / "x.json").write_text(json.dumps({"images": [], "annotations": [], "categories": []}))
-    with pytest.raises(ValueError, match="no person"):
+    with pytest.raises(ValueError, match="no annotation has keypoints"):
         list(crops.crops(TrackerSpec(), count=1, data=tmp_path / "x.json"))

@@ -123,8 +123,8 @@ def test_short_and_wrong():
 
 def test_predict_writes_and_draws_the_smoothed_numbers(testdata_dir, tmp_path):
     for kind in ("none", "recorded"):
-        command = [sys.executable, "-m", "blazepose_tf", "predict", f"--input={testdata_dir / 'crossing.mp4'}",
-                   f"--output={tmp_path / kind}", "--max_frames=10", "--max_people=2", f"--smoothing={kind}"]  # fmt: skip
+        flags = [f"--input={testdata_dir / 'crossing.mp4'}", f"--output={tmp_path / kind}", f"--smoothing={kind}"]
+        command = [sys.executable, "-m", "blazepose_tf", "predict", *flags, "--max_frames=10", "--max_people=2"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0 and not done.stderr, done.stderr
     raw, smoothed = (Recording.read(tmp_path / kind / "crossing_pose.json") for kind in ("none", "recorded"))
