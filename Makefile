@@ -18,7 +18,7 @@ demo: $(STAMP)
 	@echo "drawings and numbers: demo_output/"
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist=loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

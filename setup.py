@@ -30,7 +30,7 @@ FORMATS = ["ezc3d>=1.5,<2", "ndx-pose>=0.4,<1", "pynwb>=4,<5"]
 DOCS = ["mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10"]
 RELEASE = ["build>=1.2,<2", "twine>=6,<8"]
 DATA = ["scipy>=1.13,<2"]
-TEST = ["pytest>=8,<10", "ruff>=0.8"]
+TEST = ["pytest>=8,<10", "pytest-xdist>=3.6,<4", "ruff>=0.8"]
 
 setup(
     name="blazepose_tf",

@@ -85,6 +85,11 @@ def candidates(found: Mapping[str, np.ndarray], times: np.ndarray) -> dict[str, 
     return out
 
 
+# Where hips and knees bend they carry the exercise, and arms that swing along move through larger angles.
+LEGS_LEAD = 2.0
+_LEGS = ("knee_flexion", "hip_flexion")
+
+
 def choose(smoothed: Mapping[str, np.ndarray], times: np.ndarray) -> str | None:
     """The angle that moves most and repeats itself best; None when none moves by LEAST_RANGE."""
     best, best_score = None, 0.0
@@ -94,6 +99,7 @@ def choose(smoothed: Mapping[str, np.ndarray], times: np.ndarray) -> str | None:
         if not high - low >= LEAST_RANGE or known < 0.5:
             continue
         score = (high - low) * known * (0.2 + max(signals.periodicity(values, times), 0.0))
+        score *= LEGS_LEAD if name.endswith(_LEGS) else 1.0
         if score > best_score:
             best, best_score = name, score
     return best

@@ -106,11 +106,11 @@ def test_every_extra_brings_its_package():
         assert any(package.replace("_", "-") + ">" in lists[name] for name in extras[extra]), (package, extra)
 
 
-def test_ctrl_c_is_one_line_from_the_first_moment_on():
+def test_ctrl_c_is_one_line_from_the_first_moment_on(testdata_dir, tmp_path):
     for delay in (0.15, 0.3, 0.45):
         process = subprocess.Popen(
             [sys.executable, "-c", "from blazepose_tf.cli.main import run; print('up', flush=True); run()",
-             "predict", "--input=/dev/zero"],
+             "predict", f"--input={testdata_dir / 'person.mp4'}", f"--output={tmp_path}"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         process.stdout.readline()

@@ -12,7 +12,7 @@ def test_partial_data_does_not_label_everyone(tiny_experiment, data_folder):
     inputs = open_data("synthetic", experiment=tiny_experiment, folder=data_folder)
     (rendered,) = inputs.sources
     assert rendered.complete
-    manifest = next(data_folder.glob("*_persons.json"))
+    manifest = data_folder / f"{rendered.records.name}.json"
     both = open_data(str(manifest), partial=f"{manifest},", experiment=tiny_experiment, folder=data_folder)
     assert [source.complete for source in both.sources] == [True, False]
     assert both.num_examples == 2 * inputs.num_examples
