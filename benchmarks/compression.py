@@ -25,9 +25,9 @@ import numpy as np
 import tensorflow as tf
 from quantized import measure
 
-from blazepose_tf.benchmark import timing
 from blazepose_tf.export import accuracy, litert, sources
 from blazepose_tf.export.inspection import inspect
+from blazepose_tf.timing.latencies import ratio
 
 SPARSITIES = (0.5, 0.7, 0.85)
 CLUSTERS = (64, 16)
@@ -59,7 +59,7 @@ def main() -> int:
         latencies = measure(files, rounds=options.rounds)
     print("| weights | ms | x dense | MB | zip MB | partitions | PCK@0.2 % |\n|---|---|---|---|---|---|---|")
     for label, (megabytes, zipped, partitions, figure) in rows.items():
-        against = timing.ratio(latencies[label], latencies[DENSE])["median"]
+        against = ratio(latencies[label], latencies[DENSE])["median"]
         cells = [label, f"{min(latencies[label]):.2f}", f"{against:.2f}", megabytes, zipped, partitions, figure]
         print(f"| {' | '.join(cells)} |")
     return 0

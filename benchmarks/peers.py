@@ -37,12 +37,12 @@ from movenet import MoveNet, predict
 from tqdm import tqdm
 
 from blazepose_tf import files, topology
-from blazepose_tf.benchmark import timing
 from blazepose_tf.evaluation import adapters, annotations, evaluate, systems, tables
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.metrics import alignment as alignment_metrics
 from blazepose_tf.metrics import detection
 from blazepose_tf.runtime.detector import Detector
+from blazepose_tf.timing.latencies import ratio
 
 NEAR, FAR = 0.5, 1.0  # torsos between mid-hips
 SMALL, LYING = 0.4, np.deg2rad(45.0)
@@ -174,7 +174,7 @@ def rows(whole: dict, aligned: dict, finding: dict, times: dict, reference: str)
     for name, metrics in whole.items():
         figures, sides, crops = finding[name], aligned[name]["left_right"], aligned[name]["pck_torso@0.2"]
         at = metrics["pck_torso@0.2"]
-        against = timing.ratio(times[name], times[reference])["median"]
+        against = ratio(times[name], times[reference])["median"]
         out.append(
             [
                 name, tables.percent(at["17"]), "-".join(map(tables.percent, at["interval"]["17"])),

@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from blazepose_tf.benchmark import timing
 from blazepose_tf.export import accuracy, crops, exporting, litert, sources
 from blazepose_tf.export.inspection import inspect
 from blazepose_tf.specs import ALIGNMENT, HEATMAPS, LANDMARKS, POSE_PRESENCE, TrackerSpec
+from blazepose_tf.timing.latencies import ratio
 
 NEEDED = (LANDMARKS, POSE_PRESENCE, ALIGNMENT, HEATMAPS)
 WARM_UP, RUNS = 5, 15
@@ -132,10 +132,10 @@ def _print(rows: dict, latencies: dict, models: dict) -> None:
         print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
         for label in own:
             row = rows[label]
-            against = timing.ratio(latencies[label], latencies[f"{name} float32"])["median"]
+            against = ratio(latencies[label], latencies[f"{name} float32"])["median"]
             cells = [label.rpartition(" ")[2], f"{min(latencies[label]):.2f}", f"{against:.2f}"]
             if official:
-                cells.append(f"{timing.ratio(latencies[label], official)['median']:.2f}")
+                cells.append(f"{ratio(latencies[label], official)['median']:.2f}")
             cells += [f"{row['size'] / 1e6:.2f}", f"{row['parity']:.3g}"]
             for metric in metrics:
                 value, base = row["figures"][metric], reference["figures"][metric]

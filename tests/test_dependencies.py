@@ -33,7 +33,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "losses": (set(), {"keras"}),
     "metrics": ({"geometry", "topology", "array_api"}, PURE | {"keras"}),
     "media": (set(), PURE | {"av", "cv2", "PIL", "pillow_heif"}),
-    "data": ({"geometry", "codecs", "topology", "specs", "media"}, PURE | {"tensorflow", "cv2", "scipy"}),
+    "converters": ({"geometry", "topology", "media"}, PURE | {"scipy"}),
+    "data": ({"converters", "geometry", "codecs", "topology", "specs", "media"}, PURE | {"tensorflow", "cv2"}),
     "tflite": (set(), PURE | {"ai_edge_litert", "flatbuffers"}),
     "runtime": (
         {"geometry", "codecs", "topology", "specs", "tflite", "metrics", "media"},
@@ -45,18 +46,19 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         PURE | {"keras", "tensorflow", "tqdm"},
     ),
     "evaluation": (
-        {"metrics", "topology", "geometry", "specs", "runtime", "data.converters", "media"},
+        {"metrics", "topology", "geometry", "specs", "runtime", "converters", "media"},
         PURE | {"cv2", "keras", "tensorflow", "pycocotools"},
     ),
     "analysis": ({"runtime", "geometry", "topology", "evaluation.svg"}, PURE),
     "formats": ({"analysis", "runtime", "topology"}, PURE | {"ezc3d", "pynwb", "ndx_pose"}),
-    "benchmark": ({"tflite"}, PURE | {"ai_edge_litert", "flatbuffers", "matplotlib"}),
+    "timing": ({"tflite"}, PURE | {"ai_edge_litert", "flatbuffers", "matplotlib"}),
     "labelling": (
-        {"data", "evaluation", "geometry", "media", "metrics", "runtime", "specs", "topology"},
+        {"converters", "evaluation", "geometry", "media", "metrics", "runtime", "specs", "topology"},
         PURE | {"ai_edge_litert", "cv2", "tqdm"},
     ),
     "adapt": (
         {
+            "converters",
             "data",
             "evaluation",
             "export",

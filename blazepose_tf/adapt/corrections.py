@@ -13,12 +13,11 @@ import zipfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from blazepose_tf import documents, files, topology
-from blazepose_tf.data import converters
-from blazepose_tf.data.coco_document import coco_document
-from blazepose_tf.data.converters import conversion, interchange
-from blazepose_tf.data.converters.annotations import image_folder
-from blazepose_tf.data.converters.coco import load
+from blazepose_tf import converters, documents, files, topology
+from blazepose_tf.converters import conversion, interchange
+from blazepose_tf.converters.annotations import image_folder
+from blazepose_tf.converters.coco import load
+from blazepose_tf.converters.coco_document import coco_document
 
 FRAMES, CORRECTED, MERGED = "frames.json", "corrected.json", "merged.json"
 LABEL_STUDIO, CVAT = "label_studio", "cvat.zip"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from blazepose_tf import files
 from blazepose_tf.adapt.corrections import CORRECTED, FRAMES
-from blazepose_tf.data.converters.coco import load
+from blazepose_tf.converters.coco import load
 
 LOOPBACK = "127.0.0.1"
 PAGE = Path(__file__).with_name("page.html")

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from blazepose_tf import files, topology
 from blazepose_tf.adapt import corrections, frames, splitting
-from blazepose_tf.data.coco_document import coco_document
-from blazepose_tf.data.converters.coco import load
+from blazepose_tf.converters.coco import load
+from blazepose_tf.converters.coco_document import coco_document
 from blazepose_tf.labelling import people
 
 log = logging.getLogger(__name__)

@@ -51,7 +51,7 @@ def define_flags() -> None:
 
 
 def main(argv: list[str]) -> int:
-    from blazepose_tf.benchmark import accuracy, compare, document, plot, report, schema
+    from blazepose_tf.timing import accuracy, compare, document, plot, report, schema
 
     values = flags.FLAGS
     if argv:
@@ -85,8 +85,8 @@ def main(argv: list[str]) -> int:
 
 
 def _measure() -> dict:
-    from blazepose_tf.benchmark import document, host
     from blazepose_tf.runtime.weights import model_file
+    from blazepose_tf.timing import document, host
 
     values = flags.FLAGS
     models = [model_file(m) for m in values.model] or sorted(_WEIGHTS.glob("*.tflite"))

@@ -20,7 +20,7 @@ _SHOWN = 20  # damaged entries printed; all are counted
 
 
 def define_flags() -> None:
-    from blazepose_tf.data import converters
+    from blazepose_tf import converters
 
     kinds = "; ".join(f"{name}: {text}" for name, text in converters.FORMATS.items())
     flags.DEFINE_enum("from", None, list(converters.FORMATS), f"Format of the annotations. {kinds}.")
@@ -73,8 +73,8 @@ def _renames(pairs: list[str]) -> dict[str, str]:
 def main(argv: list[str]) -> int:
     from tqdm import tqdm
 
-    from blazepose_tf.data import converters
-    from blazepose_tf.data.converters import conversion, holdout, interchange
+    from blazepose_tf import converters
+    from blazepose_tf.converters import conversion, holdout, interchange
 
     values = flags.FLAGS
     kind = values["from"].value
@@ -125,7 +125,9 @@ def main(argv: list[str]) -> int:
         if target.suffix == ".json":
             interchange.write_json(target, part, names, images=source.images, description=f"{kind}: {path.name}")
         else:
-            report = interchange.write_shards(
+            from blazepose_tf.data import shards  # TensorFlow: not needed for json
+
+            report = shards.write_shards(
                 target, part, names, images=source.images, name=values.dataset or kind,
                 every_person=values.every_person, num_shards=values.shards,
             )  # fmt: skip

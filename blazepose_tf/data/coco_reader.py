@@ -14,8 +14,9 @@ from itertools import islice
 from pathlib import Path
 
 from blazepose_tf import files
+from blazepose_tf.converters import coco, conversion
 from blazepose_tf.data import records as records_lib
-from blazepose_tf.data.converters import coco, conversion, interchange
+from blazepose_tf.data import shards
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ def write_records(
     if tally.dropped:
         text = ", ".join(f"{n} x {reason}" for reason, n in tally.dropped.most_common())
         log.info("%s: %d of %d people are trained on; %s", path, tally.people_kept, tally.people, text)
-    report = interchange.write_shards(
+    report = shards.write_shards(
         folder, pictures, names, images=source.images, name=name, every_person=every_person, num_shards=num_shards,
         workers=workers,
     )  # fmt: skip

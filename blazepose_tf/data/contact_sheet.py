@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from blazepose_tf import topology
-from blazepose_tf.data.converters.annotations import Person
+from blazepose_tf.converters.annotations import Person
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.media import pictures as pictures_lib
 

@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 
 from blazepose_tf import documents, topology
+from blazepose_tf.converters import coco, selection
+from blazepose_tf.converters import names as names_lib
+from blazepose_tf.converters.annotations import Damage, Person, Picture, xywh_to_xyxy
 from blazepose_tf.data import contact_sheet, duplicates, side_swaps
-from blazepose_tf.data.converters import coco, selection
-from blazepose_tf.data.converters import names as names_lib
-from blazepose_tf.data.converters.annotations import Damage, Person, Picture, xywh_to_xyxy
 from blazepose_tf.media import headers
 from blazepose_tf.media import pictures as pictures_lib
 

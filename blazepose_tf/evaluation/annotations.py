@@ -1,6 +1,6 @@
 """Annotated people of a COCO keypoint json, as the evaluation sees them: in the 33 keypoints, or the file's own set.
 
-The file is read by `data.converters.coco`, as everywhere. Points come in continuous pixels of the stored picture.
+The file is read by `converters.coco`, as everywhere. Points come in continuous pixels of the stored picture.
 Optional fields beyond COCO: `center` and `scale_point` (the alignment; derived from the keypoints when absent),
 `keypoint_source` (one letter per keypoint: h human, t teacher, - none), `face_box`, `ignore`, any field to group by.
 """
@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from blazepose_tf import topology
-from blazepose_tf.data.converters import annotations as labels
-from blazepose_tf.data.converters import coco
-from blazepose_tf.data.converters import names as names_lib
-from blazepose_tf.data.converters.conversion import AREA_OF_BOX
+from blazepose_tf.converters import annotations as labels
+from blazepose_tf.converters import coco
+from blazepose_tf.converters import names as names_lib
+from blazepose_tf.converters.conversion import AREA_OF_BOX
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.media.pictures import read_picture
 from blazepose_tf.metrics import keypoints as keypoint_metrics

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from blazepose_tf import documents, specs, topology
-from blazepose_tf.data.converters import coco
+from blazepose_tf.converters import coco
 from blazepose_tf.documents import COUNT, NUMBER, OBJECT, POSITIVE, TEXT, WHOLE, ListOf, MapOf, Optional, Part
 from blazepose_tf.evaluation import adapters, tables
 from blazepose_tf.evaluation.model_card_text import DETECTOR_TEXT, SECTIONS, TRACKER_TEXT

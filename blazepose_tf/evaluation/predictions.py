@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from blazepose_tf import documents, topology
-from blazepose_tf.data.converters import names as names_lib
+from blazepose_tf.converters import names as names_lib
 from blazepose_tf.documents import TEXT, ListOf
 from blazepose_tf.evaluation.annotations import Annotations, Person
 

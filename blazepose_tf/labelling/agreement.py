@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blazepose_tf import topology
-from blazepose_tf.data.converters.conversion import labelled_box
+from blazepose_tf.converters.conversion import labelled_box
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.labelling.document import rounded
 from blazepose_tf.metrics.keypoints import torso_size

@@ -18,8 +18,8 @@ import numpy as np
 from tqdm import tqdm
 
 from blazepose_tf import files, specs, topology
-from blazepose_tf.data.converters.annotations import image_folder
-from blazepose_tf.data.converters.coco import load
+from blazepose_tf.converters.annotations import image_folder
+from blazepose_tf.converters.coco import load
 from blazepose_tf.geometry import affine, roi
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.labelling.document import rounded

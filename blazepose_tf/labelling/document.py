@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from blazepose_tf import files
-from blazepose_tf.data.converters.annotations import image_folder
+from blazepose_tf.converters.annotations import image_folder
 
 
 def rounded(values: Iterable[float]) -> list[float]:

@@ -19,9 +19,9 @@ import numpy as np
 from tqdm import tqdm
 
 from blazepose_tf import files, topology
-from blazepose_tf.data.coco_document import coco_document
-from blazepose_tf.data.converters.annotations import image_folder
-from blazepose_tf.data.converters.coco import load
+from blazepose_tf.converters.annotations import image_folder
+from blazepose_tf.converters.coco import load
+from blazepose_tf.converters.coco_document import coco_document
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.geometry import roi
 from blazepose_tf.labelling.agreement import SURE, Label, agreed, confirmed, draft, same_pose

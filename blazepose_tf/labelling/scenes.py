@@ -22,8 +22,8 @@ import numpy as np
 from tqdm import tqdm
 
 from blazepose_tf import documents, files, topology
-from blazepose_tf.data.coco_document import coco_document
-from blazepose_tf.data.converters.annotations import image_folder
+from blazepose_tf.converters.annotations import image_folder
+from blazepose_tf.converters.coco_document import coco_document
 from blazepose_tf.labelling import cutouts
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")

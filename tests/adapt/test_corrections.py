@@ -12,7 +12,7 @@ import pytest
 
 from blazepose_tf import topology
 from blazepose_tf.adapt import corrections
-from blazepose_tf.data.coco_document import coco_document
+from blazepose_tf.converters.coco_document import coco_document
 
 WRIST, HIP = (topology.KEYPOINTS.index(name) for name in ("left_wrist", "left_hip"))
 

@@ -13,7 +13,7 @@ import pytest
 from blazepose_tf import topology
 from blazepose_tf.adapt import corrections, steps
 from blazepose_tf.adapt.frames import Clip
-from blazepose_tf.data.coco_document import coco_document
+from blazepose_tf.converters.coco_document import coco_document
 
 
 def person(number: int, image: int, disagreement: float) -> dict:

@@ -97,7 +97,7 @@ def test_stored_face_box_wins_and_a_single_point_is_no_face():
 
 def test_face_boxes_of_real_people_are_the_stored_ones(shared_dir):
     """The formula reproduces the boxes that the real annotations carry."""
-    from blazepose_tf.data.converters import coco
+    from blazepose_tf.converters import coco
 
     content = coco.load(shared_dir / "data" / "detector" / "val.json")
     people = [a for a in content["annotations"] if "face_box" in a and not a.get("ignore")][:200]

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from blazepose_tf import topology
-from blazepose_tf.data import contact_sheet, converters, validation
-from blazepose_tf.data.converters import conversion, holdout, interchange
+from blazepose_tf import converters, topology
+from blazepose_tf.converters import conversion, holdout, interchange
+from blazepose_tf.data import contact_sheet, validation
 from blazepose_tf.evaluation import annotations as evaluation
 from blazepose_tf.evaluation import predictions
 

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from blazepose_tf import topology
-from blazepose_tf.data import coco_reader, converters, records, validation
-from blazepose_tf.data.converters import conversion
+from blazepose_tf import converters, topology
+from blazepose_tf.converters import conversion
+from blazepose_tf.data import coco_reader, records, validation
 from blazepose_tf.evaluation import annotations as evaluation
 
 WIDTH, HEIGHT = 120, 160

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from blazepose_tf import topology
+from blazepose_tf.converters import selection
+from blazepose_tf.converters.annotations import Person
 from blazepose_tf.data import contact_sheet, duplicates, side_swaps, validation
-from blazepose_tf.data.converters import selection
-from blazepose_tf.data.converters.annotations import Person
 
 K = topology.KEYPOINTS
 WIDTH, HEIGHT = 120, 160

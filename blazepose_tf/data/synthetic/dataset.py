@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from blazepose_tf import files, topology
-from blazepose_tf.data.coco_document import coco_document
+from blazepose_tf.converters.coco_document import coco_document
 from blazepose_tf.data.synthetic.annotations import Sample
 
 _TORSO = topology.indices(("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
