@@ -137,7 +137,7 @@ def _picture(path: str | None, size: int, dtype: np.dtype) -> np.ndarray:
     import cv2
 
     if path is None:
-        from blazepose_tf.data import synthetic
+        from blazepose_tf import synthetic
 
         image = synthetic.render_sample(2_000_000, 0, size=(256, 256), persons=1).image
     else:

@@ -31,7 +31,7 @@ def open_data(path: str, folder: str) -> records.Records:
 
 def render(folder: str) -> records.Records:
     """A few rendered people."""
-    from blazepose_tf.data import synthetic
+    from blazepose_tf import synthetic
 
     path = synthetic.write_dataset(folder, 64, seed=0)
     return open_data(str(path), folder)

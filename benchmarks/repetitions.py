@@ -16,10 +16,10 @@ import numpy as np
 from blazepose_tf import topology
 from blazepose_tf.analysis import repetitions
 from blazepose_tf.analysis.angles import joint_angles
-from blazepose_tf.data.synthetic.exercise import EXERCISES, exercise_scenes
-from blazepose_tf.data.synthetic.render import render_scene
 from blazepose_tf.evaluation import tables
 from blazepose_tf.runtime import PosePipeline
+from blazepose_tf.synthetic.exercise import EXERCISES, exercise_scenes
+from blazepose_tf.synthetic.render import render_scene
 
 SIZE = (288, 288)
 

@@ -21,7 +21,7 @@ import cv2
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from blazepose_tf.data.synthetic import render_sample
+from blazepose_tf.synthetic import render_sample
 
 
 def main() -> int:

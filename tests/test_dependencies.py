@@ -34,6 +34,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "metrics": ({"geometry", "topology", "array_api"}, PURE | {"keras"}),
     "media": (set(), PURE | {"av", "cv2", "PIL", "pillow_heif"}),
     "converters": ({"geometry", "topology", "media"}, PURE | {"scipy"}),
+    "synthetic": ({"converters", "topology"}, PURE | {"cv2"}),
     "data": ({"converters", "geometry", "codecs", "topology", "specs", "media"}, PURE | {"tensorflow", "cv2"}),
     "tflite": (set(), PURE | {"ai_edge_litert", "flatbuffers"}),
     "runtime": (
@@ -42,7 +43,18 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "web": ({"runtime", "codecs", "geometry", "specs", "topology"}, set()),
     "training": (
-        {"data", "models", "losses", "metrics", "specs", "topology", "geometry", "codecs", "kernels"},
+        {
+            "codecs",
+            "data",
+            "geometry",
+            "kernels",
+            "losses",
+            "metrics",
+            "models",
+            "specs",
+            "synthetic",
+            "topology",
+        },
         PURE | {"keras", "tensorflow", "tqdm"},
     ),
     "evaluation": (
@@ -69,13 +81,14 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "models",
             "runtime",
             "specs",
+            "synthetic",
             "topology",
             "training",
         },
         PURE | {"cv2", "keras", "tqdm"},
     ),
     "export": (
-        {"codecs", "data", "evaluation", "geometry", "layers", "models", "runtime", "specs", "tflite", "topology"},
+        {"codecs", "evaluation", "geometry", "layers", "models", "runtime", "specs", "synthetic", "tflite", "topology"},
         PURE
         | {
             "ai_edge_litert",

@@ -19,8 +19,8 @@ import cv2
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from blazepose_tf import files
-from blazepose_tf.data.synthetic import Sample, render_crossing, render_sample, render_video
-from blazepose_tf.data.synthetic.dataset import write_samples
+from blazepose_tf.synthetic import Sample, render_crossing, render_sample, render_video
+from blazepose_tf.synthetic.dataset import write_samples
 
 SEED = 2026
 # (index, (height, width)): one person each, chosen by eye for different poses, builds and sizes.

@@ -13,9 +13,8 @@ import logging
 import tempfile
 from pathlib import Path
 
-from blazepose_tf import files
+from blazepose_tf import files, synthetic
 from blazepose_tf.adapt.steps import BEFORE, TEST, TRAIN, Options
-from blazepose_tf.data import synthetic
 from blazepose_tf.evaluation import evaluate, model_card, report, systems, tables
 from blazepose_tf.export import accuracy
 from blazepose_tf.export.exporting import Options as ExportOptions

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from blazepose_tf.data import synthetic
+from blazepose_tf import synthetic
 from blazepose_tf.evaluation import annotations
 from blazepose_tf.geometry import roi as roi_lib
 from blazepose_tf.runtime.warp import warp

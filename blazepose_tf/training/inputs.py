@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from blazepose_tf import documents, topology
-from blazepose_tf.data import align, coco_reader, detector_pipeline, order, pipeline, synthetic
+from blazepose_tf import documents, synthetic, topology
+from blazepose_tf.data import align, coco_reader, detector_pipeline, order, pipeline
 from blazepose_tf.data import records as records_lib
 from blazepose_tf.data.config import weakened
 from blazepose_tf.data.damage import DamageReport

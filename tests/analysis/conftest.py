@@ -7,7 +7,7 @@ import pytest
 
 from blazepose_tf import topology
 from blazepose_tf.analysis.angles import joint_angles
-from blazepose_tf.data.synthetic.exercise import exercise_scenes
+from blazepose_tf.synthetic.exercise import exercise_scenes
 
 
 @pytest.fixture(scope="session")

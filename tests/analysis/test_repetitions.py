@@ -7,7 +7,7 @@ import pytest
 
 from blazepose_tf import topology
 from blazepose_tf.analysis import angles, repetitions, signals, summary
-from blazepose_tf.data.synthetic.exercise import EXERCISES
+from blazepose_tf.synthetic.exercise import EXERCISES
 
 # exercise, repetitions, seconds of each, degrees away from the camera, frames per second
 FILMS = (

@@ -65,7 +65,7 @@ def test_page_is_one_file(performed):
 
 def test_the_verb_writes_tables_and_page(tmp_path, performed, capsys):
     """Times, angles and repetitions from a recording on disk."""
-    from blazepose_tf.data.synthetic.exercise import exercise_scenes
+    from blazepose_tf.synthetic.exercise import exercise_scenes
 
     frames = []
     for number, scene in enumerate(exercise_scenes(2, "arm_raise", repetitions=3, seconds=1.5)):

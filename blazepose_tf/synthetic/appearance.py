@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blazepose_tf.data.synthetic.body import Body
+from blazepose_tf.synthetic.body import Body
 
 PATTERNS: tuple[str, ...] = ("plain", "rows", "columns", "checks", "dots", "patches")
 

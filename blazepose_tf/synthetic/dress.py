@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from blazepose_tf.data.synthetic.appearance import (
+from blazepose_tf.synthetic.appearance import (
     BOTTOM,
     DARK,
     HAIR,
@@ -23,8 +23,8 @@ from blazepose_tf.data.synthetic.appearance import (
     WHITE,
     Look,
 )  # fmt: skip
-from blazepose_tf.data.synthetic.body import NOSE, Skeleton, head_radii
-from blazepose_tf.data.synthetic.solids import Solid
+from blazepose_tf.synthetic.body import NOSE, Skeleton, head_radii
+from blazepose_tf.synthetic.solids import Solid
 from blazepose_tf.topology import KEYPOINTS
 
 Adder = Callable[..., None]

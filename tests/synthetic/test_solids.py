@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from blazepose_tf.data.synthetic.solids import Camera, Solid, draw_box, draw_solids, new_buffers, surface_at
+from blazepose_tf.synthetic.solids import Camera, Solid, draw_box, draw_solids, new_buffers, surface_at
 
 CAMERA = Camera(np.diag((1.0, -1.0, -1.0)), np.array((0.0, 0.0, 10.0)), 500.0, (100.0, 80.0))
 TELE_CAMERA = Camera(np.diag((1.0, -1.0, -1.0)), np.array((0.0, 0.0, 100.0)), 5000.0, (100.0, 80.0))

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from blazepose_tf.data.synthetic.appearance import sample_look
-from blazepose_tf.data.synthetic.body import build_skeleton, sample_body
-from blazepose_tf.data.synthetic.pose import blend, from_angles
-from blazepose_tf.data.synthetic.scene import Scene, look_at
-from blazepose_tf.data.synthetic.video import ARMS_UP, LUNGE, SQUAT, STAND, both, scene_of, turned, walked_to
+from blazepose_tf.synthetic.appearance import sample_look
+from blazepose_tf.synthetic.body import build_skeleton, sample_body
+from blazepose_tf.synthetic.pose import blend, from_angles
+from blazepose_tf.synthetic.scene import Scene, look_at
+from blazepose_tf.synthetic.video import ARMS_UP, LUNGE, SQUAT, STAND, both, scene_of, turned, walked_to
 
 CURL = STAND | both(shoulder_flex=8, shoulder_abduct=8, elbow=135, shoulder_twist=0)
 # From which pose to which one repetition goes and comes back.

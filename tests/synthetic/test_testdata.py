@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from blazepose_tf.data.synthetic import render_crossing, render_sample, render_video
+from blazepose_tf.synthetic import render_crossing, render_sample, render_video
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from blazepose_tf.data.synthetic.dress import depth_slack
-from blazepose_tf.data.synthetic.scene import Scene
-from blazepose_tf.data.synthetic.solids import Buffers
+from blazepose_tf.synthetic.dress import depth_slack
+from blazepose_tf.synthetic.scene import Scene
+from blazepose_tf.synthetic.solids import Buffers
 from blazepose_tf.topology import GROUPS, KEYPOINTS, indices
 
 _FACE = indices(GROUPS["face"])

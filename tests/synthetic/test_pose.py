@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from blazepose_tf.data.synthetic.body import Body, build_skeleton, sample_body
-from blazepose_tf.data.synthetic.pose import ANGLES, KINDS, LIMITS, blend, from_angles, mirror, sample_pose
+from blazepose_tf.synthetic.body import Body, build_skeleton, sample_body
+from blazepose_tf.synthetic.pose import ANGLES, KINDS, LIMITS, blend, from_angles, mirror, sample_pose
 
 LOW, HIGH = np.array([LIMITS[name] for name in ANGLES]).T
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blazepose_tf.data.synthetic.pose import ANGLES, Pose
+from blazepose_tf.synthetic.pose import ANGLES, Pose
 from blazepose_tf.topology import KEYPOINTS
 
 _ANGLE = {name: i for i, name in enumerate(ANGLES)}

@@ -7,12 +7,12 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from blazepose_tf.data.synthetic.annotations import Sample, annotate
-from blazepose_tf.data.synthetic.appearance import PATTERNS, Material
-from blazepose_tf.data.synthetic.background import render_background
-from blazepose_tf.data.synthetic.dress import build_solids
-from blazepose_tf.data.synthetic.scene import Scene
-from blazepose_tf.data.synthetic.solids import (
+from blazepose_tf.synthetic.annotations import Sample, annotate
+from blazepose_tf.synthetic.appearance import PATTERNS, Material
+from blazepose_tf.synthetic.background import render_background
+from blazepose_tf.synthetic.dress import build_solids
+from blazepose_tf.synthetic.scene import Scene
+from blazepose_tf.synthetic.solids import (
     Buffers,
     Part,
     Solid,

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from blazepose_tf.data.synthetic.appearance import Look, Material, sample_cloth, sample_look
-from blazepose_tf.data.synthetic.body import Skeleton, build_skeleton, sample_body
-from blazepose_tf.data.synthetic.dress import build_solids
-from blazepose_tf.data.synthetic.pose import Pose, sample_pose
-from blazepose_tf.data.synthetic.solids import Camera, Solid
+from blazepose_tf.synthetic.appearance import Look, Material, sample_cloth, sample_look
+from blazepose_tf.synthetic.body import Skeleton, build_skeleton, sample_body
+from blazepose_tf.synthetic.dress import build_solids
+from blazepose_tf.synthetic.pose import Pose, sample_pose
+from blazepose_tf.synthetic.solids import Camera, Solid
 from blazepose_tf.topology import indices
 
 _TORSO = indices(("left_shoulder", "right_shoulder", "left_hip", "right_hip"))

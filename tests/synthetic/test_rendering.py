@@ -11,15 +11,14 @@ import cv2
 import numpy as np
 import pytest
 
-from blazepose_tf import topology
-from blazepose_tf.data import synthetic
-from blazepose_tf.data.synthetic.annotations import body_circle, face_square
-from blazepose_tf.data.synthetic.appearance import Material, sample_look
-from blazepose_tf.data.synthetic.body import Body, build_skeleton
-from blazepose_tf.data.synthetic.dress import build_solids
-from blazepose_tf.data.synthetic.pose import from_angles
-from blazepose_tf.data.synthetic.render import render_scene
-from blazepose_tf.data.synthetic.scene import Ball, Box, Scene, look_at, lowest_point, on_the_floor
+from blazepose_tf import synthetic, topology
+from blazepose_tf.synthetic.annotations import body_circle, face_square
+from blazepose_tf.synthetic.appearance import Material, sample_look
+from blazepose_tf.synthetic.body import Body, build_skeleton
+from blazepose_tf.synthetic.dress import build_solids
+from blazepose_tf.synthetic.pose import from_angles
+from blazepose_tf.synthetic.render import render_scene
+from blazepose_tf.synthetic.scene import Ball, Box, Scene, look_at, lowest_point, on_the_floor
 
 INDEX = {name: i for i, name in enumerate(topology.KEYPOINTS)}
 SIZE = (160, 128)  # not square on purpose
@@ -261,7 +260,7 @@ def test_dataset_is_read_like_any_other(tmp_path):
 
 def test_needs_neither_tensorflow_nor_keras():
     code = (
-        "import sys; from blazepose_tf.data import synthetic; synthetic.render_sample(0, 0, size=(64, 64));"
+        "import sys; from blazepose_tf import synthetic; synthetic.render_sample(0, 0, size=(64, 64));"
         "print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

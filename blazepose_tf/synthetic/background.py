@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from blazepose_tf.data.synthetic.solids import Camera
+from blazepose_tf.synthetic.solids import Camera
 
 
 def sample_texture(rng: np.random.Generator, size: int = 128) -> np.ndarray:

@@ -20,7 +20,7 @@ import numpy as np
 
 from blazepose_tf import files, topology
 from blazepose_tf.converters.coco_document import coco_document
-from blazepose_tf.data.synthetic.annotations import Sample
+from blazepose_tf.synthetic.annotations import Sample
 
 _TORSO = topology.indices(("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
 _LOOKING = topology.indices(("nose", "left_eye", "right_eye"))

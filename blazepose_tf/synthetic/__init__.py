@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from blazepose_tf.data.synthetic.annotations import Sample
-from blazepose_tf.data.synthetic.dataset import write_samples
-from blazepose_tf.data.synthetic.render import render_scene
-from blazepose_tf.data.synthetic.scene import Scene, sample_scene
-from blazepose_tf.data.synthetic.video import render_crossing, render_video
+from blazepose_tf.synthetic.annotations import Sample
+from blazepose_tf.synthetic.dataset import write_samples
+from blazepose_tf.synthetic.render import render_scene
+from blazepose_tf.synthetic.scene import Scene, sample_scene
+from blazepose_tf.synthetic.video import render_crossing, render_video
 from blazepose_tf.topology import indices
 
 _HIPS = indices(("left_hip", "right_hip"))

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from blazepose_tf.data.synthetic.annotations import Sample
-from blazepose_tf.data.synthetic.appearance import Look, sample_look
-from blazepose_tf.data.synthetic.body import Skeleton, build_skeleton, sample_body
-from blazepose_tf.data.synthetic.pose import LIMITS, Pose, blend, from_angles
-from blazepose_tf.data.synthetic.render import render_scene
-from blazepose_tf.data.synthetic.scene import Person, Scene, look_at, on_the_floor
-from blazepose_tf.data.synthetic.solids import Camera
+from blazepose_tf.synthetic.annotations import Sample
+from blazepose_tf.synthetic.appearance import Look, sample_look
+from blazepose_tf.synthetic.body import Skeleton, build_skeleton, sample_body
+from blazepose_tf.synthetic.pose import LIMITS, Pose, blend, from_angles
+from blazepose_tf.synthetic.render import render_scene
+from blazepose_tf.synthetic.scene import Person, Scene, look_at, on_the_floor
+from blazepose_tf.synthetic.solids import Camera
 
 _FRAMES_PER_POSE = 20  # two thirds of a second at 30 frames/s, the pace of a warm-up
 
