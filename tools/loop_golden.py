@@ -36,7 +36,8 @@ NAMES = ("nose", "left_shoulder", "right_shoulder", "left_wrist", "left_ankle")
 K = len(NAMES)
 # Two levels, several anchors in a cell: what a port must take from the spec.
 DETECTOR = specs.DetectorSpec(64, (8, 16), (2, 1), score_threshold=0.4)
-TRACKER = specs.TrackerSpec(input_size=128, keypoint_names=NAMES, heatmap_stride=8)
+LEGS = ("right_ankle", "left_knee", "right_knee", "left_heel", "right_heel")
+TRACKER = specs.TrackerSpec(input_size=128, keypoint_names=NAMES + LEGS, heatmap_stride=8)
 # Maps of 4 x 4 cells keep the film small.
 FILM_TRACKER = specs.TrackerSpec(input_size=128, keypoint_names=NAMES, heatmap_stride=32)
 
@@ -168,9 +169,13 @@ def landmark_cases() -> dict[str, Any]:
     regions = []
     for points in ([[100, 80], [100, 30]], [[60.5, 70.25], [90, 71]], [[10, 10], [-20, 35]], [[5, 5], [5, 45]]):
         regions.append({"alignment": points, "roi": _plain(roi.from_alignment(np.float32(points), TRACKER.roi_scale))})
-    # Near its hill; between two; no hill; at the rim; regressed outside of the map.
-    raw = [[61, 39, 2.5], [64, 66, 0.5], [90, 30, -1.0], [3, 125, -3.0], [-7, 60, 1.0]]
-    peaks = [[(8.1, 5.3, 9)], [(5.5, 8.4, 8), (10.6, 8.1, 8.2)], [], [(0.6, 15.2, 8)], [(1.0, 7.0, 9)]]
+    # Near its hill; between two; no hill; at the rim; regressed outside of the map, and so the other ankle stays at its
+    # hill; knees on one hill, of which the right one has another; heels on one, of which the others are too low.
+    raw = [[61, 39, 2.5], [64, 66, 0.5], [90, 30, -1.0], [3, 125, -3.0], [-7, 60, 1.0], [4, 58, 1.0]]
+    raw += [[60, 80, 1.5], [70, 82, 0.5], [52, 100, 2.0], [56, 98, -0.5]]
+    peaks = [[(8.1, 5.3, 9)], [(5.5, 8.4, 8), (10.6, 8.1, 8.2)], [], [(0.6, 15.2, 8)], [(1.0, 7.0, 9)], [(1.0, 7.0, 9)]]
+    peaks += [[(7.7, 10.2, 9), (1.5, 10.0, 6.5)], [(7.8, 10.1, 9), (12.4, 10.6, 8.5)]]
+    peaks += [[(6.6, 12.4, 9), (11.5, 12.0, 5.5)], [(6.7, 12.3, 9), (2.1, 12.8, 5.5)]]
     tensors = {
         specs.LANDMARKS: raw,
         specs.POSE_PRESENCE: 2.2,

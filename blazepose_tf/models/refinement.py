@@ -1,6 +1,6 @@
 """Refinement inside the graph: landmarks that the heatmaps have moved already, for consumers without our runtime.
 
-`codecs.heatmaps.refine_smoothly` over the whole map, out of operations that every LiteRT delegate has.
+`codecs.refinement.refine_smoothly` over the whole map, out of operations that every LiteRT delegate has.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from blazepose_tf.codecs.heatmaps import REGRESSION_WEIGHT, SQUARINGS, prior_sigmas
+from blazepose_tf.codecs.refinement import REGRESSION_WEIGHT, SQUARINGS, prior_sigmas
 from blazepose_tf.specs import HEATMAPS, LANDMARKS, OFFSETS, TrackerSpec
 
 

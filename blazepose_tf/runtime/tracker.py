@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from blazepose_tf import specs, topology
-from blazepose_tf.codecs import heatmaps as heatmap_codec
 from blazepose_tf.codecs import landmarks as landmark_codec
+from blazepose_tf.codecs import refinement
 from blazepose_tf.geometry import affine, roi
 from blazepose_tf.runtime import metadata as metadata_lib
 from blazepose_tf.runtime.interpreter import LiteRtModel, OnnxModel, load_model
@@ -87,7 +87,8 @@ class Tracker:
                 f"{self.model.name}: has no heatmaps of {self._count} points to refine with. Received: refine=True"
             )
         self.refine = has_heatmaps if refine is None else refine
-        self._sigmas = heatmap_codec.prior_sigmas(self.spec.keypoint_names)
+        self._sigmas = refinement.prior_sigmas(self.spec.keypoint_names)
+        self._leg_pairs = refinement.leg_pairs(self.spec.keypoint_names)
         self.half_pixel = half_pixel
         wanted = [specs.LANDMARKS, specs.POSE_PRESENCE, specs.ALIGNMENT, specs.WORLD_LANDMARKS]
         wanted += [specs.HEATMAPS] if self.refine else []
@@ -154,11 +155,11 @@ class Tracker:
     def _refined(self, points, heatmaps, matrix: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
         stride = float(self.spec.heatmap_stride)
         if self.spec.mediapipe_head:
-            return heatmap_codec.refine_mediapipe(points, heatmaps, stride=stride)
+            return refinement.refine_mediapipe(points, heatmaps, stride=stride)
         if previous is None:
-            return heatmap_codec.refine(points, heatmaps, stride=stride, sigmas=self._sigmas)
+            return refinement.refine(points, heatmaps, stride=stride, sigmas=self._sigmas, pairs=self._leg_pairs)
         previous = affine.apply(affine.invert(matrix), np.asarray(previous, np.float32))
-        return heatmap_codec.refine_smoothly(points, heatmaps, stride=stride, sigmas=self._sigmas, previous=previous)
+        return refinement.refine_smoothly(points, heatmaps, stride=stride, sigmas=self._sigmas, previous=previous)
 
     def _world(self, outputs: dict[str, np.ndarray], rotation: np.ndarray) -> np.ndarray | None:
         if specs.WORLD_LANDMARKS not in outputs:

@@ -11,6 +11,7 @@ from blazepose_tf import topology
 from blazepose_tf.codecs import anchors as anchors_lib
 from blazepose_tf.codecs import detection as detection_codec
 from blazepose_tf.codecs import heatmaps as heatmap_codec
+from blazepose_tf.codecs import refinement
 from blazepose_tf.geometry.boxes import iou, weighted_nms
 from blazepose_tf.metrics import detection as detection_metrics
 from blazepose_tf.metrics import sides as sides_lib
@@ -122,8 +123,9 @@ def validate_tracker(model: keras.Model, batches, *, spec: TrackerSpec, pictures
             found.setdefault("_heatmaps", []).append(decoded)
         if LANDMARKS in output and HEATMAPS in output:
             pairs = zip(found[""][-1], maps, strict=True)
-            sigmas = heatmap_codec.prior_sigmas(spec.keypoint_names)
-            refined = [heatmap_codec.refine(p, m, stride=spec.heatmap_stride, sigmas=sigmas) for p, m in pairs]
+            prior = {"sigmas": refinement.prior_sigmas(spec.keypoint_names)}
+            prior["pairs"] = refinement.leg_pairs(spec.keypoint_names)
+            refined = [refinement.refine(p, m, stride=spec.heatmap_stride, **prior) for p, m in pairs]
             found.setdefault("_refined", []).append(np.stack(refined))
         truth.append(points)
         labelled.append(np.asarray(weights[LANDMARKS]) > 0)

@@ -10,7 +10,7 @@ import dataclasses
 from typing import Any
 
 from blazepose_tf import __version__, topology
-from blazepose_tf.codecs import heatmaps
+from blazepose_tf.codecs import refinement
 from blazepose_tf.geometry.alignment import SAME_PERSON
 from blazepose_tf.runtime import filters, look, person, pipeline
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
@@ -54,15 +54,18 @@ def contract(
             **{k: v for k, v in dataclasses.asdict(tracker).items() if k not in ("mediapipe_head", "depth")},
             "edges": [list(edge) for edge in topology.edges(tracker.keypoint_names)],
             "angles": {name: list(points) for name, points in topology.angle_indices(tracker.keypoint_names).items()},
-            "prior_sigmas": heatmaps.prior_sigmas(tracker.keypoint_names).tolist(),
+            "prior_sigmas": refinement.prior_sigmas(tracker.keypoint_names).tolist(),
+            "leg_pairs": refinement.leg_pairs(tracker.keypoint_names).tolist(),
         },
         "refinement": {
-            "reach": heatmaps.REACH,
-            "smooth_reach": heatmaps.SMOOTH_REACH,
-            "squarings": heatmaps.SQUARINGS,
-            "regression_weight": heatmaps.REGRESSION_WEIGHT,
-            "min_peak": heatmaps.MIN_PEAK,
-            "motion": heatmaps.MOTION,
+            "reach": refinement.REACH,
+            "smooth_reach": refinement.SMOOTH_REACH,
+            "squarings": refinement.SQUARINGS,
+            "regression_weight": refinement.REGRESSION_WEIGHT,
+            "min_peak": refinement.MIN_PEAK,
+            "apart": refinement.APART,
+            "second_peak": refinement.SECOND_PEAK,
+            "motion": refinement.MOTION,
         },
         "filters": {
             **{k: v for k, v in dataclasses.asdict(filters.Filters()).items() if k != "world"},

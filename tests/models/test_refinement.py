@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from blazepose_tf.codecs import heatmaps as heatmap_codec
+from blazepose_tf.codecs import refinement
 from blazepose_tf.models import build_detector, build_tracker, without_training_heads
 from blazepose_tf.models.refinement import refined, with_refinement
 from blazepose_tf.specs import ALIGNMENT, LANDMARKS, POSE_PRESENCE, DetectorSpec, TrackerSpec
@@ -21,7 +22,7 @@ def logits_of(points: np.ndarray, peak: float = 0.9) -> np.ndarray:
 
 
 def refine(points: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    sigmas = np.full(len(points), heatmap_codec.LIMB_SIGMA, np.float32)
+    sigmas = np.full(len(points), refinement.LIMB_SIGMA, np.float32)
     return np.array(refined(points[None].astype(np.float32), logits[None], stride=STRIDE, sigmas=sigmas))[0]
 
 
@@ -34,7 +35,7 @@ def test_landmarks_move_to_their_peaks_and_the_rest_stays():
     # What is left of an error of up to 8 px: the Gaussian around the regressed place pulls by a tenth.
     assert np.abs(found[:, :2] - truth).max() < 1.0
     np.testing.assert_array_equal(found[:, 2:], visibility)
-    ours = heatmap_codec.refine_smoothly(regressed, logits_of(truth), stride=STRIDE)
+    ours = refinement.refine_smoothly(regressed, logits_of(truth), stride=STRIDE)
     assert np.abs(found[:, :2] - ours).max() < 1.0
 
 
@@ -47,14 +48,14 @@ def test_of_two_peaks_the_nearer_one_is_meant():
 
 def test_each_point_has_its_own_reach():
     names = ("left_hip", "left_knee")
-    sigmas = heatmap_codec.prior_sigmas(names)
+    sigmas = refinement.prior_sigmas(names)
     regressed = np.array([[64.0, 64.0]] * 2, np.float32)
     near = np.array([4.0, 0.0], np.float32)
     # Two peaks per map: a weak one a cell away, a strong one nine cells away.
     weak, strong = logits_of(regressed + near, 0.3), logits_of(regressed - 9.0 * near, 0.9)
     logits = np.maximum(weak, strong)
     inside_graph = np.array(refined(regressed[None], logits[None], stride=STRIDE, sigmas=sigmas))[0]
-    ours = heatmap_codec.refine_smoothly(regressed, logits, stride=STRIDE, sigmas=sigmas)
+    ours = refinement.refine_smoothly(regressed, logits, stride=STRIDE, sigmas=sigmas)
     np.testing.assert_allclose(inside_graph, ours, atol=0.5)
     assert abs(ours[0, 0] - 68.0) < 4.0 and abs(ours[1, 0] - 28.0) < 4.0
 
@@ -73,7 +74,7 @@ def test_the_model_keeps_its_other_outputs():
     assert set(fitted.output) == {LANDMARKS, POSE_PRESENCE, ALIGNMENT}
     image = np.random.default_rng(1).uniform(size=(2, 128, 128, 3)).astype(np.float32)
     before, after = model(image), fitted(image)
-    sigmas = heatmap_codec.prior_sigmas(spec.keypoint_names)
+    sigmas = refinement.prior_sigmas(spec.keypoint_names)
     expected = refined(before[LANDMARKS], before["heatmaps"], stride=spec.heatmap_stride, sigmas=sigmas)
     np.testing.assert_allclose(after[LANDMARKS], expected, atol=1e-4)
     np.testing.assert_allclose(after[ALIGNMENT], before[ALIGNMENT], atol=1e-4)

@@ -15,9 +15,9 @@
  *   value_range: Point, score_threshold: number, same_person: number}} DetectorSpec
  * @typedef {{input_size: number, keypoint_names: string[], heatmap_stride: number, roi_scale: number,
  *   value_range: Point, edges: Point[], angles: Record<string, [number, number, number]>,
- *   prior_sigmas: number[]}} TrackerSpec
+ *   prior_sigmas: number[], leg_pairs: Point[]}} TrackerSpec
  * @typedef {{reach: number, smooth_reach: number, squarings: number, regression_weight: number, min_peak: number,
- *   motion: number}} Refinement
+ *   apart: number, second_peak: number, motion: number}} Refinement
  * @typedef {{landmarks: OneEuroSettings, alignment: OneEuroSettings, visibility: number, fastest: number,
  *   farthest: number, nominal_seconds: number, gap_seconds: number}} FilterSettings
  * @typedef {{presence_threshold: number, candidates: number, min_region: number, max_region: number,
@@ -36,6 +36,7 @@
  */
 
 import { bodySize, FrameClock, PoseSmoother } from "./filters.js";
+import { refine } from "./refine.js";
 import { warp } from "./warp.js";
 
 /** The region of a letterboxed picture. @returns {Roi} */
@@ -121,106 +122,6 @@ function apart(/** @type {number[]} */ p, /** @type {number[]} */ q) {
   const distance = (/** @type {number} */ i) => Math.hypot(p[i] - q[i], p[i + 1] - q[i + 1]);
   const radius = (/** @type {number[]} */ c) => Math.hypot(c[6] - c[4], c[7] - c[5]);
   return (distance(4) + distance(6)) / 2 / Math.max(radius(p), radius(q), 1e-6);
-}
-
-/**
- * Regressed points moved to the peaks of their heatmaps: on a picture to the most plausible cell and between cells to
- * the top of a parabola; on film, where `previous` points are known, to a weighted mean that does not jump.
- * @param {Point[]} points in crop pixels, as `previous` @param {Numbers} maps cells x cells x points, logits
- * @returns {Point[]}
- */
-export function refine(points, maps, /** @type {TrackerSpec} */ spec, /** @type {Refinement} */ settings,
-  /** @type {Point[] | null} */ previous) {
-  const cells = Math.floor(spec.input_size / spec.heatmap_stride), stride = spec.heatmap_stride, count = points.length;
-  return points.map((point, k) => {
-    const [x, y] = [point[0] / stride, point[1] / stride], column = Math.floor(x), row = Math.floor(y);
-    // Left alone where it was regressed outside of the map.
-    if (!(column >= 0 && row >= 0 && column < cells && row < cells)) return point;
-    const near = (/** @type {number} */ reach) => ({
-      side: 2 * reach + 1,
-      left: column - reach,
-      top: row - reach,
-      weights: window(maps, cells, count, k, column - reach, row - reach, 2 * reach + 1),
-    });
-    const before = previous && /** @type {Point} */ ([previous[k][0] / stride, previous[k][1] / stride]);
-    const place = before
-      ? smoothPeak(near(settings.smooth_reach), x, y, spec.prior_sigmas[k], settings, before)
-      : bestPeak(near(settings.reach + 2), x, y, spec.prior_sigmas[k], settings);
-    return place ? [place[0] * stride, place[1] * stride] : point;
-  });
-}
-
-/** @typedef {{side: number, left: number, top: number, weights: Float64Array}} Window */
-
-/** Probabilities of a square of cells, row by row; 0 outside of the map. */
-function window(/** @type {Numbers} */ maps, /** @type {number} */ cells, /** @type {number} */ count,
-  /** @type {number} */ k, /** @type {number} */ left, /** @type {number} */ top, /** @type {number} */ side) {
-  const weights = new Float64Array(side * side);
-  for (let row = Math.max(top, 0); row < Math.min(top + side, cells); row++) {
-    for (let column = Math.max(left, 0); column < Math.min(left + side, cells); column++) {
-      const logit = clamp(maps[(row * cells + column) * count + k], -20, 20);
-      weights[(row - top) * side + column - left] = 1 / (1 + Math.exp(-logit));
-    }
-  }
-  return weights;
-}
-
-/** Cell with the largest product of blurred probability and closeness, and the parabolas' top. @returns {Point | null} */
-function bestPeak(/** @type {Window} */ { side, left, top, weights: w }, /** @type {number} */ x,
-  /** @type {number} */ y, /** @type {number} */ sigma, /** @type {Refinement} */ settings) {
-  for (let i = 0; i < 2; i++) {
-    w = blur(w, side, side);
-    w = blur(w, side, 1);
-  }
-  const scale = -0.5 / sigma ** 2;
-  const gauss = (/** @type {number} */ cell, /** @type {number} */ at) => Math.exp(scale * (cell + 0.5 - at) ** 2);
-  w = w.map((v, i) => v * gauss(left + (i % side), x) * gauss(top + Math.floor(i / side), y));
-  let best = 2 * side + 2;
-  for (let row = 2; row < side - 2; row++) {
-    for (let i = row * side + 2; i < (row + 1) * side - 2; i++) if (w[i] > w[best]) best = i;
-  }
-  if (!(w[best] >= settings.min_peak)) return null;
-  const step = (/** @type {number} */ next) => peakOffset(w[best - next], w[best], w[best + next]);
-  return [left + (best % side) + 0.5 + step(1), top + Math.floor(best / side) + 0.5 + step(side)];
-}
-
-/** A quarter of each of two neighbours that lie `next` cells apart; the rim in that direction keeps its values. */
-function blur(/** @type {Float64Array} */ w, /** @type {number} */ side, /** @type {number} */ next) {
-  return w.map((v, i) => {
-    const along = next === 1 ? i % side : Math.floor(i / side);
-    return along === 0 || along === side - 1 ? v : 0.5 * v + 0.25 * (w[i - next] + w[i + next]);
-  });
-}
-
-/** Where, within half a cell, the parabola through three logarithms is highest. */
-function peakOffset(/** @type {number[]} */ ...values) {
-  const [before, peak, after] = values.map((v) => Math.log(Math.max(v, 1e-12))), bend = 2 * peak - before - after;
-  return bend > 1e-6 ? clamp((0.5 * (after - before)) / bend, -0.5, 0.5) : 0;
-}
-
-/** Mean cell, weighted by a power of probability and closeness to now's and the last frame's place. @returns {Point} */
-function smoothPeak(/** @type {Window} */ { side, left, top, weights }, /** @type {number} */ x,
-  /** @type {number} */ y, /** @type {number} */ sigma, /** @type {Refinement} */ settings, /** @type {Point} */ before) {
-  const power = 2 ** settings.squarings, scale = (-0.5 * power) / sigma ** 2;
-  const prior = (/** @type {number} */ first, /** @type {number} */ now, /** @type {number} */ last) =>
-    Float64Array.from({ length: side }, (_, i) => {
-      const at = first + i + 0.5, beyond = clamp(Math.abs(at - last) - settings.motion, 0, settings.smooth_reach);
-      return Math.exp(scale * ((at - now) ** 2 + beyond ** 2));
-    });
-  const alongX = prior(left, x, before[0]), alongY = prior(top, y, before[1]);
-  let sum = settings.regression_weight, sumX = sum * x, sumY = sum * y;
-  for (let row = 0, i = 0; row < side; row++) {
-    for (let column = 0; column < side; column++, i++) {
-      if (weights[i] < 1e-4) continue; // its power is next to nothing
-      let weight = weights[i];
-      for (let n = 0; n < settings.squarings; n++) weight *= weight;
-      weight *= alongX[column] * alongY[row];
-      sum += weight;
-      sumX += weight * (left + column + 0.5);
-      sumY += weight * (top + row + 0.5);
-    }
-  }
-  return [sumX / sum, sumY / sum];
 }
 
 /** Landmarks in picture pixels of a tracker's tensors. @returns {Track} */

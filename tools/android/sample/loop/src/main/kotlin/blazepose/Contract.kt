@@ -30,9 +30,8 @@ class TrackerSpec(document: JSONObject) {
     val roiScale = document.getDouble("roi_scale")
     val range = document.getJSONArray("value_range").doubles()
     val priorSigmas = document.getJSONArray("prior_sigmas").doubles()
-    val edges = document.getJSONArray("edges").let { all ->
-        List(all.length()) { all.getJSONArray(it).let { edge -> Pair(edge.getInt(0), edge.getInt(1)) } }
-    }
+    val legPairs = document.pairs("leg_pairs")
+    val edges = document.pairs("edges")
 }
 
 class Refinement(document: JSONObject) {
@@ -41,6 +40,8 @@ class Refinement(document: JSONObject) {
     val squarings = document.getInt("squarings")
     val regressionWeight = document.getDouble("regression_weight")
     val minPeak = document.getDouble("min_peak")
+    val apart = document.getDouble("apart")
+    val secondPeak = document.getDouble("second_peak")
     val motion = document.getDouble("motion")
 }
 
@@ -66,6 +67,10 @@ class LoopSettings(document: JSONObject) {
     val minRegion = document.getDouble("min_region")
     val maxRegion = document.getDouble("max_region")
     val motionSeconds = document.getDouble("motion_seconds")
+}
+
+private fun JSONObject.pairs(name: String) = getJSONArray(name).let { all ->
+    List(all.length()) { all.getJSONArray(it).let { pair -> Pair(pair.getInt(0), pair.getInt(1)) } }
 }
 
 internal fun JSONArray.doubles() = List(length()) { getDouble(it) }

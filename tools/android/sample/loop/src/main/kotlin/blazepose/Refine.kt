@@ -9,7 +9,8 @@ import kotlin.math.min
 
 /**
  * Regressed points moved to the peaks of their heatmaps: on a picture to the most plausible cell and between cells to
- * the top of a parabola; on film, where `previous` points are known, to a weighted mean that does not jump.
+ * the top of a parabola, and of two legs that have chosen one place the one that loses less to a second peak; on film,
+ * where `previous` points are known, to a weighted mean that does not jump.
  *
  * @param points in crop pixels, as `previous`
  * @param maps cells x cells x points, logits
@@ -23,18 +24,65 @@ fun refine(
 ): List<Point> {
     val stride = spec.heatmapStride.toDouble()
     val cells = spec.inputSize / spec.heatmapStride
-    return points.mapIndexed { k, point ->
-        val place = Point(point.x / stride, point.y / stride)
+    val reach = if (previous == null) settings.reach + 2 else settings.smoothReach
+    val places = points.map { Point(it.x / stride, it.y / stride) }
+    val windows = places.mapIndexed { k, place ->
         // Left alone where it was regressed outside of the map.
         val inside = place.x >= 0 && place.y >= 0 && place.x < cells && place.y < cells
-        val before = previous?.get(k)?.let { Point(it.x / stride, it.y / stride) }
-        val reach = if (before == null) settings.reach + 2 else settings.smoothReach
-        val found = if (!inside) null else {
-            val near = Window(maps, cells, points.size, k, floor(place.x).toInt(), floor(place.y).toInt(), reach)
-            if (before == null) near.bestPeak(place, spec.priorSigmas[k], settings)
-            else near.smoothPeak(place, spec.priorSigmas[k], settings, before)
+        if (!inside) null
+        else Window(maps, cells, points.size, k, floor(place.x).toInt(), floor(place.y).toInt(), reach)
+    }
+    val found = if (previous == null) {
+        val peaks = windows.mapIndexed { k, window -> window?.bestPeak(places[k], spec.priorSigmas[k], settings) }
+        for ((left, right) in spec.legPairs) part(peaks[left], peaks[right], settings)
+        peaks.map { it?.top() }
+    } else {
+        windows.mapIndexed { k, window ->
+            val before = Point(previous[k].x / stride, previous[k].y / stride)
+            window?.smoothPeak(places[k], spec.priorSigmas[k], settings, before)
         }
-        found?.let { Point(it.x * stride, it.y * stride) } ?: point
+    }
+    return points.mapIndexed { k, point -> found[k]?.let { Point(it.x * stride, it.y * stride) } ?: point }
+}
+
+/** Where two points have chosen one place, the one that loses less goes to a second peak that is nearly as good. */
+private fun part(a: Peak?, b: Peak?, settings: Refinement) {
+    if (a == null || b == null || squared(a.cell(), b.cell()) >= settings.apart * settings.apart) return
+    val ofA = a.second(b.cell(), settings)
+    val ofB = b.second(a.cell(), settings)
+    val shareA = if (ofA == null) 0.0 else ofA.value / a.value
+    val shareB = if (ofB == null) 0.0 else ofB.value / b.value
+    if (max(shareA, shareB) < settings.secondPeak) return
+    if (shareA >= shareB) a.at = ofA!!.at else b.at = ofB!!.at
+}
+
+private fun squared(p: Point, q: Point) = (p.x - q.x) * (p.x - q.x) + (p.y - q.y) * (p.y - q.y)
+
+/** A cell chosen in a window. */
+private class Peak(val window: Window, val weights: DoubleArray, var at: Int) {
+    val value get() = weights[at]
+
+    /** Middle of a cell of the window. */
+    fun cell(i: Int = at) = Point(window.left + i % window.side + 0.5, window.top + i / window.side + 0.5)
+
+    /** Tops of the parabolas through the neighbours' logarithms. */
+    fun top(): Point {
+        val stepX = peakOffset(weights[at - 1], value, weights[at + 1])
+        val stepY = peakOffset(weights[at - window.side], value, weights[at + window.side])
+        return cell().let { Point(it.x + stepX, it.y + stepY) }
+    }
+
+    /** The best cell, above its eight neighbours, apart from a place. */
+    fun second(place: Point, settings: Refinement): Peak? {
+        val side = window.side
+        val around = listOf(-side - 1, -side, -side + 1, -1, 1, side - 1, side, side + 1)
+        var best = -1
+        for (i in window.choices) {
+            if (best >= 0 && weights[i] <= weights[best]) continue
+            if (squared(cell(i), place) < settings.apart * settings.apart) continue
+            if (around.all { weights[i] >= weights[i + it] }) best = i
+        }
+        return if (best < 0 || weights[best] < settings.minPeak) null else Peak(window, weights, best)
     }
 }
 
@@ -54,8 +102,12 @@ private class Window(maps: FloatArray, cells: Int, count: Int, k: Int, column: I
         }
     }
 
-    /** Cell with the largest product of blurred probability and closeness, and the parabolas' top. */
-    fun bestPeak(place: Point, sigma: Double, settings: Refinement): Point? {
+    /** Cells that may be chosen: two from each rim, which the blur needs. */
+    val choices
+        get() = (2 until side - 2).flatMap { row -> row * side + 2 until (row + 1) * side - 2 }
+
+    /** Cell with the largest product of blurred probability and closeness. */
+    fun bestPeak(place: Point, sigma: Double, settings: Refinement): Peak? {
         repeat(2) {
             blur(side)
             blur(1)
@@ -67,13 +119,8 @@ private class Window(maps: FloatArray, cells: Int, count: Int, k: Int, column: I
             weights[i] * exp(scale * dx * dx) * exp(scale * dy * dy)
         }
         var best = 2 * side + 2
-        for (row in 2 until side - 2) {
-            for (i in row * side + 2 until (row + 1) * side - 2) if (w[i] > w[best]) best = i
-        }
-        if (!(w[best] >= settings.minPeak)) return null
-        val stepX = peakOffset(w[best - 1], w[best], w[best + 1])
-        val stepY = peakOffset(w[best - side], w[best], w[best + side])
-        return Point(left + best % side + 0.5 + stepX, top + best / side + 0.5 + stepY)
+        for (i in choices) if (w[i] > w[best]) best = i
+        return if (w[best] >= settings.minPeak) Peak(this, w, best) else null
     }
 
     /** A quarter of each of two neighbours `next` cells apart; the rim in that direction keeps its values. */
