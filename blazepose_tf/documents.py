@@ -22,6 +22,7 @@ _INFINITE = "a finite number"
 # Kinds of values, for `check`; they are worded as they stand in messages.
 NUMBER, POSITIVE, COUNT, WHOLE = "a finite number", "a positive number", "a whole number >= 0", "a whole number"
 TEXT, FLAG, OBJECT, LIST, ANY = "text", "true or false", "an object", "a list", "anything"
+ID = "a whole number or text"
 
 
 @dataclass(frozen=True)
@@ -226,6 +227,8 @@ def _is(value: object, kind: str) -> bool:
         return isinstance(value, {OBJECT: dict, LIST: list, TEXT: str, FLAG: bool}[kind])
     if kind == ANY:
         return True
+    if kind == ID:
+        return identity(value) is not None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return False
     if kind in (COUNT, WHOLE):

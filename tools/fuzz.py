@@ -3,6 +3,7 @@
     python tools/fuzz.py --count=200
     python tools/fuzz.py --kinds=litert,annotations --minutes=5
     python tools/fuzz.py --kinds=litert --seed=3217 --only=41 --keep=odd     (one file again, kept)
+    python tools/fuzz.py --count=500 --tally=counts.json     (adds to what earlier runs counted)
 
 Each run damages afresh; its seed is printed, and a seed gives the same files again. Faults are: a traceback, a crash of
 our process, 20 s of a processor (or a minute of waiting), more than 2 GiB, a file that is half written or left under a
@@ -29,7 +30,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mutations
-from fuzz_corpus import KINDS
+from fuzz_corpus import KINDS, OTHERS, things
+
+from blazepose_tf import files
 
 SECONDS, BYTES = 20, 2 << 30
 TRACEBACK, WAITED = 70, -1
@@ -38,12 +41,15 @@ _LOSS = ("skipped", "damaged", "dropped", "left out", "warning", "note:", "error
 
 
 def _forked(
-    work: Callable[[], int], folder: Path, patience: float, processor: int = SECONDS
+    work: Callable[[], int], folder: Path, patience: float, processor: int = SECONDS, interrupt: float = 0.0
 ) -> tuple[int, str, object]:
     """Runs `work` in a forked process: wait status, what it printed, its use of resources."""
     out, error = folder / "stdout", folder / "stderr"
     child = os.fork()
     if child == 0:
+        if interrupt:
+            signal.signal(signal.SIGALRM, signal.default_int_handler)
+            signal.setitimer(signal.ITIMER_REAL, interrupt)
         _become(work, out, error, processor)
     deadline = time.monotonic() + patience
     while True:
@@ -154,7 +160,16 @@ class Session:
         folder.mkdir()
         theirs = KINDS["predictions"].make(folder)
         image = folder / "images" / "people_000001.jpg"
-        self._good = {"PEOPLE": folder / "people.json", "IMAGE": image, "THEIRS": theirs}
+        self._good = {"PEOPLE": folder / "people.json", "IMAGE": image, "THEIRS": theirs, "PHOTOS": image.parent}
+        self._good["THINGS"] = things(work / "things")
+
+    def prepare(self, kind: str) -> None:
+        """Makes the good files that the commands of a kind need beside the damaged one."""
+        for name, other in OTHERS.items():
+            if name not in self._good and any(f"={name}" in command for command in KINDS[kind].commands):
+                kept = self._work / f"other_{other}"
+                kept.mkdir()
+                self._good[name] = Path(shutil.copy(self._file(other), kept))
 
     def _file(self, kind: str) -> Path:
         """The good file of a kind. Its maker may compute, which no process does that is forked again."""
@@ -172,7 +187,8 @@ class Session:
         """Damages a file and has it read; prints each fault and counts outcomes."""
         from blazepose_tf.cli.main import main as blazepose
 
-        file = self._file(kind)
+        self.prepare(kind)
+        file, interrupt = self._file(kind), KINDS[kind].interrupt
         content, people, out = file.read_bytes(), _count(file), self._work / "out"
         for number in numbers:
             chance = random.Random(f"{self.seed} {kind} {number}")
@@ -185,7 +201,9 @@ class Session:
             out.mkdir()
             file.write_bytes(damaged)
             arguments = _fill(command, file, out, self._good)
-            status, printed, usage = _forked(lambda words=arguments: blazepose(words), self._work, self.patience)
+            status, printed, usage = _forked(
+                lambda words=arguments: blazepose(words), self._work, self.patience, interrupt=interrupt
+            )
             printed = f"{command}\n{printed}"
             found = faults(status, printed, usage, out, people)
             tally.update(["runs", "refused" if status else "accepted", *found])
@@ -228,6 +246,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="of an earlier run")
     parser.add_argument("--only", type=int, default=None, help="only this number of each kind")
     parser.add_argument("--patience", type=float, default=60, help="seconds that one command may wait")
+    parser.add_argument("--tally", type=Path, default=None, help="JSON file that sums up several runs")
     parser.add_argument("--keep", type=Path, default=None, help="folder for files with faults; they may be harmful")
     options = parser.parse_args()
     kinds = options.kinds.split(",")
@@ -247,6 +266,27 @@ def main() -> int:
                 for kind in kinds:
                     if time.monotonic() < end:
                         session.run(kind, range(step, min(step + BATCH, count)), totals[kind])
+                        if options.tally:
+                            _sum_up(options.tally, kind, totals[kind])
+                            totals[kind].clear()
+    if options.tally:
+        totals = {kind: collections.Counter(counts) for kind, counts in _summed_up(options.tally).items()}
+    return _show(totals)
+
+
+def _summed_up(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _sum_up(path: Path, kind: str, tally: collections.Counter) -> None:
+    """Adds counts to those in a file: a run that is stopped loses none."""
+    sums = _summed_up(path)
+    sums[kind] = dict(collections.Counter(sums.get(kind, {})) + tally)
+    files.write_text(path, json.dumps(sums, indent=1))
+
+
+def _show(totals: dict[str, collections.Counter]) -> int:
+    """Prints the table; 1 where there was a fault."""
     columns = ("runs", "refused", "accepted")
     names = sorted({name for tally in totals.values() for name in tally} - set(columns))
     print(" | ".join(("kind", *columns, *names)))

@@ -23,12 +23,14 @@ class Kind:
         damage: functions of `mutations`.
         commands: command lines; FILE, FOLDER (of the file) and OUT stand for paths.
         heavy: the verb computes with TensorFlow.
+        interrupt: seconds after which Ctrl-C is pressed, for a verb that serves until then; 0 is never.
     """
 
     make: Callable[[Path], Path]
     damage: tuple
     commands: tuple[str, ...]
     heavy: bool = False
+    interrupt: float = 0.0
 
 
 def _people(folder: Path) -> Path:
@@ -41,7 +43,15 @@ def _picture(suffix: str) -> Callable[[Path], Path]:
         import cv2
 
         picture = cv2.imread(str(ROOT / "testdata/people/images/people_000000.jpg"))
-        cv2.imwrite(str(folder / f"x{suffix}"), picture)
+        # Small pictures are read sooner, and an error in ten bytes hits what matters more often.
+        picture = cv2.resize(picture, (160, 120), interpolation=cv2.INTER_AREA)
+        if suffix in (".gif", ".avif"):
+            from PIL import Image
+
+            frames = [Image.fromarray(picture[..., ::-1]), Image.fromarray(picture[:, ::-1, ::-1])]
+            frames[0].save(folder / f"x{suffix}", save_all=suffix == ".gif", append_images=frames[1:])
+        else:
+            cv2.imwrite(str(folder / f"x{suffix}"), picture)
         return folder / f"x{suffix}"
 
     return make
@@ -135,6 +145,82 @@ TRAIN = (
 )
 
 
+def _recording(folder: Path) -> Path:
+    """What `predict` writes of a film."""
+    from blazepose_tf.cli.main import main
+
+    main(["predict", f"--input={ROOT}/testdata/person.mp4", "--max_frames=12", "--nodraw", f"--output={folder}"])
+    return next(folder.glob("*.json"))
+
+
+def _kept(folder: Path) -> Path:
+    """Predictions as `evaluate` keeps them."""
+    return next((_evaluation(folder).parent / "predictions").glob("*.jsonl"))
+
+
+def things(folder: Path) -> Path:
+    """A folder with a thing to paste."""
+    import cv2
+    import numpy as np
+
+    folder.mkdir(exist_ok=True)
+    thing = np.full((24, 32, 4), 90, np.uint8)
+    thing[:6, :, 3], thing[6:, :, 3] = 0, 255
+    cv2.imwrite(str(folder / "thing.png"), thing)
+    return folder
+
+
+def _cutouts(folder: Path) -> Path:
+    """People as `cut` writes them."""
+    _people(folder)
+    content = json.loads((folder / "people.json").read_text(encoding="utf-8"))
+    content["annotations"] = [annotation | {"cut_off": ["bottom"]} for annotation in content["annotations"]]
+    (folder / "cut.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder / "cut.json"
+
+
+def _set_out(folder: Path) -> Path:
+    """Frames to correct, as `adapt` sets them out."""
+    from blazepose_tf.adapt import corrections
+
+    people = _people(folder)
+    corrections.set_out(corrections.least_certain([people], 4), folder / "correct")
+    return folder / "correct" / "frames.json"
+
+
+def _corrected(folder: Path) -> Path:
+    return Path(shutil.copy(_set_out(folder), folder / "correct" / "corrected.json"))
+
+
+def _tasks(folder: Path) -> Path:
+    """Corrections as Label Studio exports them."""
+    folder = _set_out(folder).parent
+    tasks = json.loads((folder / "label_studio.json").read_text(encoding="utf-8"))
+    tasks = [{"data": task["data"], "annotations": task["predictions"]} for task in tasks]
+    (folder / "tasks.json").write_text(json.dumps(tasks), encoding="utf-8")
+    return folder / "tasks.json"
+
+
+def _labelme(folder: Path) -> Path:
+    """A picture's labels as labelme writes them."""
+    _people(folder)
+    people = json.loads((folder / "people.json").read_text(encoding="utf-8"))
+    points = people["annotations"][0]["keypoints"]
+    shapes = [
+        {"label": name, "points": [points[3 * i : 3 * i + 2]], "shape_type": "point", "group_id": 1}
+        for i, name in enumerate(people["categories"][0]["keypoints"])
+    ]
+    image = people["images"][0]
+    document = {
+        "version": "5.5.0", "shapes": shapes, "imagePath": image["file_name"],
+        "imageWidth": image["width"], "imageHeight": image["height"],
+    }  # fmt: skip
+    (folder / "labelme").mkdir()
+    (folder / "labelme" / "a.json").write_text(json.dumps(document), encoding="utf-8")
+    shutil.copytree(folder / "images", folder / "labelme" / "images")
+    return folder / "labelme" / "a.json"
+
+
 def _predictions(folder: Path) -> Path:
     people = json.loads(_people(folder).read_text(encoding="utf-8"))
     entries = [
@@ -198,7 +284,32 @@ _ANNOTATIONS = (
     "validate-dataset --data=FILE --summary=OUT/s.json --contact_sheet=OUT/c.png",
     "evaluate --data=FILE --predictions=THEIRS --report=OUT",
     "model-card --model=lite --training_data=FILE --output=OUT/o.md",
+    "blend --data=FILE --predictions=KEPT --output=OUT/o.json --sides",
+    "choose --data=FILE --predictions=KEPT --teacher=KEPT --gap=-1 --output=OUT/o.json",
+    "compose --objects=THINGS --data=FILE --output=OUT/o.json",
 )
+# The same files where a network has to look at them: slower.
+_LOOKED_AT = (
+    "label --data=FILE --tracker=lite --output=OUT/o.json",
+    "calibrate --model=KERAS --data=FILE --people=1 --output=OUT/c",
+    "train --experiment=smoke --data=FILE --print_config",
+)
+_RECORDING = (
+    *(f"convert-poses FILE --to={to} --output=OUT" for to in ("csv", "openpose", "trc", "deeplabcut", "coco33")),
+    "analyze FILE --output=OUT",
+    "benchmark --model=blazeface --model=lite --rounds=1 --runs=1 --warmup=0 --trace=FILE --output=OUT/o.json",
+)
+_KERAS = (
+    "summary --model=FILE",
+    "train --experiment=finetune --init_from=FILE --data=PEOPLE --workdir=OUT/r --print_config",
+    "average --model=FILE --model=KERAS --data=PEOPLE --batches=1 --batch_size=1 --output=OUT/a",
+)
+_KEPT = (
+    "blend --data=PEOPLE --predictions=FILE --output=OUT/o.json",
+    "choose --data=PEOPLE --predictions=FILE --teacher=KEPT --gap=-1 --output=OUT/o.json",
+    "evaluate --data=PEOPLE --predictions=FILE --report=OUT",
+)
+_RESUME = "train --experiment=smoke --workdir=FOLDER --resume " + " ".join(TRAIN)
 _BUNDLE = (
     "import-weights --tflite=FILE --output=OUT/models",
     "evaluate --data=PEOPLE --model=FILE --limit=1 --report=OUT --workers=1",
@@ -209,18 +320,37 @@ KINDS: dict[str, Kind] = {
     "png": Kind(_picture(".png"), mutations.BYTES, _PREDICT),
     "webp": Kind(_picture(".webp"), mutations.BYTES, _PREDICT),
     "tiff": Kind(_picture(".tiff"), mutations.BYTES, _PREDICT),
+    "gif": Kind(_picture(".gif"), mutations.BYTES, _PREDICT),
+    "bmp": Kind(_picture(".bmp"), mutations.BYTES, _PREDICT),
+    "avif": Kind(_picture(".avif"), mutations.BYTES, _PREDICT),
     "film": Kind(_copy("testdata/person.mp4", "x.mp4"), mutations.BYTES, (_PREDICT[0] + " --max_frames=5",)),
     "litert": Kind(_copy("blazepose_tf/weights/blazeface.tflite", "x.tflite"), mutations.LITERT, _LITERT, heavy=True),
     "onnx": Kind(_onnx, mutations.BYTES, _LITERT[:1]),
     "bundle": Kind(_bundle, mutations.ZIP, _BUNDLE, heavy=True),
-    "keras": Kind(_keras, mutations.ZIP, ("summary --model=FILE",), heavy=True),
+    "keras": Kind(_keras, mutations.ZIP, _KERAS, heavy=True),
     "weights": Kind(_weights, mutations.ZIP, ("export --model=FILE --output=OUT/o.task --detector=FILE",), heavy=True),
     "annotations": Kind(_people, mutations.JSON, _ANNOTATIONS),
+    "looked_at": Kind(_people, mutations.JSON, _LOOKED_AT, heavy=True),
+    "recording": Kind(_recording, mutations.JSON, _RECORDING),
+    "kept": Kind(_kept, mutations.LINES, _KEPT),
+    "cutouts": Kind(
+        _cutouts, mutations.JSON, ("compose --objects=THINGS --photographs=PHOTOS --people=FILE --output=OUT/o.json",)
+    ),
+    "set_out": Kind(_set_out, mutations.JSON, ("correct FOLDER --open=false",), interrupt=0.5),
+    "corrected": Kind(_corrected, mutations.JSON, ("correct FOLDER --open=false",), interrupt=0.5),
+    "tasks": Kind(_tasks, mutations.JSON, (_CONVERT.format("label-studio"),)),
+    "labelme": Kind(
+        _labelme, mutations.JSON, ("convert-dataset --from=labelme --input=FOLDER --output=OUT/o.json",)
+    ),
     "predictions": Kind(
         _predictions, mutations.JSON, ("evaluate --data=FOLDER/people.json --predictions=FILE --report=OUT",)
     ),
     "evaluation": Kind(
-        _evaluation, mutations.JSON, ("model-card --model=lite --evaluation=FILE --output=OUT/o.md",)
+        _evaluation, mutations.JSON,
+        (
+            "model-card --model=lite --evaluation=FILE --output=OUT/o.md",
+            "benchmark --document=BENCHMARK --table1 --evaluation=FILE",
+        ),
     ),
     "benchmark": Kind(
         _benchmark, mutations.JSON,
@@ -230,8 +360,9 @@ KINDS: dict[str, Kind] = {
     "matlab": Kind(_matlab, mutations.BYTES, (_CONVERT.format("lsp"),)),
     "shard": Kind(_shard, mutations.BYTES, (_VALIDATE.format("FOLDER"),), heavy=True),
     "manifest": Kind(_manifest, mutations.JSON, (_VALIDATE.format("FILE"),), heavy=True),
-    "checkpoint": Kind(
-        lambda folder: run_folder(folder) / "last.npz", mutations.ZIP,
-        ("train --experiment=smoke --workdir=FOLDER --resume " + " ".join(TRAIN),), heavy=True,
-    ),
+    "checkpoint": Kind(lambda folder: run_folder(folder) / "last.npz", mutations.ZIP, (_RESUME,), heavy=True),
+    "run": Kind(lambda folder: run_folder(folder) / "run.json", mutations.JSON, (_RESUME,), heavy=True),
+    "config": Kind(lambda folder: run_folder(folder) / "config.json", mutations.JSON, (_RESUME,), heavy=True),
 }  # fmt: skip
+# Good files beside the damaged one: word in a command -> kind.
+OTHERS = {"KEPT": "kept", "KERAS": "keras", "BENCHMARK": "benchmark"}

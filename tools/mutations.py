@@ -127,6 +127,21 @@ def text(content: bytes, chance: random.Random) -> bytes:
     )()
 
 
+def line(content: bytes, chance: random.Random) -> bytes:
+    """JSON lines: one is damaged as a document, is missing, or is there twice."""
+    lines = content.splitlines()
+    at = chance.randrange(len(lines))
+    what = chance.randrange(6)
+    if what == 0:
+        del lines[at]
+    elif what == 1:
+        lines.insert(at, lines[at])
+    else:
+        lines[at] = value(lines[at], chance)
+    return b"\n".join(lines)
+
+
+LINES = (line, line, line, text, *BYTES)
 JSON = (value, value, value, text, *BYTES)
 TABLE = (text, *BYTES)
 

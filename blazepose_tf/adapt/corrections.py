@@ -16,13 +16,22 @@ from pathlib import Path
 from blazepose_tf import converters, documents, files, topology
 from blazepose_tf.converters import conversion, interchange
 from blazepose_tf.converters.annotations import image_folder
-from blazepose_tf.converters.coco import load
-from blazepose_tf.converters.coco_document import coco_document
+from blazepose_tf.converters.coco_document import coco_document, read_document
+from blazepose_tf.documents import POSITIVE, TEXT, ListOf, Part
+from blazepose_tf.media.pictures import read_picture
 
 FRAMES, CORRECTED, MERGED = "frames.json", "corrected.json", "merged.json"
 LABEL_STUDIO, CVAT = "label_studio", "cvat.zip"
 _MEMBER = "annotations/person_keypoints_default.json"  # of a zip in CVAT's format
 _NEIGHBOURS = 5  # frames of a film that show hardly anything else
+
+
+def read_frames(folder: Path) -> dict:
+    """The document of `set_out`; ValueError for anything else."""
+    path = folder / FRAMES
+    content = read_document(path, needs=("keypoints",), names=topology.KEYPOINTS)
+    image = Part({"width": POSITIVE, "height": POSITIVE, "source_picture": TEXT})
+    return documents.check(content, Part({"images": ListOf(image)}), str(path))
 
 
 def picture_of(document: Path, image: dict) -> Path:
@@ -34,7 +43,7 @@ def origin_of(folder: Path, picture: Path) -> Path:
     """The frame that a set-out picture is a copy of; any other picture is its own."""
     if picture.parent != (folder / "images").resolve():
         return picture
-    images = load(folder / FRAMES)["images"]
+    images = read_frames(folder)["images"]
     return next((folder / i["source_picture"]).resolve() for i in images if i["file_name"] == picture.name)
 
 
@@ -53,7 +62,7 @@ def least_certain(
     """
     people: dict[Path, list[dict]] = {}
     for path in documents:
-        content = load(path)
+        content = read_document(path, needs=("keypoints", "bbox"), names=topology.KEYPOINTS)
         pictures = {image["id"]: picture_of(path, image) for image in content["images"]}
         for annotation in content["annotations"]:
             picture = pictures[annotation["image_id"]]
@@ -80,8 +89,6 @@ def set_out(pictures: Sequence[tuple[Path, list[dict]]], folder: Path) -> str:
     Raises:
         ValueError: no pictures.
     """
-    import cv2
-
     if not pictures:
         raise ValueError("there is nothing to correct: no picture shows anybody")
     (folder / "images").mkdir(parents=True, exist_ok=True)
@@ -91,7 +98,7 @@ def set_out(pictures: Sequence[tuple[Path, list[dict]]], folder: Path) -> str:
         name = f"{number:03d}_{path.parent.name}_{path.name}"
         content = path.read_bytes()
         files.write_bytes(folder / "images" / name, content)
-        height, width = cv2.imread(os.fspath(path)).shape[:2]
+        height, width = read_picture(path).shape[:2]
         source = os.path.relpath(path, folder)
         images.append({"id": number, "file_name": name, "width": width, "height": height, "source_picture": source})
         for person in people:
@@ -172,7 +179,7 @@ def read_back(folder: Path) -> tuple[dict, set[Path]] | None:
     path = folder / CORRECTED
     if not path.exists():
         return None
-    frames = load(folder / FRAMES)
+    frames = read_frames(folder)
     replaced = {image["file_name"]: (folder / image["source_picture"]).resolve() for image in frames["images"]}
     content = documents.read(path, finite=False)
     kind = "label-studio" if isinstance(content, list) else "cvat"  # CVAT's and our own are continuous COCO files
@@ -189,4 +196,4 @@ def read_back(folder: Path) -> tuple[dict, set[Path]] | None:
         raise ValueError(f"{path}: nobody with hips and shoulders in any of the pictures that were set out")
     output = folder / MERGED
     interchange.write_json(output, pictures, names, images=folder / "images", description="corrected by hand")
-    return load(output), {replaced[picture.file_name] for picture in looked_at}
+    return read_document(output), {replaced[picture.file_name] for picture in looked_at}

@@ -13,9 +13,9 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from blazepose_tf import files
-from blazepose_tf.adapt.corrections import CORRECTED, FRAMES
-from blazepose_tf.converters.coco import load
+from blazepose_tf import files, topology
+from blazepose_tf.adapt.corrections import CORRECTED, read_frames
+from blazepose_tf.converters.coco_document import read_document
 
 LOOPBACK = "127.0.0.1"
 PAGE = Path(__file__).with_name("page.html")
@@ -27,7 +27,7 @@ def checked(document: object, frames: dict) -> dict:
     if not isinstance(document, dict) or not isinstance(document.get("annotations"), list):
         raise ValueError("expected an object with annotations")
     known = {a["id"]: a for a in frames["annotations"]}
-    values = 3 * len(frames["categories"][0]["keypoints"])
+    values = 3 * len(topology.KEYPOINTS)
     sizes = {image["id"]: (image["width"], image["height"]) for image in frames["images"]}
     people = []
     for entry in document["annotations"]:
@@ -46,7 +46,7 @@ def checked(document: object, frames: dict) -> dict:
         labelled = [i for i in range(0, values, 3) if points[i + 2]]
         xs, ys = [points[i] for i in labelled] or [0], [points[i + 1] for i in labelled] or [0]
         box = [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
-        kept = {key: draft[key] for key in ("id", "image_id", "category_id")}
+        kept = {key: draft[key] for key in ("id", "image_id", "category_id") if key in draft}
         people.append({**kept, "iscrowd": 0, "keypoints": points, "num_keypoints": len(labelled), "bbox": box})
     seen = document.get("seen")
     seen = {i for i in seen if i in sizes} if isinstance(seen, list) else set(sizes)
@@ -132,7 +132,7 @@ class Correction(ThreadingHTTPServer):
             ValueError: `corrected.json` is there and was not written by this page.
         """
         self.folder = folder
-        self._frames = load(folder / FRAMES)
+        self._frames = read_frames(folder)
         self.pictures = {image["file_name"] for image in self._frames["images"]}
         self._lock = threading.Lock()
         self.document()  # corrections of another tool are not gone on with here: said now
@@ -148,7 +148,7 @@ class Correction(ThreadingHTTPServer):
         frames = self._frames
         if not path.exists():
             return {**frames, "seen": []}
-        done = load(path)
+        done = read_document(path, needs=("keypoints",), names=topology.KEYPOINTS)
         seen = [image["id"] for image in done["images"]]
         rest = [a for a in frames["annotations"] if a["image_id"] not in seen]
         return {**frames, "annotations": [*done["annotations"], *rest], "seen": seen}
@@ -156,7 +156,7 @@ class Correction(ThreadingHTTPServer):
     def saved(self) -> int:
         """How many pictures were looked at."""
         path = self.folder / CORRECTED
-        return len(load(path)["images"]) if path.exists() else 0
+        return len(self.document()["seen"]) if path.exists() else 0
 
     def save(self, document: object) -> None:
         """Writes what the page sent; ValueError for what it cannot have sent."""

@@ -18,8 +18,7 @@ from pathlib import Path
 
 from blazepose_tf import files, topology
 from blazepose_tf.adapt import corrections, frames, splitting
-from blazepose_tf.converters.coco import load
-from blazepose_tf.converters.coco_document import coco_document
+from blazepose_tf.converters.coco_document import coco_document, read_document
 from blazepose_tf.labelling import people
 
 log = logging.getLogger(__name__)
@@ -136,7 +135,7 @@ def split(options: Options, clips: Sequence[frames.Clip]) -> str:
         for path, pictures in zip((train, test), splitting.split(clips, options.aside), strict=True):
             document = _gathered(options, clips, {picture.resolve() for picture in pictures}, corrected, path)
             files.write_text(path, json.dumps(document))
-    counts = [len(load(path)["annotations"]) for path in (train, test)]
+    counts = [len(read_document(path)["annotations"]) for path in (train, test)]
     return f"{counts[0]} people to learn from, {counts[1]} kept aside"
 
 
@@ -149,7 +148,7 @@ def _gathered(options: Options, clips, pictures: set[Path], corrected, path: Pat
     images: list[dict] = []
     annotations: list[dict] = []
     for source, content in sources:
-        content, numbers = load(source) if content is None else content, {}
+        content, numbers = read_document(source) if content is None else content, {}
         for image in content["images"]:
             picture = corrections.picture_of(source, image)
             original = corrections.origin_of(options.workdir / "correct", picture)

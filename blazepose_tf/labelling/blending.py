@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from blazepose_tf import documents, topology
+from blazepose_tf import topology
+from blazepose_tf.converters.coco_document import read_document
 from blazepose_tf.evaluation.predictions import kept_points
 from blazepose_tf.labelling.document import write_beside
 from blazepose_tf.metrics.keypoints import torso_size
@@ -123,11 +124,11 @@ class Options:
 def write(options: Options) -> str:
     """Reads, moves and writes; returns what was done."""
     default, by_name = shares(options.share)
-    content = documents.read_object(options.data)
+    content = read_document(options.data, needs=("keypoints",), names=topology.KEYPOINTS)
     predictions = kept_points(options.predictions)
     moved = points = exchanged = dropped = 0
     for annotation in content["annotations"]:
-        if len(annotation.get("keypoint_source", "")) != len(topology.KEYPOINTS):
+        if "keypoint_source" not in annotation:
             raise ValueError(
                 f"{options.data}: annotation {annotation['id']} does not say where its 33 keypoints are from"
             )
@@ -136,7 +137,7 @@ def write(options: Options) -> str:
             if options.sides:
                 limbs, pairs = settle_sides(annotation, predictions[annotation["id"]])
                 exchanged, dropped = exchanged + limbs, dropped + pairs
-            share = by_name.get(annotation["dataset"], default)
+            share = by_name.get(annotation.get("dataset"), default)
             moved += blend(annotation, predictions[annotation["id"]], share=share, agree=options.agree)
     if not moved:
         raise ValueError(f"no point of {options.data} has a prediction near it")

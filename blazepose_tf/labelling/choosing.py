@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from blazepose_tf import documents, topology
+from blazepose_tf import topology
+from blazepose_tf.converters.coco_document import read_document
 from blazepose_tf.evaluation.predictions import kept_points
 from blazepose_tf.labelling.document import write_beside
 from blazepose_tf.metrics.keypoints import normalized_errors, torso_size
@@ -43,13 +44,11 @@ class Options:
 
 def write(options: Options) -> str:
     """Reads, compares and writes; returns what was found."""
-    content = documents.read_object(options.data)
+    content = read_document(options.data, needs=("keypoints",), names=topology.KEYPOINTS)
     own, teacher = kept_points(options.predictions), kept_points(options.teacher)
     hard, compared = [], 0
     for annotation in content["annotations"]:
         labels = np.array(annotation["keypoints"], np.float64).reshape(-1, 3)
-        if len(labels) != len(topology.KEYPOINTS):
-            raise ValueError(f"{options.data}: annotation {annotation['id']} does not have 33 keypoints")
         gap = share_right(labels, teacher.get(annotation["id"])) - share_right(labels, own.get(annotation["id"]))
         compared += bool(np.isfinite(gap))
         if gap >= options.gap:  # never for nan

@@ -19,10 +19,11 @@ from tqdm import tqdm
 
 from blazepose_tf import files, specs, topology
 from blazepose_tf.converters.annotations import image_folder
-from blazepose_tf.converters.coco import load
+from blazepose_tf.converters.coco_document import read_document
 from blazepose_tf.geometry import affine, roi
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.labelling.document import rounded
+from blazepose_tf.media.pictures import read_picture
 from blazepose_tf.runtime.tracker import Tracker
 
 SIDES = ("left", "top", "right", "bottom")
@@ -188,7 +189,7 @@ class Options:
 
 def write(options: Options) -> str:
     """Cuts, writes the pictures and then the document; returns what was done."""
-    content = load(options.data)
+    content = read_document(options.data, needs=("keypoints",), names=topology.KEYPOINTS)
     source = {image["id"]: image for image in content["images"]}
     people = [person for person in content["annotations"] if {"center", "scale_point"} <= person.keys()]
     if not people:
@@ -200,11 +201,8 @@ def write(options: Options) -> str:
     folder.mkdir(exist_ok=True)
     pictures, images, annotations = image_folder(None, options.data.parent), [], []
     for person in tqdm(people, desc="people", unit="person"):
-        path = pictures / source[person["image_id"]]["file_name"]
-        picture = cv2.imread(str(path))
-        if picture is None:
-            raise ValueError(f"{path} is not a picture")
-        found = cut(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), person, tracker)
+        picture = read_picture(pictures / source[person["image_id"]]["file_name"])
+        found = cut(picture, person, tracker)
         if found is None:
             continue
         cutout, annotation = found

@@ -20,8 +20,7 @@ from tqdm import tqdm
 
 from blazepose_tf import files, topology
 from blazepose_tf.converters.annotations import image_folder
-from blazepose_tf.converters.coco import load
-from blazepose_tf.converters.coco_document import coco_document
+from blazepose_tf.converters.coco_document import coco_document, read_document
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.geometry import roi
 from blazepose_tf.labelling.agreement import SURE, Label, agreed, confirmed, draft, same_pose
@@ -183,7 +182,7 @@ def pictures_in(folder: Path) -> list[Source]:
 
 def pictures_of(data: Path) -> list[Source]:
     """The pictures of a COCO file with those whom it labels."""
-    content = load(data)
+    content = read_document(data, names=topology.KEYPOINTS)
     by_image: dict[int, list[dict]] = {}
     for annotation in content["annotations"]:
         by_image.setdefault(annotation["image_id"], []).append(annotation)

@@ -21,9 +21,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from blazepose_tf import documents, files, topology
+from blazepose_tf import files, topology
 from blazepose_tf.converters.annotations import image_folder
-from blazepose_tf.converters.coco_document import coco_document
+from blazepose_tf.converters.coco_document import coco_document, read_document
 from blazepose_tf.labelling import cutouts
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
@@ -180,7 +180,7 @@ def parts_of(folder: Path, side: int) -> Scenes:
 def people_in_parts_of(folder: Path, people: Path, side: int) -> Scenes:
     """Each person of a file of `cutouts`, in a random part of any photograph in a folder."""
     photographs, photograph = parts_of(folder, side)
-    content = documents.read_object(people)
+    content = read_document(people, needs=("keypoints", "center", "scale_point", "bbox"), names=topology.KEYPOINTS)
     pictures = {image["id"]: image_folder(None, people.parent) / image["file_name"] for image in content["images"]}
     persons = content["annotations"]
     for person in persons:
@@ -205,12 +205,9 @@ def people_in_parts_of(folder: Path, people: Path, side: int) -> Scenes:
 
 def labelled_pictures(data: Path) -> Scenes:
     """The pictures of a COCO file and their people."""
-    content = documents.read_object(data)
+    content = read_document(data, needs=("keypoints", "bbox"))
     people: dict[int, list[dict]] = {}
     for annotation in content["annotations"]:
-        missing = {"image_id", "keypoints", "bbox"} - annotation.keys()
-        if missing:
-            raise ValueError(f"{data}: annotation {annotation.get('id')} has no {', '.join(sorted(missing))}")
         people.setdefault(annotation["image_id"], []).append(annotation)
     folder, images = image_folder(None, data.parent), content["images"]
 

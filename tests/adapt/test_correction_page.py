@@ -137,7 +137,7 @@ def test_a_point_is_dragged_in_a_browser(server, tmp_path, monkeypatch):
 
 def test_corrections_of_another_tool_are_not_gone_on_with(server):
     (server.folder / "corrected.json").write_text('[{"data": {"image": "a.jpg"}, "annotations": []}]')
-    with pytest.raises(ValueError, match="not a COCO file"):
+    with pytest.raises(ValueError, match="expected an object"):
         Correction(server.folder)
 
 

@@ -152,7 +152,7 @@ def test_a_file_without_people_is_read_as_negatives(files, run):
         (("--photographs=photographs", "--copies=0", "--output=o.json"), "--copies must be positive"),
         (("--photographs=photographs", "--objects=photographs", "--output=o.json"), "has a transparent background"),
         (("--data=none.json", "--output=o.json"), "No such file"),
-        (("--data=no_box.json", "--output=o.json"), "annotation 7 has no bbox"),
+        (("--data=no_box.json", "--output=o.json"), "annotations[0]: missing fields ['bbox']"),
         (("--photographs=damaged", "--output=o.json"), "empty.png is not a picture of 8 bits"),
     ],
 )
