@@ -27,10 +27,13 @@ QUANTIZE = ["ai-edge-quantizer>=0.5,<1"]
 EVALUATE = ["pycocotools>=2.0.8,<3"]
 REPORT = ["matplotlib>=3.9,<4"]
 FORMATS = ["ezc3d>=1.5,<2", "ndx-pose>=0.4,<1", "pynwb>=4,<5"]
-DOCS = ["mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10"]
+DOCS = [
+    *("mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10"),
+    *("mkdocstrings>=0.30,<2", "mkdocstrings-python>=1.16,<3"),
+]
 RELEASE = ["build>=1.2,<2", "twine>=6,<8"]
 DATA = ["scipy>=1.13,<2"]
-TEST = ["pytest>=8,<10", "pytest-xdist>=3.6,<4", "ruff>=0.8"]
+TEST = ["pytest>=8,<10", "pytest-xdist>=3.6,<4", "ruff>=0.8", "mypy>=1.15,<3"]
 
 setup(
     name="blazepose_tf",

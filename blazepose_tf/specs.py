@@ -207,15 +207,15 @@ def from_document(document: dict) -> TrackerSpec | DetectorSpec:
     kind = document.get("kind")
     if not isinstance(kind, str) or kind not in _KINDS:
         raise ValueError(f"kind must be one of {sorted(_KINDS)}. Received: kind={documents.show(kind)}")
-    fields = {field.name: field for field in dataclasses.fields(_KINDS[kind])}
+    types = {field.name: str(field.type) for field in dataclasses.fields(_KINDS[kind])}
     given = documents.check(document.get("spec"), documents.OBJECT, "spec")
-    if unknown := sorted(set(given) - set(fields)):
+    if unknown := sorted(set(given) - set(types)):
         raise ValueError(
             f"the {kind} spec has fields {unknown} that blazepose_tf {__version__} does not know "
             f"(file written by {documents.show(document.get('version'))})"
         )
-    documents.check(given, {name: _SHAPES[fields[name].type] for name in given}, "spec")
-    return _KINDS[kind](**{name: _plain(value, fields[name].type) for name, value in given.items()})
+    documents.check(given, {name: _SHAPES[types[name]] for name in given}, "spec")
+    return _KINDS[kind](**{name: _plain(value, types[name]) for name, value in given.items()})
 
 
 def _plain(value, kind: str):

@@ -251,10 +251,12 @@ def mirror_permutation(names: Sequence[str] = KEYPOINTS) -> np.ndarray:
     """
     index = {name: i for i, name in enumerate(names)}
     found = counterparts(names, names)
+    permutation = []
     for name, other in zip(names, found, strict=True):
         if other is None:
             raise ValueError(f"keypoint {name!r} has no counterpart in the set. Received: names={tuple(names)}")
-    return np.array([index[other] for other in found], np.int32)
+        permutation.append(index[other])
+    return np.array(permutation, np.int32)
 
 
 def mirror_remarks(names: Sequence[str]) -> list[str]:
@@ -339,7 +341,7 @@ def angle_indices(names: Sequence[str] = KEYPOINTS) -> dict[str, tuple[int, int,
         for side in ("left", "right")
     }
     return {
-        angle: tuple(index[name] for name in points)
+        angle: (index[points[0]], index[points[1]], index[points[2]])
         for angle, points in wanted.items()
         if all(name in index for name in points)
     }

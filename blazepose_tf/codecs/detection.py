@@ -61,7 +61,7 @@ def encode(boxes, alignments, ignore_boxes, *, spec: DetectorSpec, taught=None):
     if len(spec.proxies) > 1:  # each has the whole grid; they are interleaved at the end
         anchors = anchors[:: len(spec.proxies)]
     # A far-away dummy keeps every reduction defined when there is nobody.
-    far = xp.asarray(np.full((1, 4), -1e6, np.float32) + np.float32([0, 0, 1, 1]), boxes)
+    far = xp.asarray(np.full((1, 4), -1e6, np.float32) + np.array([0, 0, 1, 1], np.float32), boxes)
     away = xp.asarray(np.full((1, 2, 2), -1e6, np.float32), boxes)
     boxes = xp.concatenate([boxes, far], axis=0)
     alignments = xp.concatenate([alignments, away], axis=0)

@@ -48,7 +48,7 @@ def colours(image: np.ndarray, points: np.ndarray, names: tuple[str, ...]) -> np
         return None
     places = np.floor(_WHERE @ np.asarray(points, np.float64)[indices])
     height, width = image.shape[:2]
-    inside = ((places >= 0) & (places < (width, height))).all(axis=-1)
+    inside = np.all((places >= 0) & (places < (width, height)), axis=-1)
     column, row = np.where(inside[..., None], places, 0).astype(np.intp).transpose(2, 0, 1)
     samples = image[row, column] * inside[..., None]
     count = inside.sum(axis=1)

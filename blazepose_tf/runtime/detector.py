@@ -15,7 +15,7 @@ from blazepose_tf.codecs import anchors as anchors_lib
 from blazepose_tf.codecs import detection as detection_codec
 from blazepose_tf.geometry import affine, alignment, boxes, roi
 from blazepose_tf.runtime import metadata as metadata_lib
-from blazepose_tf.runtime.interpreter import LiteRtModel, OnnxModel, load_model
+from blazepose_tf.runtime.interpreter import SharedModel, load_model
 from blazepose_tf.runtime.warp import check_image, warp
 
 IOU_THRESHOLD = 0.3
@@ -52,7 +52,7 @@ class Detector:
 
     def __init__(
         self,
-        model: str | os.PathLike | bytes | LiteRtModel | OnnxModel,
+        model: str | os.PathLike | bytes | SharedModel,
         *,
         threshold: float | None = None,
         iou_threshold: float = IOU_THRESHOLD,
@@ -72,7 +72,9 @@ class Detector:
         Raises:
             ValueError: the file is not a detector.
         """
-        self.model = model if hasattr(model, "output_shapes") else load_model(model, num_threads=num_threads)
+        self.model: SharedModel = (
+            model if isinstance(model, SharedModel) else load_model(model, num_threads=num_threads)
+        )
         self.spec = detector_spec(self.model)
         if threshold is None:
             threshold = self.spec.score_threshold
@@ -122,7 +124,7 @@ class Detector:
         return [d for d in found if np.isfinite(d.box).all() and np.isfinite(d.keypoints).all()]
 
 
-def detector_spec(model: LiteRtModel | OnnxModel) -> specs.DetectorSpec:
+def detector_spec(model: SharedModel) -> specs.DetectorSpec:
     """Contract of an opened detector: from its metadata, else by the shapes of MediaPipe's files.
 
     Raises:

@@ -36,8 +36,13 @@ _FIRST_HUE, _HUE_STEP = 0.09, 0.381966
 def shades(person: int) -> tuple[Color, Color, Color]:
     """Colours of one of several people, by id: left, right, middle."""
     hue = (_FIRST_HUE + _HUE_STEP * (person - 1)) % 1.0
-    made = (colorsys.hsv_to_rgb(hue, s, v) for s, v in ((0.55, 1.0), (1.0, 0.65), (0.25, 0.95)))
-    return tuple(tuple(round(255 * channel) for channel in color) for color in made)
+    left, right, middle = (_color(hue, s, v) for s, v in ((0.55, 1.0), (1.0, 0.65), (0.25, 0.95)))
+    return left, right, middle
+
+
+def _color(hue: float, saturation: float, value: float) -> Color:
+    red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
+    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def _side_color(name: str, colors: tuple[Color, Color, Color]) -> Color:
@@ -74,7 +79,7 @@ def draw_pose(image: np.ndarray, result: PoseResult, *, show_roi: bool = False, 
     check_image(image)
     canvas = image if in_place else image.copy()
     # The nearest, who are the largest, are drawn last.
-    for pose in sorted(result.people, key=lambda pose: float(pose.roi[2])):
+    for pose in sorted(result.people, key=lambda pose: float(pose.region[2])):
         colors = (LEFT, RIGHT, MIDDLE) if result.max_people == 1 else shades(pose.id)
         _draw_person(canvas, pose, colors, show_roi)
     return canvas
@@ -86,11 +91,12 @@ def _draw_person(canvas: np.ndarray, pose: Pose, colors: tuple[Color, Color, Col
     width = line_width((canvas.shape[1], canvas.shape[0]), body_size)
     rim = max(1, round(0.35 * width)) if body_size >= _RIM_FROM else 0
     if show_roi:
-        corners = _fixed(roi_lib.corners(pose.roi), canvas)
+        corners = _fixed(roi_lib.corners(pose.region), canvas)
         cv2.polylines(canvas, [corners], True, middle, 1, cv2.LINE_AA, _SHIFT)
     points = _fixed(pose.landmarks, canvas)
     visible = pose.visibility
-    faint, clear = [], []
+    faint: list[tuple[np.ndarray, np.ndarray, Color]] = []
+    clear: list[tuple[np.ndarray, np.ndarray, Color]] = []
     for a, b in topology.edges(pose.names):
         certainty = min(visible[a], visible[b])
         if certainty >= HIDDEN_BELOW:

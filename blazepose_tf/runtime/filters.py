@@ -84,7 +84,9 @@ class OneEuroFilter:
 
     def reset(self) -> None:
         """Forgets everything; the next value passes unchanged."""
-        self._raw = self._value = self._speed = None
+        self._raw: np.ndarray | None = None
+        self._value: np.ndarray | None = None
+        self._speed: np.ndarray | None = None
 
     def __call__(self, value: np.ndarray, seconds: float, *, scale: float = 1.0) -> np.ndarray:
         """Filters one frame.
@@ -103,7 +105,7 @@ class OneEuroFilter:
         if not (seconds > 0 and scale > 0):
             raise ValueError(f"seconds and scale must be positive. Received: seconds={seconds}, scale={scale}")
         value = np.asarray(value, np.float64)
-        if self._value is None:
+        if self._raw is None or self._value is None or self._speed is None:
             self._raw, self._value, self._speed = value, value, np.zeros_like(value)
             return value
         speed = (value - self._raw) / (scale * seconds)
@@ -137,7 +139,7 @@ class JumpFilter:
     def reset(self) -> None:
         """Forgets everything; the next points pass unchanged."""
         self._points: np.ndarray | None = None
-        self._jumped: np.ndarray | None = None
+        self._jumped = np.zeros(0, bool)
 
     def __call__(self, points: np.ndarray, seconds: float, *, scale: float) -> np.ndarray:
         """Filters (K, D) points of one frame; `scale` is the body's size in their unit."""
@@ -167,12 +169,13 @@ class LowPassFilter:
 
     def reset(self) -> None:
         """Forgets everything; the next value passes unchanged."""
-        self._value = None
+        self._value: np.ndarray | None = None
 
     def __call__(self, value: np.ndarray) -> np.ndarray:
         value = np.asarray(value, np.float64)
-        self._value = value if self._value is None else self._value + self.alpha * (value - self._value)
-        return self._value
+        smoothed = value if self._value is None else self._value + self.alpha * (value - self._value)
+        self._value = smoothed
+        return smoothed
 
 
 class FrameClock:

@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def load_model(source: str | os.PathLike | bytes, *, num_threads: int = 1) -> Sh
         raise ValueError(f"num_threads must be at least 1. Received: num_threads={num_threads}")
     if isinstance(source, (bytes, bytearray, memoryview)):
         return LiteRtModel(bytes(source), num_threads=num_threads)
+    model: SharedModel
     path = Path(source) if Path(source).is_dir() else model_file(source)
     if path.is_dir():
         from blazepose_tf.runtime import engines
@@ -52,7 +54,7 @@ def load_model(source: str | os.PathLike | bytes, *, num_threads: int = 1) -> Sh
             content = path.read_bytes()
         except FileNotFoundError:
             raise FileNotFoundError(f"{path}: no such model file") from None
-        kind = OnnxModel if path.suffix == ".onnx" else LiteRtModel
+        kind: type[OnnxModel | LiteRtModel] = OnnxModel if path.suffix == ".onnx" else LiteRtModel
         model = kind(content, name=str(path), num_threads=num_threads)
     model.reopening = (str(path.absolute()), num_threads)
     return model
@@ -95,11 +97,19 @@ class SharedModel:
     """What makes an opened model safe to share: threads take turns, and a pickle holds the file's path.
 
     Attributes:
+        name: for messages.
+        metadata: the document our exporter wrote, or None.
+        input_size: side of the square input in pixels.
+        output_shapes: shape of each output by name.
         reopening: path and threads of the file that was opened; None for content from memory.
     """
 
-    reopening: tuple[str, int] | None = None
     name: str
+    metadata: dict[str, Any] | None
+    input_size: int
+    output_shapes: dict[str, tuple[int, ...]]
+    reopening: tuple[str, int] | None = None
+    __call__: Callable[..., dict[str, np.ndarray]]
 
     def __init__(self) -> None:
         self._turn = threading.Lock()

@@ -92,7 +92,7 @@ async def follow(
         Frames with what was found in them; those that came while another one was read are dropped, but for the newest.
 
     Raises:
-        Whatever `frames` or the stream raise.
+        Exception: whatever `frames` or the stream raise.
     """
     waiting: list[tuple[np.ndarray, float | None]] = []
     changed = asyncio.Event()

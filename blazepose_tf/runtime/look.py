@@ -103,8 +103,9 @@ class Look:
     def again(self, sighting: Sighting) -> Sighting:
         """The sighting read a second time, from the tracker's own, more exact alignment."""
         region = self.region(sighting.track.alignment)
-        track = None if region is None else self.track(region)
-        return sighting if track is None else sighting._replace(track=track, region=region)
+        if region is None or (track := self.track(region)) is None:
+            return sighting
+        return sighting._replace(track=track, region=region)
 
     def read(self, regions, limit: int, *, twice: bool) -> list[Sighting]:
         """People in the caller's regions.
@@ -143,8 +144,7 @@ class Look:
                 continue
             tried += 1
             region = self.region(detection.alignment)
-            track = None if region is None else self.track(region)
-            if track is None:
+            if region is None or (track := self.track(region)) is None:
                 continue
             sighting = Sighting(track, region, DETECTED, detection)
             sighting = self.again(sighting) if twice else sighting

@@ -138,5 +138,6 @@ def write_metadata(model: bytes, document: dict[str, Any]) -> bytes:
         tree.metadata = [*(tree.metadata or []), entry]
     content = packing.pack(tree)
     found = _CHECKSUM_TEXT.search(content)
+    assert found  # it was written above
     checksum = hashlib.sha256(content).hexdigest().encode()
     return content[: found.start(1)] + checksum + content[found.end(1) :]

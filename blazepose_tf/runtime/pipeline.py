@@ -75,11 +75,15 @@ class PosePipeline:
             raise ValueError(f"presence_threshold must lie in (0, 1). Received: {presence_threshold}")
         if candidates < 1:
             raise ValueError(f"candidates must be at least 1. Received: candidates={candidates}")
-        options = {"num_threads": num_threads, "half_pixel": half_pixel}
         if not isinstance(detector, Detector):
-            detector = Detector(_source(detector, DETECTORS), threshold=detection_threshold, **options)
+            detector = Detector(
+                _source(detector, DETECTORS),
+                threshold=detection_threshold,
+                num_threads=num_threads,
+                half_pixel=half_pixel,
+            )
         if not isinstance(tracker, Tracker):
-            tracker = Tracker(_source(tracker, TRACKERS), **options)
+            tracker = Tracker(_source(tracker, TRACKERS), num_threads=num_threads, half_pixel=half_pixel)
         self.detector, self.tracker = detector, tracker
         self.max_people = max_people
         self.presence_threshold, self.candidates = presence_threshold, candidates

@@ -45,9 +45,16 @@ class Pose:
     names: tuple[str, ...]
 
     @property
+    def region(self) -> np.ndarray:
+        """`roi` of somebody who was found."""
+        if self.roi is None:
+            raise ValueError("nobody was found, so there is no region")
+        return self.roi
+
+    @property
     def body_size(self) -> float:
         """Diameter of the body circle in pixels, by the margin that regions usually have; at least 1e-6."""
-        return max(float(self.roi[2]) / specs.TrackerSpec.roi_scale, 1e-6)
+        return max(float(self.region[2]) / specs.TrackerSpec.roi_scale, 1e-6)
 
     def to_dict(self) -> dict[str, Any]:
         """Numbers that JSON takes, rounded to what they are worth; optional parts that are None are left out.
@@ -60,7 +67,7 @@ class Pose:
             "id": self.id,
             "source": self.source,
             "pose_presence": round(self.pose_presence, 4),
-            "roi": [*rounded(self.roi[:3], 2), round(float(self.roi[3]), 5)],
+            "roi": [*rounded(self.region[:3], 2), round(float(self.region[3]), 5)],
             "landmarks": [[*xy, v] for xy, v in rows],
         }
         for key, digits in _OPTIONAL.items():
@@ -265,8 +272,8 @@ class PoseResult:
             ValueError: an entry is missing or wrong.
         """
         try:
-            names = tuple(document.get("keypoints", names))
-            size = (document["width"], document["height"]) if "width" in document else tuple(image_size)
+            names = tuple(document["keypoints"] if names is None else document.get("keypoints", names))
+            size = (document["width"], document["height"]) if "width" in document or image_size is None else image_size
             time = document["timestamp_ms"]
             several = "people" in document
             people = document["people"] if several else [document] if document["source"] != NONE else []

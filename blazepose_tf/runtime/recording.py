@@ -165,14 +165,12 @@ def _runs(poses: list[Pose | None], jumps: list[bool]) -> Iterator[slice]:
 
 def _smoothed(poses: list[Pose], seconds: list[float], settings: hindsight.Hindsight) -> list[Pose]:
     """One run of a person."""
-    parts = {
-        name: None
-        if any(getattr(pose, name) is None for pose in poses)
-        else np.stack([getattr(p, name) for p in poses])
+    landmarks, z, world, visibility = (
+        None if any(getattr(pose, name) is None for pose in poses) else np.stack([getattr(p, name) for p in poses])
         for name in ("landmarks", "z", "world", "visibility")
-    }
+    )
     size = np.array([pose.body_size for pose in poses])
-    points, z, world, visibility = hindsight.smooth_run(*parts.values(), seconds, size, settings)
+    points, z, world, visibility = hindsight.smooth_run(landmarks, z, world, visibility, seconds, size, settings)
     return [
         replace(
             pose,

@@ -50,7 +50,7 @@ class Roster:
         if not self._several:
             return pairs
         kept: list[Pair] = []
-        order = lambda pair: (pair[0].lost, self._strangeness(*pair, look, seconds))  # noqa: E731
+        order = lambda pair: (pair[0].lost, self._strangeness(pair[0], pair[1], look, seconds))  # noqa: E731
         for person, sighting in sorted(pairs, key=order):
             if person.lost:
                 place, clothes = person.strangeness(sighting, self._clothes(sighting, look), seconds)
@@ -78,10 +78,10 @@ class Roster:
             present = {person.id for person, _ in pairs}
             lost = [p for p in self.people if p.id not in present]
             self._settle(pairs, lost, sighting, look, seconds)
-            place = lambda p, s=sighting: p.strangeness(s, None, seconds)[0]  # noqa: E731
-            near = [p for p in lost if place(p) <= 1.0]
+            near = [p for p in lost if p.strangeness(sighting, None, seconds)[0] <= 1.0]
             if near:
-                person = min(near, key=lambda p, s=sighting: self._strangeness(p, s, look, seconds))
+                strangeness = [self._strangeness(p, sighting, look, seconds) for p in near]
+                person = near[strangeness.index(min(strangeness))]
             else:
                 self._last_id += 1
                 person = Person(self._last_id, self._filters, self._spec)

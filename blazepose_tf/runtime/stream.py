@@ -121,17 +121,16 @@ class PoseStream:
         """Those who are seen again in the region that their last frame predicts, or where their motion leads."""
         pairs, missing = [], []
         for person in self._roster.people:
-            track = None if person.region is None else look.track(person.region, person.points)
-            if track is None:
+            region = person.region
+            if region is None or (track := look.track(region, person.points)) is None:
                 person.lose()
                 missing.append(person)
             else:
-                pairs.append((person, Sighting(track, person.region, TRACKED)))
+                pairs.append((person, Sighting(track, region, TRACKED)))
         missing.sort(key=lambda person: person.absent)
         for person in missing[: self.max_people - len(pairs)]:
             region = look.region(person.expected(seconds))
-            track = None if region is None else look.track(region)
-            if track is not None:
+            if region is not None and (track := look.track(region)) is not None:
                 pairs.append((person, Sighting(track, region, TRACKED)))
         return pairs
 

@@ -12,7 +12,7 @@ from blazepose_tf.codecs import landmarks as landmark_codec
 from blazepose_tf.codecs import refinement
 from blazepose_tf.geometry import affine, roi
 from blazepose_tf.runtime import metadata as metadata_lib
-from blazepose_tf.runtime.interpreter import LiteRtModel, OnnxModel, load_model
+from blazepose_tf.runtime.interpreter import SharedModel, load_model
 from blazepose_tf.runtime.warp import warp
 
 # The 2020 graphs cut with another margin than the later ones.
@@ -59,7 +59,7 @@ class Tracker:
 
     def __init__(
         self,
-        model: str | os.PathLike | bytes | LiteRtModel | OnnxModel,
+        model: str | os.PathLike | bytes | SharedModel,
         *,
         num_threads: int = 1,
         half_pixel: bool = True,
@@ -77,7 +77,9 @@ class Tracker:
         Raises:
             ValueError: the file is not a tracker, or refinement is wanted from one without heatmaps.
         """
-        self.model = model if hasattr(model, "output_shapes") else load_model(model, num_threads=num_threads)
+        self.model: SharedModel = (
+            model if isinstance(model, SharedModel) else load_model(model, num_threads=num_threads)
+        )
         self.spec, self._presence_is_logit = tracker_spec(self.model)
         shapes = self.model.output_shapes
         self._count = landmark_codec.MEDIAPIPE_POINTS if self.spec.mediapipe_head else self.spec.num_keypoints
@@ -170,7 +172,7 @@ class Tracker:
         return world
 
 
-def tracker_spec(model: LiteRtModel | OnnxModel) -> tuple[specs.TrackerSpec, bool]:
+def tracker_spec(model: SharedModel) -> tuple[specs.TrackerSpec, bool]:
     """Contract of an opened tracker and whether its presence is a logit: from metadata, else by MediaPipe's shapes.
 
     Raises:

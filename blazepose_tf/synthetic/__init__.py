@@ -14,6 +14,7 @@ import numpy as np
 
 from blazepose_tf.synthetic.annotations import Sample
 from blazepose_tf.synthetic.dataset import write_samples
+from blazepose_tf.synthetic.exercise import render_exercise
 from blazepose_tf.synthetic.render import render_scene
 from blazepose_tf.synthetic.scene import Scene, sample_scene
 from blazepose_tf.synthetic.video import render_crossing, render_video
@@ -21,7 +22,7 @@ from blazepose_tf.topology import indices
 
 _HIPS = indices(("left_hip", "right_hip"))
 
-__all__ = ["Sample", "iterate", "render_crossing", "render_sample", "render_video", "write_dataset"]
+__all__ = ["Sample", "iterate", "render_crossing", "render_exercise", "render_sample", "render_video", "write_dataset"]
 
 
 def render_sample(

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from blazepose_tf.synthetic.annotations import Sample
 from blazepose_tf.synthetic.appearance import sample_look
 from blazepose_tf.synthetic.body import build_skeleton, sample_body
 from blazepose_tf.synthetic.pose import blend, from_angles
+from blazepose_tf.synthetic.render import render_scene
 from blazepose_tf.synthetic.scene import Scene, look_at
 from blazepose_tf.synthetic.video import ARMS_UP, LUNGE, SQUAT, STAND, both, scene_of, turned, walked_to
 
@@ -77,3 +79,25 @@ def exercise_scenes(
             share = depths[number] * 0.5 * (1 - np.cos(2 * np.pi * (time - starts[number]) / lengths[number]))
         skeleton = build_skeleton(body, turned(blend(rest, far, share=share), yaw))
         yield scene_of(camera, (walked_to(skeleton, look, (0.0, 0.0)),), background)
+
+
+def render_exercise(
+    seed: int, exercise: str, *, size: tuple[int, int] = (240, 320), supersample: int = 2, **options
+) -> Iterator[Sample]:
+    """Yields the frames of a film of an exercise.
+
+    Args:
+        seed: of the person and the place.
+        exercise: of EXERCISES: squat, arm_raise, lunge, curl.
+        size: (height, width) pixels.
+        supersample: as in `render_scene`.
+        options: repetitions, seconds, yaw, pause, rate of `exercise_scenes`.
+
+    Yields:
+        Samples with exactly one person.
+
+    Raises:
+        ValueError: an unknown exercise.
+    """
+    for scene in exercise_scenes(seed, exercise, size=size, **options):
+        yield render_scene(scene, size=size, supersample=supersample)
