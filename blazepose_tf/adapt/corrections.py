@@ -17,7 +17,7 @@ from blazepose_tf import converters, documents, files, topology
 from blazepose_tf.converters import conversion, interchange
 from blazepose_tf.converters.annotations import image_folder
 from blazepose_tf.converters.coco_document import coco_document, read_document
-from blazepose_tf.documents import POSITIVE, TEXT, ListOf, Part
+from blazepose_tf.documents import COUNT, POSITIVE, TEXT, ListOf, Part
 from blazepose_tf.media.pictures import read_picture
 
 FRAMES, CORRECTED, MERGED = "frames.json", "corrected.json", "merged.json"
@@ -29,9 +29,14 @@ _NEIGHBOURS = 5  # frames of a film that show hardly anything else
 def read_frames(folder: Path) -> dict:
     """The document of `set_out`; ValueError for anything else."""
     path = folder / FRAMES
-    content = read_document(path, needs=("keypoints",), names=topology.KEYPOINTS)
+    content = read_document(path, needs=("keypoints", "bbox"), names=topology.KEYPOINTS)
     image = Part({"width": POSITIVE, "height": POSITIVE, "source_picture": TEXT})
-    return documents.check(content, Part({"images": ListOf(image)}), str(path))
+    category = Part({"keypoints": ListOf(TEXT, len(topology.KEYPOINTS)), "skeleton": ListOf(ListOf(COUNT, 2))})
+    documents.check(content, Part({"images": ListOf(image), "categories": ListOf(category, 1)}), str(path))
+    for entry in content["images"]:
+        if Path(entry["file_name"]).name != entry["file_name"]:
+            raise ValueError(f"{path}: expected pictures in its images folder. Received: {entry['file_name']!r}")
+    return content
 
 
 def picture_of(document: Path, image: dict) -> Path:

@@ -5,8 +5,11 @@ It listens on the loopback address alone, knows the pictures of one folder, and 
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import math
+import re
 import threading
 import urllib.parse
 from http import HTTPStatus
@@ -20,6 +23,13 @@ from blazepose_tf.converters.coco_document import read_document
 LOOPBACK = "127.0.0.1"
 PAGE = Path(__file__).with_name("page.html")
 _LARGEST = 16 << 20  # bytes of a document
+
+
+def _policy() -> str:
+    """What the page may do: its own scripts and nothing that a label's text could smuggle in."""
+    scripts = re.findall(rb"<script>(.*?)</script>", PAGE.read_bytes(), re.DOTALL)
+    own = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'" for script in scripts)
+    return f"default-src 'self'; script-src {own}; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
 def checked(document: object, frames: dict) -> dict:
@@ -68,7 +78,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(json.dumps(self.server.document()).encode(), "application/json")
         elif path.startswith("/images/") and path.removeprefix("/images/") in self.server.pictures:
             name = path.removeprefix("/images/")
-            self._answer((self.server.folder / "images" / name).read_bytes(), "image/jpeg")
+            try:
+                content = (self.server.folder / "images" / name).read_bytes()
+            except OSError:
+                self._answer(b"the picture is gone", "text/plain", HTTPStatus.NOT_FOUND)
+                return
+            self._answer(content, "image/jpeg")
         else:
             self._answer(b"no such page", "text/plain", HTTPStatus.NOT_FOUND)
 
@@ -103,6 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Content-Security-Policy", _policy())
         self.end_headers()
         self.wfile.write(content)
 

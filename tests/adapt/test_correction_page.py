@@ -141,5 +141,29 @@ def test_corrections_of_another_tool_are_not_gone_on_with(server):
         Correction(server.folder)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d["images"][0].update(file_name="../frames.json"), "expected pictures in its images folder"),
+        (lambda d: d["images"][0].pop("width"), r"images\[0\]: missing fields \['width'\]"),
+        (lambda d: d["categories"].clear(), "categories: expected a list of 1"),
+        (lambda d: d["annotations"][1].update(keypoints="x"), r"annotations\[1\]: keypoints: expected a list"),
+    ],
+)
+def test_a_folder_that_was_not_set_out_is_not_served(server, change, message):
+    frames = json.loads((server.folder / "frames.json").read_text())
+    change(frames)
+    (server.folder / "frames.json").write_text(json.dumps(frames))
+    with pytest.raises(ValueError, match=message):
+        Correction(server.folder)
+
+
+def test_a_picture_that_is_gone_is_an_answer(server, capfd):
+    name = server.document()["images"][0]["file_name"]
+    (server.folder / "images" / name).unlink()
+    assert ask(server, "GET", f"/images/{name}") == (404, b"the picture is gone")
+    assert capfd.readouterr().err == ""
+
+
 def test_the_page_ships_with_the_package():
     assert "adapt/*.html" in (Path(__file__).resolve().parents[2] / "setup.py").read_text()
