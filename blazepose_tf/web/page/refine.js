@@ -47,9 +47,10 @@ function window(/** @type {Numbers} */ maps, /** @type {number} */ cells, /** @t
   /** @type {number} */ k, /** @type {number} */ left, /** @type {number} */ top, /** @type {number} */ side) {
   const weights = new Float64Array(side * side);
   for (let row = Math.max(top, 0); row < Math.min(top + side, cells); row++) {
-    for (let column = Math.max(left, 0); column < Math.min(left + side, cells); column++) {
-      const logit = clamp(maps[(row * cells + column) * count + k], -20, 20);
-      weights[(row - top) * side + column - left] = 1 / (1 + Math.exp(-logit));
+    const first = Math.max(left, 0), end = Math.min(left + side, cells);
+    let from = (row * cells + first) * count + k, to = (row - top) * side + first - left;
+    for (let column = first; column < end; column++, from += count) {
+      weights[to++] = 1 / (1 + Math.exp(-clamp(maps[from], -20, 20)));
     }
   }
   return weights;
@@ -144,11 +145,14 @@ function peakOffset(/** @type {number[]} */ ...values) {
 function smoothPeak(/** @type {Window} */ { side, left, top, weights }, /** @type {Point} */ [x, y],
   /** @type {number} */ sigma, /** @type {Refinement} */ settings, /** @type {Point} */ before) {
   const power = 2 ** settings.squarings, scale = (-0.5 * power) / sigma ** 2;
-  const prior = (/** @type {number} */ first, /** @type {number} */ now, /** @type {number} */ last) =>
-    Float64Array.from({ length: side }, (_, i) => {
-      const at = first + i + 0.5, beyond = clamp(Math.abs(at - last) - settings.motion, 0, settings.smooth_reach);
-      return Math.exp(scale * ((at - now) ** 2 + beyond ** 2));
-    });
+  const prior = (/** @type {number} */ first, /** @type {number} */ now, /** @type {number} */ last) => {
+    const values = new Float64Array(side);
+    for (let i = 0, at = first + 0.5; i < side; i++, at++) {
+      const beyond = clamp(Math.abs(at - last) - settings.motion, 0, settings.smooth_reach);
+      values[i] = Math.exp(scale * ((at - now) ** 2 + beyond ** 2));
+    }
+    return values;
+  };
   const alongX = prior(left, x, before[0]), alongY = prior(top, y, before[1]);
   let sum = settings.regression_weight, sumX = sum * x, sumY = sum * y;
   for (let row = 0, i = 0; row < side; row++) {
