@@ -1,149 +1,184 @@
 """Every precision of the shipped models in every engine that is installed: opens, same numbers, time against LiteRT.
 
-    python benchmarks/engines.py [--model=lite,full,blazeface] [--files=DIR] [--picture=FILE] [--rounds=6]
+    python benchmarks/engines.py --files=DIR [--model=lite,full,blazeface] [--engine=NAME,...] [--picture=FILE]
+        [--rounds=4] [--write=docs/export.md]
 
-Nothing is installed; what cannot be imported is named. --files is where the exported files lie
-(NAME_PRECISION.tflite); missing ones are made, calibrated on rendered people. The reference is LiteRT's Interpreter on
-the same file, one thread; engines take turns, a turn counts by its fastest run in processor time of the whole process,
-so that other work on the machine disturbs little. ONNX Runtime gets the file through tf2onnx, ncnn through the float
-ONNX graph and pnnx, MNN through its own converter. A cell is time against LiteRT and the mean difference of landmarks
-(crop pixels) or of regressors; the exit code is 1 when an engine opens a file and computes something else.
+Nothing is installed; what is missing is named. Each engine gets each file in a process of its own: one that dies costs
+a cell. Cells are kept under --files, in a folder for each model and its weights, and are made anew only when weights,
+engine or rounds are others (or when the folder is deleted): an interrupted run goes on. Files are exported as
+`blazepose export` does, calibrated on rendered people.
+
+The reference is LiteRT's Interpreter on the same file, one thread, in the same process: the two take turns, a turn
+counts by its fastest run in processor time, so that other work on the machine disturbs little. A cell is time against
+LiteRT and the mean difference of landmarks (crop pixels) or of regressors (input pixels). --write replaces the block of
+that document between its markers. The exit code is 1 when an engine computes something else, or does not take a file
+and nobody has found out why.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
+import hashlib
+import json
+import os
+import signal
+import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-import engine_adapters
-import numpy as np
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from blazepose_tf.console import silent_libraries
+import blocks
+import engine_programs
+from engine_adapters import Adapter
+from tqdm import tqdm
+
+from blazepose_tf import files
+from blazepose_tf.runtime.weights import model_file
 
 MODELS = ("lite", "full", "blazeface")
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
-# Mean difference that the same file may have in another engine: activations that are integers round elsewhere. Engines
-# that get a file of their own say more.
-BOUNDS = {"float32": 1e-3, "float16": 1e-3, "dynamic": 0.5, "int8": 1.5}
-RUNS = 6
+PICTURE = Path(__file__).resolve().parents[1] / "testdata" / "people" / "images" / "people_000000.jpg"
+PATIENCE = 900  # seconds for one engine and file, on a busy machine
 
 
 def main() -> int:
     options = _parse()
-    missing = [f"{adapter.name} ({reason})" for adapter in engine_adapters.ALL if (reason := adapter.missing())]
-    print(f"Installed: {', '.join(a.version() for a in engine_adapters.ALL if not a.missing())}.")
-    print(f"Not installed: {', '.join(missing) or 'none'}.")
-    wrong = []
-    with tempfile.TemporaryDirectory(prefix="blazepose_engines_") as scratch:
-        folder = Path(options.files or scratch)
-        for name in options.model:
-            rows: dict[str, dict[str, str]] = {}
-            for precision in PRECISIONS:
-                print(f"... {name} {precision}", file=sys.stderr, flush=True)
-                path = _file(folder, name, precision)
-                for engine, cell, bad in _compare(path, precision, options):
-                    rows.setdefault(engine, {})[precision] = cell
-                    if bad:
-                        wrong.append(f"{name} {precision} in {engine}: {cell}")
-            print(f"\n| {name} | {' | '.join(PRECISIONS)} |\n|{'---|' * (len(PRECISIONS) + 1)}")
-            for engine, cells in rows.items():
-                print(f"| {engine} | {' | '.join(cells.get(p, '-') for p in PRECISIONS)} |", flush=True)
-    for line in wrong:
-        print(f"error: other numbers: {line}", file=sys.stderr)
-    return 1 if wrong else 0
+    adapters = [a for a in engine_programs.ALL if not options.engine or a.name in options.engine]
+    missing = {a.name: reason for a in adapters if (reason := a.missing())}
+    adapters = [a for a in adapters if a.name not in missing]
+    versions = {a.name: a.version() for a in adapters}
+    lines = [f"{'; '.join(versions.values())}. Not installed: {', '.join(missing) or 'none'}."]
+    print(f"Not installed: {'; '.join(f'{name} ({how})' for name, how in missing.items()) or 'none'}.", file=sys.stderr)
+    notes: list[str] = []
+    faults: list[str] = []
+    trials = [(model, p, a) for model in options.model for p in PRECISIONS for a in adapters if _meant(a, model)]
+    cells: dict[tuple[str, str, str], str] = {}
+    for model, precision, adapter in tqdm(trials, desc="engines", unit="cell", disable=None):
+        record = _record(options, model, precision, adapter, versions[adapter.name])
+        cell, fault = _cell(adapter, precision, record, notes)
+        cells[model, precision, adapter.name] = cell
+        if fault:
+            faults.append(f"{model} {precision} in {adapter.name}: {fault}")
+    for model in options.model:
+        lines += ["", f"| {model} | {' | '.join(PRECISIONS)} |", f"|{'---|' * (len(PRECISIONS) + 1)}"]
+        lines += [
+            f"| {a.name} | {' | '.join(cells[model, p, a.name] for p in PRECISIONS)} |"
+            for a in adapters
+            if _meant(a, model)
+        ]
+    lines += ["", *(f"{number}. {note}" for number, note in enumerate(notes, 1))]
+    text = "\n".join(lines).rstrip()
+    print(text)
+    if options.write:
+        blocks.replace(options.write, "engines", text)
+    for line in faults:
+        print(f"error: {line}", file=sys.stderr)
+    return 1 if faults else 0
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = [a.name for a in engine_programs.ALL]
+    parser.add_argument("--files", type=Path, required=True, help="folder of exported files and finished cells")
     parser.add_argument("--model", type=lambda text: text.split(","), default=MODELS)
-    parser.add_argument("--files", help="folder of NAME_PRECISION.tflite, for the next run, too")
-    parser.add_argument("--picture", help="a picture of a person; a rendered one without it")
-    parser.add_argument("--rounds", type=int, default=6)
-    return parser.parse_args()
+    parser.add_argument("--engine", action="append", choices=names, help="may be repeated; all without it")
+    parser.add_argument("--picture", type=Path, default=PICTURE, help="a picture of a person, in a folder of such")
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--write", type=Path, help="document with the block `engines`")
+    options = parser.parse_args()
+    if unknown := set(options.model) - set(MODELS):
+        parser.error(f"--model must be of {MODELS}. Received: {sorted(unknown)}")
+    if options.write:
+        blocks.require(options.write, "engines")
+    return options
 
 
-def _file(folder: Path, name: str, precision: str) -> Path:
-    path = folder / f"{name}_{precision}.tflite"
-    if not path.exists():
-        from blazepose_tf.export import exporting, litert, sources
-
-        model, description = sources.open_source(name)
-        choice = exporting.Options(precision=precision, calibration_crops=24)
-        path.write_bytes(exporting.convert(litert.deployed(model), description, choice, progress=lambda _: None))
-    return path
+def _meant(adapter: Adapter, model: str) -> bool:
+    return model != "blazeface" or not adapter.trackers_only
 
 
-def _compare(path: Path, precision: str, options) -> list[tuple[str, str, bool]]:
-    """(engine, cell, whether its numbers are others) of all engines for one file."""
-    reference = engine_adapters.Interpreter()
-    values = _picture(options.picture, *reference.describe(path))
-    opened, cells = {reference.name: reference.open(path)}, {}
-    for adapter in engine_adapters.ALL:
-        if adapter.missing():
-            continue
-        try:
-            with silent_libraries(), contextlib.redirect_stdout(io.StringIO()):
-                run = adapter.open(path)
-                run(values)
-            opened[adapter.name] = run
-        except Exception as error:  # every engine has types of its own
-            cells[adapter.name] = f"no: {adapter.limit(precision) or ' '.join(str(error).split())[-90:]}"
-    expected = opened[reference.name](values)
-    main_output = "landmarks" if "landmarks" in expected else "regressors"
-    columns = 2 if main_output == "landmarks" else None
-    times = _measure(opened, values, options.rounds)
-    bad, bounds = {}, {adapter.name: adapter.bounds.get(precision) for adapter in engine_adapters.ALL}
-    for name, run in opened.items():
-        ratio = np.median(np.divide(times[name], times[reference.name]))
-        found = _same_size(run(values), expected[main_output])
-        difference = float(np.abs(found - expected[main_output])[..., :columns].mean())
-        bad[name] = not difference <= (bounds.get(name) or BOUNDS[precision])
-        cells[name] = (
-            f"{ratio:.2f} x, {difference:.1e}" if name != reference.name else f"{1e3 * min(times[name]):.2f} ms"
-        )
-    order = (reference.name, *(adapter.name for adapter in engine_adapters.ALL))
-    return [(name, cells[name], bad.get(name, False)) for name in order if name in cells]
-
-
-def _same_size(outputs, expected: np.ndarray) -> np.ndarray:
-    """The output with as many values: engines have their own names, and no two outputs of a model are of one size."""
-    arrays = outputs.values() if isinstance(outputs, dict) else outputs
-    found = [np.asarray(a, np.float32) for a in arrays if np.size(a) == expected.size]
-    if not found:
-        return np.full_like(expected, np.nan)
-    return found[0].reshape(expected.shape)
-
-
-def _measure(opened: dict, values: np.ndarray, rounds: int) -> dict[str, list[float]]:
-    times: dict[str, list[float]] = {name: [] for name in opened}
-    with silent_libraries():
-        for _ in range(rounds):
-            for name, run in opened.items():
-                runs = []
-                for _ in range(RUNS):
-                    before = time.process_time()
-                    run(values)
-                    runs.append(time.process_time() - before)
-                times[name].append(min(runs))
-    return times
-
-
-def _picture(path: str | None, size: int, dtype: np.dtype) -> np.ndarray:
-    import cv2
-
-    if path is None:
-        from blazepose_tf import synthetic
-
-        image = synthetic.render_sample(2_000_000, 0, size=(256, 256), persons=1).image
+def _record(options, model: str, precision: str, adapter: Adapter, version: str) -> dict:
+    """What an engine makes of a file: from an earlier run, or tried now."""
+    if adapter.own_files and precision in adapter.limits:
+        return {}
+    digest = hashlib.sha256(model_file(model).read_bytes()).hexdigest()[:12]
+    path = options.files.absolute() / f"{model}-{digest}" / f"{adapter.instead.get(precision, precision)}.tflite"
+    kept = path.with_name(f"{path.stem}.{adapter.name.replace(' ', '_').strip('.')}.json")
+    about = {"version": version, "rounds": options.rounds}
+    if kept.exists() and (record := json.loads(kept.read_text(encoding="utf-8"))).get("about") == about:
+        return record
+    _export(path, model)
+    try:
+        adapter.prepare(path, model)
+    except (ValueError, ImportError) as error:
+        record = {"stage": "converting", "refused": str(error)}
     else:
-        image = cv2.imread(path)[..., ::-1]
-    values = cv2.resize(np.ascontiguousarray(image), (size, size))[None]
-    return (values.astype(np.int16) - 128).astype(np.int8) if dtype == np.int8 else values.astype(np.float32) / 255
+        record = _try(path, adapter, options)
+    files.write_text(kept, json.dumps(record | {"about": about}))
+    return record
+
+
+def _export(path: Path, model: str) -> None:
+    if path.exists():
+        return
+    from blazepose_tf.export import exporting, litert, sources
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    network, description = sources.open_source(model)
+    choice = exporting.Options(precision=path.stem, calibration_crops=24)
+    files.write_bytes(path, exporting.convert(litert.deployed(network), description, choice, progress=lambda _: None))
+
+
+def _try(path: Path, adapter: Adapter, options) -> dict:
+    program = Path(__file__).with_name("engine_trial.py")
+    with tempfile.TemporaryDirectory(prefix="blazepose_engine_") as scratch:
+        result = Path(scratch) / "result.json"
+        arguments = [adapter.name, path, options.picture.absolute(), str(options.rounds), result]
+        try:
+            done = subprocess.run(
+                [sys.executable, program, *arguments],
+                capture_output=True,
+                cwd=scratch,
+                env=os.environ | {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"},
+                timeout=PATIENCE,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return _known(result) | {"died": f"no end after {PATIENCE} s"}
+        record = _known(result)
+        if done.returncode < 0:
+            return record | {"died": signal.Signals(-done.returncode).name}
+        if done.returncode:
+            return record | {"died": f"exit code {done.returncode}"}
+        return record
+
+
+def _known(result: Path) -> dict:
+    return json.loads(result.read_text(encoding="utf-8")) if result.exists() else {"stage": "starting"}
+
+
+def _cell(adapter: Adapter, precision: str, record: dict, notes: list[str]) -> tuple[str, str]:
+    """(cell of the table, what nobody has explained)."""
+    why = adapter.limits.get(precision, "")
+    if not record:
+        return f"no ({_number(notes, f'{adapter.name}: {why}.')})", ""
+    if "text" in record and "died" not in record:
+        about = adapter.notes.get(precision)
+        cell = record["text"] + (f" ({_number(notes, f'{adapter.name}: {about}.')})" if about else "")
+        return cell, f"other numbers: {cell}" if record["wrong"] else ""
+    died = "died" in record
+    what = f"the process ends ({record['died']})" if died else record["refused"]
+    seen = f"{what} while {record.get('stage', 'ending')}"
+    note = f"{adapter.name}, {precision}: {why or 'not explained'}. Seen: {seen}.".replace("|", "/")
+    return f"{'died' if died else 'no'} ({_number(notes, note)})", "" if why else f"not explained: {seen}"
+
+
+def _number(notes: list[str], note: str) -> int:
+    if note not in notes:
+        notes.append(note)
+    return notes.index(note) + 1
 
 
 if __name__ == "__main__":
