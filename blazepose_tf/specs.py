@@ -111,6 +111,11 @@ class TrackerSpec:
     def heatmap_size(self) -> int:
         return self.input_size // self.heatmap_stride
 
+    @property
+    def mask_size(self) -> int:
+        """Side of the mask in cells; MediaPipe's of 2021 have one as large as the crop."""
+        return self.input_size // 2
+
 
 @dataclass(frozen=True)
 class DetectorSpec:

@@ -353,6 +353,17 @@ def edges(names: Sequence[str] = KEYPOINTS) -> tuple[tuple[int, int], ...]:
     return tuple((index[a], index[b]) for a, b in EDGES if a in index and b in index)
 
 
+# Limb segments without their side: what is as long left as right, and as long in one frame as in the next.
+LIMBS: tuple[tuple[str, str], ...] = (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"))
+
+
+def limb_indices(names: Sequence[str] = KEYPOINTS) -> tuple[tuple[int, int, int, int], ...]:
+    """For each limb segment whose four ends a keypoint set has: indices of its ends on the left, then on the right."""
+    index = {name: i for i, name in enumerate(names)}
+    limbs = (tuple(f"{side}_{end}" for side in ("left", "right") for end in ends) for ends in LIMBS)
+    return tuple(tuple(index[name] for name in limb) for limb in limbs if set(limb) <= set(names))
+
+
 def remap(keypoints: np.ndarray, source: Sequence[str], target: Sequence[str] = KEYPOINTS) -> np.ndarray:
     """Reorders keypoints from one set to another by name.
 

@@ -29,7 +29,7 @@ def define_flags() -> None:
     flags.DEFINE_multi_string("predictions", [], "JSON predictions of another system, FILE or NAME=FILE")
     flags.DEFINE_string("data", None, "COCO-style annotations (required)")
     flags.DEFINE_string("images", None, "folder of the pictures; images/ beside the annotations without it")
-    flags.DEFINE_list("protocol", ["aligned"], "of aligned, pipeline, detector, video, people")
+    flags.DEFINE_list("protocol", ["aligned"], "of aligned, pipeline, detector, video, people, attributes")
     flags.DEFINE_float(
         "roi_scale", None, "side of the region / diameter of the body circle; the model's own without it"
     )

@@ -3,9 +3,12 @@
 blazepose label --images=pictures/ --output=labelled.json
 blazepose label --images=pictures/ --tracker=heavy.tflite --second=movenet_multipose.tflite --output=labelled.json
 blazepose label --data=train.json --tracker=heavy.tflite --output=others.json      # people beside the labelled ones
+blazepose label --data=train.json --tracker=heavy.tflite --attributes --output=deep.json     # depth and masks
 
 A detector proposes people. A tracker looks at each three times, once mirrored; --second is a MoveNet file that has to
 see the same. --doubtful takes drafts of those on whom the looks do not agree: blazepose correct sets them out.
+With --attributes nobody is looked for: those who are labelled get the depth, the points in metres and the mask that a
+tracker with such outputs gives them, plain and mirrored alike.
 """
 
 from __future__ import annotations
@@ -30,6 +33,10 @@ def define_flags() -> None:
     flags.DEFINE_float("weight", 1.0, "of a person in training", lower_bound=0.0)
     flags.DEFINE_string("dataset", None, "name in the labels; that of the labelled people beside without it")
     flags.DEFINE_string("doubtful", None, "COCO file for drafts of people on whom the looks do not agree")
+    flags.DEFINE_bool("attributes", False, "add depth, points in metres and masks to the people of --data")
+    flags.DEFINE_integer(
+        "limit", 0, "with --attributes: pictures, spread evenly over the file; all when 0", lower_bound=0
+    )
     flags.DEFINE_string("output", None, "COCO file to write")
     flags.mark_flags_as_required(["output"])
 
@@ -37,6 +44,14 @@ def define_flags() -> None:
 def main(argv: list[str]) -> int:
     if argv:
         raise UserError(f"unexpected arguments: {' '.join(argv)}")
+    if FLAGS.attributes:
+        from blazepose_tf.labelling import attributes
+
+        if not FLAGS.data:
+            raise UserError("--attributes needs --data, a COCO file with labelled people")
+        chosen = attributes.Options(Path(FLAGS.data), Path(FLAGS.output), FLAGS.tracker, FLAGS.limit)
+        print(attributes.write(chosen))
+        return 0
     from blazepose_tf.labelling.people import Options, write
 
     options = Options(

@@ -65,16 +65,17 @@ def _assignments() -> list[str]:
 
 
 def _experiment(init_from: Path | None):
-    """The experiment as the flags ask for it; `finetune` is made for the model that it starts from."""
-    from blazepose_tf.training import experiments, finetune, settings
+    """The experiment as the flags ask for it; some are made for the model that they start from."""
+    from blazepose_tf.training import attributes, experiments, finetune, settings
 
     found = experiments.experiment(FLAGS.experiment)
-    if found.name == finetune.NAME:
+    made = {finetune.NAME: finetune.finetune, attributes.NAME: attributes.attributes}
+    if found.name in made:
         from blazepose_tf.models.weights import describe
 
         if init_from is None:
-            raise UserError("finetune starts from a trained model: give --init_from=lite, full, blazeface or a file")
-        found = finetune.finetune(describe(init_from))
+            raise UserError(f"{found.name} starts from a trained model: give --init_from=lite, full or a file")
+        found = made[found.name](describe(init_from))
     if FLAGS.keypoints and found.model == "detector":
         raise UserError("a detector has no keypoints to choose (--keypoints)")
     return settings.override(found.with_stages(FLAGS.stages), _assignments())

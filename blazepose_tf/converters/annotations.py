@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from blazepose_tf.converters.attributes import Attributes
+
 UNLABELLED, OCCLUDED, VISIBLE = 0, 1, 2
 # Pixels that no picture has: coordinates beyond are slips of a program, and their squares overflow sooner or later.
 LIMIT = 1e6
@@ -35,6 +37,7 @@ class Person:
         extra: further fields of the annotation that a conversion keeps, by name.
         id: of the annotation, in the form of `documents.identity`; None where the source has none.
         fields: further plain fields of the annotation, by name: for groups and splits.
+        attributes: depth, metric points and mask, where the source has them.
     """
 
     keypoints: np.ndarray
@@ -47,6 +50,7 @@ class Person:
     extra: Mapping[str, object] = field(default_factory=dict)
     id: int | str | None = None
     fields: Mapping[str, object] = field(default_factory=dict)
+    attributes: Attributes = field(default_factory=Attributes)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from blazepose_tf import documents, topology
+from blazepose_tf.converters import attributes as attributes_lib
 from blazepose_tf.converters.annotations import LIMIT, Person, keypoint_array, xywh_to_xyxy
 
 _WHOLEBODY_PARTS = (("foot", 6), ("face", 68), ("lefthand", 21), ("righthand", 21))
@@ -40,6 +41,9 @@ def person(annotation: dict, names: Sequence[str], order: Sequence[str] | None, 
         points = topology.remap(_flat(raw, len(order), "keypoints"), order, names)
     else:
         points = _flat(raw, len(names), "keypoints")
+    attributes = attributes_lib.read(annotation, len(order or names))
+    if order is not None:
+        attributes = attributes_lib.remapped(attributes, order, names)
     source = annotation.get("keypoint_source")
     if source is not None and (not isinstance(source, str) or len(source) != len(order or names)):
         raise ValueError(f"keypoint_source must be {len(order or names)} letters. Received: {documents.show(source)}")
@@ -60,6 +64,7 @@ def person(annotation: dict, names: Sequence[str], order: Sequence[str] | None, 
         extra=extra,
         id=documents.identity(annotation.get("id")),
         fields=plain_fields(annotation, _READ_FIELDS),
+        attributes=attributes,
     )
 
 

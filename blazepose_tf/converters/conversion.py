@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from blazepose_tf import topology
+from blazepose_tf.converters import attributes as attributes_lib
 from blazepose_tf.converters import names as names_lib
 from blazepose_tf.converters import selection
 from blazepose_tf.converters.annotations import Damage, Person, Picture, Source
@@ -223,6 +224,7 @@ def _convert_person(person: Person, picture: Picture, own, target, config: Conve
         weight=person.weight * config.weight,
         alignment=alignment,
         extra={k: v for k, v in person.extra.items() if kept_set or k != "keypoint_source"},
+        attributes=attributes_lib.remapped(person.attributes, own, target),
     )
 
 

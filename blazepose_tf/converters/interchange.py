@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from blazepose_tf import files
+from blazepose_tf.converters import attributes
 from blazepose_tf.converters.annotations import Person, Picture, image_folder
 from blazepose_tf.converters.coco_document import coco_document
 
@@ -46,7 +47,7 @@ def _annotation(person: Person, number: int, image_id: int, dataset: str) -> dic
         entry["center"], entry["scale_point"] = (_rounded(point) for point in person.alignment)
     if person.face_box is not None:
         entry["face_box"] = _xywh(person.face_box)
-    return {**person.extra, **entry}
+    return {**person.extra, **entry, **attributes.fields(person.attributes)}
 
 
 def write_json(

@@ -202,6 +202,17 @@ def apply_occlusion(crop, points, state, occlusion: Occlusion):
     return tf.ensure_shape(painted, [size, size, 3]), tf.ensure_shape(seen, points.shape[:1])
 
 
+def hide(mask, occlusion: Occlusion):
+    """A (M, M, 1) mask of the crop without what lies below the rectangles."""
+    size = mask.shape[0]
+    axis = (tf.range(size, dtype=tf.float32) + 0.5) / size
+    seen = mask
+    for i in range(occlusion.boxes.shape[0]):
+        below = (i < occlusion.count) & _covered(axis[None, :], axis[:, None], occlusion.boxes[i])
+        seen = tf.where(below[..., None], 0.0, seen)
+    return seen
+
+
 def _covered(x, y, box):
     """Whether the points with coordinates x and y, in crop sizes, lie in a rectangle (5,)."""
     dx, dy = x - box[0], y - box[1]

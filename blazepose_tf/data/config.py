@@ -135,6 +135,8 @@ class TrackerDataConfig:
         heatmap_targets: False leaves heatmaps and offsets out of targets and weights.
         offset_targets: False leaves the offsets alone out.
         coordinate_targets: False leaves all but heatmaps and offsets out (first stage of training).
+        world_targets: True adds world landmarks; z comes with a model that has it (`TrackerSpec.depth`).
+        mask_targets: True adds the mask of the person.
         parallel_calls: examples prepared at a time; 0 lets tf.data decide.
     """
 
@@ -149,6 +151,8 @@ class TrackerDataConfig:
     heatmap_targets: bool = True
     offset_targets: bool = True
     coordinate_targets: bool = True
+    world_targets: bool = False
+    mask_targets: bool = False
     parallel_calls: int = 0
 
     def __post_init__(self):

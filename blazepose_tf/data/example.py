@@ -18,6 +18,9 @@ Features (all but `image/encoded` and `keypoints/names` may be absent; flat list
     person/box       float    N * 4: x0, y0, x1, y1 of the person; zeros where unknown
     person/face_box  float    N * 4: x0, y0, x1, y1 of the face; zeros where unknown
     person/weight    float    N: weight of each person's labels
+    person/z         float    N * K * 2: depth in pixels from mid-hip, smaller is nearer, and 1 where known, else 0
+    person/world     float    N * K * 4: metres from mid-hip along the axes of the picture, and 1 where known, else 0
+    person/mask      bytes    N PNG files of the picture's size, 255 where the person is seen; empty where unknown
     ignore_boxes     float    M * 4: regions with people who carry no usable labels
 """
 
@@ -46,6 +49,9 @@ class Example:
         boxes: (N, 4) boxes of the persons; zeros where unknown. Defaults to zeros.
         face_box: (N, 4) boxes of the faces; zeros where unknown. Defaults to zeros.
         person_weight: (N,) weights of the persons' labels. Defaults to ones.
+        z: (N, K, 2) depth and whether it is known. Defaults to zeros.
+        world: (N, K, 4) metres and whether they are known. Defaults to zeros.
+        masks: N PNG files, b"" where there is none. Defaults to none.
         ignore_boxes: (M, 4) regions with unlabelled people.
         weight: weight of the whole picture.
         dataset: name of the source.
@@ -62,6 +68,9 @@ class Example:
     boxes: np.ndarray | None = None
     face_box: np.ndarray | None = None
     person_weight: np.ndarray | None = None
+    z: np.ndarray | None = None
+    world: np.ndarray | None = None
+    masks: tuple[bytes, ...] | None = None
     ignore_boxes: np.ndarray | None = None
     weight: float = 1.0
     dataset: str = ""
@@ -86,15 +95,25 @@ class Example:
             ("boxes", (count, 4), 0.0),
             ("face_box", (count, 4), 0.0),
             ("person_weight", (count,), 1.0),
+            ("z", (count, len(self.names), 2), 0.0),
+            ("world", (count, len(self.names), 4), 0.0),
             ("ignore_boxes", (0 if self.ignore_boxes is None else len(self.ignore_boxes), 4), 0.0),
         ):
             value = getattr(self, name)
             value = np.full(shape, fill, np.float32) if value is None else np.asarray(value, np.float32)
+            if name in ("z", "world") and not value[..., -1:].any():  # nothing is known, of whichever keypoints
+                value = np.zeros(shape, np.float32)
             if value.shape != shape:
                 raise ValueError(f"{name} must have shape {shape}. Received: shape={value.shape}, id={self.image_id!r}")
             if not np.isfinite(value).all():
                 raise ValueError(f"{name} must be finite. Received: a NaN or infinity, id={self.image_id!r}")
             object.__setattr__(self, name, value)
+        masks = (b"",) * count if self.masks is None else tuple(self.masks)
+        if len(masks) != count:
+            raise ValueError(
+                f"masks must be one for each of {count} persons. Received: {len(masks)}, id={self.image_id!r}"
+            )
+        object.__setattr__(self, "masks", masks)
         if not np.isin(self.keypoints[..., 2], (0.0, 1.0, 2.0)).all():
             raise ValueError(f"keypoint states must be 0, 1 or 2. Received: id={self.image_id!r}")
 
@@ -105,12 +124,14 @@ class Example:
     def with_main_person(self, index: int) -> Example:
         """The same picture with person `index` first; the tracker learns from that one."""
         order = [index, *(i for i in range(self.num_persons) if i != index)]
-        per_person = ("keypoints", "alignment", "boxes", "face_box", "person_weight")
-        return replace(self, **{name: getattr(self, name)[order] for name in per_person})
+        per_person = ("keypoints", "alignment", "boxes", "face_box", "person_weight", "z", "world")
+        masks = tuple(self.masks[i] for i in order)
+        return replace(self, masks=masks, **{name: getattr(self, name)[order] for name in per_person})
 
     def with_keypoint_set(self, names: Sequence[str]) -> Example:
         """The same picture with its keypoints remapped by name to another set; what it lacks is unlabelled."""
-        return replace(self, names=tuple(names), keypoints=topology.remap(self.keypoints, self.names, names))
+        parts = {name: topology.remap(getattr(self, name), self.names, names) for name in ("keypoints", "z", "world")}
+        return replace(self, names=tuple(names), **parts)
 
 
 def _bytes(*values: bytes | str) -> tf.train.Feature:
@@ -144,6 +165,13 @@ def encode(example: Example) -> bytes:
         "person/weight": _floats(example.person_weight),
         "ignore_boxes": _floats(example.ignore_boxes),
     }
+    # Most data has none of these; a record without them is what it always was.
+    if example.z[..., -1].any():
+        features["person/z"] = _floats(example.z)
+    if example.world[..., -1].any():
+        features["person/world"] = _floats(example.world)
+    if any(example.masks):
+        features["person/mask"] = _bytes(*example.masks)
     # Without the flag, the order of the features is another one in every process, and so is the file.
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString(deterministic=True)
 
@@ -191,6 +219,9 @@ def _of_features(feature) -> Example:
         face_box=floats("person/face_box", -1, 4),
         person_weight=floats("person/weight", -1),
         ignore_boxes=floats("ignore_boxes", -1, 4),
+        z=floats("person/z", -1, len(names), 2),
+        world=floats("person/world", -1, len(names), 4),
+        masks=tuple(feature["person/mask"].bytes_list.value) or None,
         weight=1.0 if weight is None else float(weight[0]),
         dataset=text("dataset"),
         image_id=text("image/id"),
@@ -208,7 +239,7 @@ def parse(record, *, num_keypoints: int) -> dict[str, tf.Tensor]:
     Returns:
         image (scalar bytes), width, height (int32 scalars), image_id, dataset (scalar strings), weight (scalar),
         keypoints (N, K, 3), alignment (N, 2, 2), boxes (N, 4), face_box (N, 4), person_weight (N,),
-        ignore_boxes (M, 4).
+        z (N, K, 2), world (N, K, 4), masks (N,) strings, ignore_boxes (M, 4).
     """
 
     def floats() -> tf.io.FixedLenSequenceFeature:
@@ -228,16 +259,19 @@ def parse(record, *, num_keypoints: int) -> dict[str, tf.Tensor]:
             "person/box": floats(),
             "person/face_box": floats(),
             "person/weight": floats(),
+            "person/z": floats(),
+            "person/world": floats(),
+            "person/mask": tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True),
             "ignore_boxes": floats(),
         },
     )
     keypoints = tf.reshape(parsed["person/keypoints"], [-1, num_keypoints, 3])
     count = tf.shape(keypoints)[0]
 
-    def per_person(key: str, *shape: int, fill: float = 0.0):
+    def per_person(key: str, *shape, fill=0.0):
         values = parsed[key]
-        values = tf.cond(tf.size(values) > 0, lambda: values, lambda: tf.fill([count * int(np.prod(shape))], fill))
-        return tf.reshape(values, [count, *shape])
+        absent = tf.fill([count, *shape], fill)
+        return tf.cond(tf.size(values) > 0, lambda: tf.reshape(values, [count, *shape]), lambda: absent)
 
     return {
         "image": parsed["image/encoded"],
@@ -251,5 +285,8 @@ def parse(record, *, num_keypoints: int) -> dict[str, tf.Tensor]:
         "boxes": per_person("person/box", 4),
         "face_box": per_person("person/face_box", 4),
         "person_weight": per_person("person/weight", fill=1.0),
+        "z": per_person("person/z", num_keypoints, 2),
+        "world": per_person("person/world", num_keypoints, 4),
+        "masks": per_person("person/mask", fill=""),
         "ignore_boxes": tf.reshape(parsed["ignore_boxes"], [-1, 4]),
     }

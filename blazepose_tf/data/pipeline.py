@@ -45,12 +45,16 @@ def loader(sources: Sequence[Source], names: Sequence[str], dataset_weights: Map
         row = first_record[source] + record
         raw = records_lib.read(files[file_of[row]], offset_of[row])
         parsed = example_lib.parse(raw, num_keypoints=counts[source])
-        keypoints = tf.pad(parsed["keypoints"], [[0, 0], [0, 1], [0, 0]])
-        keypoints = tf.ensure_shape(tf.gather(keypoints, tables[source], axis=1), [None, len(names), 3])
+
+        def renamed(key: str, columns: int):
+            points = tf.pad(parsed[key], [[0, 0], [0, 1], [0, 0]])
+            return tf.ensure_shape(tf.gather(points, tables[source], axis=1), [None, len(names), columns])
+
+        points = {key: renamed(key, columns) for key, columns in (("keypoints", 3), ("z", 2), ("world", 4))}
         weight = parsed["weight"] * weights[source]
         for name, factor in dataset_weights.items():
             weight *= tf.where(parsed["dataset"] == name, float(factor), 1.0)
-        return {**parsed, "keypoints": keypoints, "weight": weight}
+        return {**parsed, **points, "weight": weight}
 
     return load
 
@@ -117,16 +121,19 @@ def _tracker_sample(
 
     to_crop = affine.invert(matrix)
     # By name among all points, so that a set with one side only gets what the mirror shows there.
-    padded = tf.concat([keypoints, tf.zeros([1, 3])], axis=0)
     plain = align.remap_table(names, spec.keypoint_names)
     mirrored = align.remap_table(names, topology.counterparts(spec.keypoint_names, names))
-    wanted = tf.gather(padded, tf.where(mirror > 0.5, mirrored, plain))
+    table = tf.where(mirror > 0.5, mirrored, plain)
+    wanted = tf.gather(tf.pad(keypoints, [[0, 1], [0, 0]]), table)
     state = wanted[:, 2]
     points = tf.where(state[:, None] > 0, affine.apply(to_crop, wanted[:, :2]), 0.0)
+    attributes = _attributes(example, table, matrix, spec=spec, config=config)
     if training:
         if config.occlusion.probability > 0:
             occlusion = augment.sample_occlusion(seed, config.occlusion)
             crop, state = augment.apply_occlusion(crop, points, state, occlusion)
+            if config.mask_targets:
+                attributes["mask"] = augment.hide(attributes["mask"], occlusion)
         crop = photometric.degrade(crop, seed, config.photometric)
         colour = photometric.sample_colour(seed)
     else:
@@ -143,7 +150,41 @@ def _tracker_sample(
         "crop_matrix": matrix,
         "image_id": example["image_id"],
         "dataset": example["dataset"],
+        **attributes,
     }
+
+
+def _attributes(example: dict, table, matrix, *, spec: TrackerSpec, config: TrackerDataConfig) -> dict:
+    """What the first person has beyond points, turned, mirrored and scaled as the crop is.
+
+    Args:
+        example: of `loader`.
+        table: (K,) rows of the example's points for those of the model.
+        matrix: (2, 3) map from crop pixels to the picture's.
+        spec: tracker contract.
+        config: what is wanted.
+    """
+
+    def first(key: str, columns: int):
+        rows = tf.concat([example[key], tf.zeros([1, *example[key].shape[1:]])], axis=0)[0]
+        return tf.ensure_shape(tf.gather(tf.pad(rows, [[0, 1], [0, 0]]), table), [spec.num_keypoints, columns])
+
+    out = {}
+    scale = affine.scale_of(matrix)
+    if spec.depth:
+        z = first("z", 2)
+        out["z"] = tf.stack([z[:, 0] / scale, z[:, 1]], axis=1)
+    if config.world_targets:
+        world = first("world", 4)
+        # A turn or a mirror image keeps lengths: its inverse is its transpose.
+        turned = tf.matmul(world[:, :2], matrix[:, :2] / scale)
+        out["world"] = tf.concat([turned, world[:, 2:]], axis=1)
+    if config.mask_targets:
+        cells = spec.mask_size
+        to_picture = tf.concat([matrix[:, :2] * (spec.input_size / cells), matrix[:, 2:]], axis=1)
+        encoded = tf.concat([example["masks"], [""]], axis=0)[0]
+        out["mask"], out["mask_known"] = warp.warp_mask(encoded, to_picture, cells)
+    return out
 
 
 def tracker_samples(
@@ -172,7 +213,8 @@ def tracker_samples(
     Returns:
         Dataset of dicts: image (S, S, 3) 0..255 before colour, colour (9,), points (K, 2) crop px, state (K,),
         alignment (2, 2) crop px, presence (), weight (), heatmap_weight (), crop_matrix (2, 3), image_id, dataset,
-        position (int64).
+        position (int64); with what spec and config ask for: z (K, 2) crop px and known, world (K, 4) metres along the
+        crop's axes and known, mask (M, M, 1) and mask_known ().
     """
     config = config or TrackerDataConfig()
     sources = as_sources(records)
@@ -200,6 +242,12 @@ def tracker_samples(
         "image_id": tf.constant(""),
         "dataset": tf.constant(""),
     }
+    if spec.depth:
+        blank["z"] = tf.zeros([count, 2])
+    if config.world_targets:
+        blank["world"] = tf.zeros([count, 4])
+    if config.mask_targets:
+        blank["mask"], blank["mask_known"] = tf.zeros([spec.mask_size, spec.mask_size, 1]), tf.zeros([])
     return run(rows, prepare, blank, sources, skip=skip_examples, report=report, parallel_calls=config.parallel_calls)
 
 

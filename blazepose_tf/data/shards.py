@@ -6,8 +6,10 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 
+from blazepose_tf.converters import attributes as attributes_lib
 from blazepose_tf.converters.annotations import Picture
 from blazepose_tf.data import records
 from blazepose_tf.data.example import Example
@@ -53,6 +55,9 @@ def write_shards(
             for p in picture.people
             for part in (p.keypoints, p.alignment if p.alignment is not None else (), p.box or (), (p.weight,))
         )
+        labels += b"".join(
+            repr(fields).encode() for fields in (attributes_lib.fields(p.attributes) for p in picture.people) if fields
+        )
         return f"{picture.file_name}#{person}/{zlib.crc32(labels):08x}"
 
     usable = [sum(not p.ignore for p in picture.people) for picture in pictures]
@@ -78,8 +83,30 @@ def _example(picture: Picture, names: Sequence[str], images: Path) -> Example:
         boxes=np.array([p.box or (0, 0, 0, 0) for p in people]).reshape(count, 4),
         face_box=np.array([p.face_box or (0, 0, 0, 0) for p in people]).reshape(count, 4),
         person_weight=np.array([p.weight for p in people]),
+        z=_points([p.attributes.z for p in people], (len(names), 2)),
+        world=_points([p.attributes.world for p in people], (len(names), 4)),
+        masks=tuple(_mask(p.attributes.mask, (height, width)) for p in people),
         ignore_boxes=np.array([p.box for p in picture.people if p.ignore and p.box is not None]).reshape(-1, 4),
         dataset=picture.dataset,
         image_id=picture.file_name,
         split=picture.split,
     )
+
+
+def _points(people: list[np.ndarray | None], shape: tuple[int, int]) -> np.ndarray:
+    """(N, K, D) of what is known of each person; zeros else."""
+    return np.array([np.zeros(shape) if points is None else points for points in people]).reshape(-1, *shape)
+
+
+def _mask(mask, size: tuple[int, int]) -> bytes:
+    """PNG of a person's mask, b"" without one.
+
+    Raises:
+        ValueError: it is of another size than the picture.
+    """
+    if mask is None:
+        return b""
+    pixels = attributes_lib.decode(mask)
+    if pixels.shape != size:
+        raise ValueError(f"segmentation: of size {pixels.shape}, its picture has {size} (height, width)")
+    return cv2.imencode(".png", pixels.astype(np.uint8) * 255)[1].tobytes()

@@ -19,6 +19,7 @@ import numpy as np
 
 from blazepose_tf import topology
 from blazepose_tf.converters import annotations as labels
+from blazepose_tf.converters import attributes as attributes_lib
 from blazepose_tf.converters import coco
 from blazepose_tf.converters import names as names_lib
 from blazepose_tf.converters.conversion import AREA_OF_BOX
@@ -48,6 +49,7 @@ class Person:
         ignore: a person or crowd without usable labels: neither to be found nor wrong to be found.
         fields: the remaining plain fields (dataset, ...), for groups.
         names: of the K keypoints: the 33 of the topology where the file has no others, else the file's.
+        attributes: depth, metric points and mask, where the file has them.
     """
 
     id: int | str
@@ -62,6 +64,7 @@ class Person:
     ignore: bool
     fields: dict
     names: tuple[str, ...] = topology.KEYPOINTS
+    attributes: attributes_lib.Attributes = field(default_factory=attributes_lib.Attributes)
 
     def scored(self, sources: str) -> np.ndarray:
         """(K,) bool: points that count. `h` takes the human points of people that have any, else all points."""
@@ -147,6 +150,7 @@ def _person(person: labels.Person, image_id: int | str, names: tuple[str, ...]) 
         ignore,
         dict(person.fields),
         own,
+        attributes_lib.remapped(person.attributes, names, own),
     )
 
 

@@ -23,6 +23,7 @@ from blazepose_tf import __version__, files, topology
 from blazepose_tf.evaluation import (
     adapters,
     annotations,
+    attributes_protocol,
     detector_protocol,
     film,
     measure,
@@ -40,7 +41,8 @@ __all__ = ["Evaluation", "Options", "evaluate"]
 DETECTOR = "detector"
 VIDEO = "video"
 PEOPLE = "people"
-PROTOCOLS = (ALIGNED, PIPELINE, DETECTOR, VIDEO, PEOPLE)
+ATTRIBUTES = "attributes"
+PROTOCOLS = (ALIGNED, PIPELINE, DETECTOR, VIDEO, PEOPLE, ATTRIBUTES)
 SCHEMA = "blazepose_tf.evaluation/1"
 
 
@@ -138,8 +140,8 @@ def evaluate(options: Options, *, progress: Progress = _quiet) -> Evaluation:
             items just finished.
 
     Returns:
-        Figures with "data", "settings", "runs", "comparisons", "sweeps", "detectors", "videos", "people", and what they
-        are of.
+        Figures with "data", "settings", "runs", "comparisons", "sweeps", "detectors", "videos", "people", "attributes",
+        and what they are of.
 
     Raises:
         OSError, ValueError: files that are missing or do not fit; the message names them.
@@ -170,6 +172,7 @@ def evaluate(options: Options, *, progress: Progress = _quiet) -> Evaluation:
         "detectors": [],
         "videos": [],
         "people": [],
+        "attributes": [],
     }
     pairs: list[predictions.Paired] = []
     trackers = [dataclasses.replace(system, detector=None) for system in options.systems]
@@ -217,6 +220,12 @@ def evaluate(options: Options, *, progress: Progress = _quiet) -> Evaluation:
         document["people"] = _everybody(
             options, data, {n for n in options.prediction_files if n not in films}, progress
         )
+    if ATTRIBUTES in options.protocols:
+        known = spread_out(attributes_protocol.people_of(data), options.limit)
+        for system in trackers:
+            step = progress(f"{system.label} {ATTRIBUTES}", len(known))
+            metrics = attributes_protocol.evaluate(system, data, known, progress=step)
+            document["attributes"].append({"label": system.label, **_models(system), "metrics": metrics})
     return Evaluation(document, pairs, data)
 
 

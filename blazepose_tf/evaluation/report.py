@@ -242,6 +242,9 @@ def render(document: dict, pairs: Sequence[Paired], annotations: Annotations | N
             "All labelled people of each picture, 17 points: OKS average precision, and mid-hips within half a torso."
         )
         section("Several people", _note(note), _table(*tables.people_rows(document)))
+    if document.get("attributes"):
+        note = "Metric points in mm, the rest in percent; of real people against what a teacher said of them."
+        section("Depth, metric points, masks", _note(note), _table(*tables.attribute_rows(document)))
     if runs:
         section("Keypoints one by one", _keypoint_table(runs))
         note = "Degrees in the picture: median absolute error (bias; 95 % limits of agreement), both sides together."

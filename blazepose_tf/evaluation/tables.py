@@ -220,6 +220,20 @@ def warnings(run: dict) -> list[str]:
     return out
 
 
+def attribute_rows(document: dict) -> tuple[list[str], list[list[str]]]:
+    """Metric points in mm, lengths of limbs, order in depth and masks in percent."""
+    header = [
+        "system", "people", "MPJPE", "PA-MPJPE", "limbs left-right", "spread of limbs", "depth order", "mask IoU",
+    ]  # fmt: skip
+    rows = []
+    for entry in document["attributes"]:
+        m = entry["metrics"]
+        millimetres = [number(m[key], 1) for key in ("mpjpe_mm", "pa_mpjpe_mm", "asymmetry_mm")]
+        shares = [percent(m[key]) for key in ("length_spread", "depth_order", "mask_iou")]
+        rows.append([entry["label"], str(m["people"]), *millimetres, *shares])
+    return header, rows
+
+
 def terminal(document: dict) -> str:
     """Everything as plain text."""
     parts = []
@@ -244,6 +258,8 @@ def terminal(document: dict) -> str:
         parts.append("video; jitter in torsos per frame squared\n" + grid(*video_rows(document)))
     if document.get("people"):
         parts.append("all labelled people of each picture, 17 points\n" + grid(*people_rows(document)))
+    if document.get("attributes"):
+        parts.append("depth, metric points (mm) and masks of labelled people\n" + grid(*attribute_rows(document)))
     for title, header, rows in sweep_tables(document):
         parts.append(f"PCK_torso@0.2, 17 points, by {title}\n" + grid(header, rows))
     for run in document["runs"]:

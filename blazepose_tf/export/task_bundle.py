@@ -28,6 +28,7 @@ from blazepose_tf.codecs.landmarks import MEDIAPIPE_POINTS
 from blazepose_tf.export import litert
 from blazepose_tf.export.task_metadata import with_task_metadata
 from blazepose_tf.files import atomic_path
+from blazepose_tf.layers.fusion import upsample
 from blazepose_tf.models import Description, build_detector
 from blazepose_tf.models.presets import DETECTORS
 from blazepose_tf.models.refinement import with_refinement
@@ -112,11 +113,11 @@ def task_tracker(model: keras.Model, description: Description) -> Model:
             raise ValueError(f"PoseLandmarker needs the 33 keypoints. Received: {spec.num_keypoints} others")
         if HEATMAPS in given:
             given = with_refinement(model, spec).output
-        landmarks, world = _landmarks(given[LANDMARKS], given[ALIGNMENT])
+        landmarks, world = _landmarks(given[LANDMARKS], given[ALIGNMENT], given.get(WORLD_LANDMARKS))
         count, heatmaps = MEDIAPIPE_POINTS, None
     segmentation = given.get(SEGMENTATION)
-    if segmentation is not None and segmentation.shape[1] != spec.input_size:
-        segmentation = None  # the mask of 2020 has half the size
+    if segmentation is not None and segmentation.shape[1] != spec.input_size:  # ours and that of 2020: half the size
+        segmentation = upsample(segmentation, name="segmentation_full_size")
     outputs = {
         LANDMARKS: landmarks,
         POSE_PRESENCE: keras.ops.sigmoid(given[POSE_PRESENCE]),
@@ -134,8 +135,11 @@ def _filled(model: keras.Model, shape: tuple[int, int, int]):
     return keras.ops.zeros((1, *shape)) + first * 0.0 + _NEVER
 
 
-def _landmarks(points, alignment):
-    """(B, 33, 3 or 4) and (B, 2, 2) -> the flat (B, 195) and world (B, 117) of MediaPipe."""
+def _landmarks(points, alignment, metres=None):
+    """(B, 33, 3 or 4), (B, 2, 2) and metric points (B, 33, 3) -> the flat (B, 195) and world (B, 117) of MediaPipe.
+
+    Without metric points the world is the picture's in radii of the body circle.
+    """
     ops = keras.ops
     visible = points[..., -1:]
     z = points[..., 2:3] if points.shape[-1] == 4 else ops.zeros_like(visible)
@@ -143,6 +147,10 @@ def _landmarks(points, alignment):
     circle = ops.concatenate([alignment, ops.zeros_like(alignment), ops.zeros_like(alignment[..., :1])], axis=-1)
     hands = [int(i) for i in topology.indices(("left_index", "left_wrist", "right_index", "right_wrist"))]
     full = ops.concatenate([body, circle, *(body[:, i : i + 1] for i in hands)], axis=1)
+    if metres is not None:
+        middle = ops.zeros_like(metres[:, :1])
+        world = ops.concatenate([metres, middle, middle, *(metres[:, i : i + 1] for i in hands)], axis=1)
+        return ops.reshape(full, (-1, MEDIAPIPE_POINTS * 5)), ops.reshape(world, (-1, MEDIAPIPE_POINTS * 3))
     center = alignment[:, :1]
     radius = ops.sqrt(ops.sum(ops.square(alignment[:, 1:] - center), axis=-1, keepdims=True) + 1e-6)
     world = ops.concatenate([(full[..., :2] - center) / radius, full[..., 2:3] / radius], axis=-1)

@@ -101,8 +101,9 @@ def look(tracker: Tracker, picture: np.ndarray, alignment: np.ndarray, *, mirror
     track = tracker.decode(tracker.infer(crop), matrix)
     if not mirror:
         return track
+    z, world = (None if part is None else part[_MIRROR] for part in (track.z, track.world))
     points, visibility = track.points[_MIRROR], track.visibility[_MIRROR]
-    return dataclasses.replace(track, points=points, visibility=visibility, z=None, presence=None, world=None)
+    return dataclasses.replace(track, points=points, visibility=visibility, z=z, presence=None, world=world)
 
 
 def people(

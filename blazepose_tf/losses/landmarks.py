@@ -27,9 +27,9 @@ def binary_cross_entropy(target, logit):
 
 
 class LandmarkLoss(keras.losses.Loss):
-    """Landmarks (B, K, 3 or 4) = x, y, (z,) visibility logit against (B, K, 3) = x, y, visibility -> (B, K).
+    """Landmarks (B, K, 3 or 4) = x, y, (z,) visibility logit against (B, K, 3 or 5) -> (B, K).
 
-    z has no target and stays untrained.
+    The target is x, y, visibility, and where z is learned z and 1 or 0, whether it is known.
 
     Args:
         input_size: side of the crop in pixels.
@@ -37,6 +37,7 @@ class LandmarkLoss(keras.losses.Loss):
         knee: of the Huber penalty, in input sizes.
         coordinate_weight: factor of the coordinates' penalty (mean of x and y, in input sizes).
         visibility_weight: factor of the visibility's cross-entropy.
+        depth_weight: factor of z's Huber penalty, in input sizes.
 
     With `rle` the predictions carry one more last column: the logarithm of the keypoint's scale s in input sizes
     (`training.residual_scale.ResidualScale`), and the penalty is the negative log-likelihood |r| / s + log(2 s) of a
@@ -53,6 +54,7 @@ class LandmarkLoss(keras.losses.Loss):
         knee: float = KNEE,
         coordinate_weight: float = 20.0,
         visibility_weight: float = 0.1,
+        depth_weight: float = 5.0,
         name: str = "landmarks",
     ):
         super().__init__(name=name, reduction="mean_with_sample_weight")
@@ -63,6 +65,7 @@ class LandmarkLoss(keras.losses.Loss):
         self.knee = knee
         self.coordinate_weight = coordinate_weight
         self.visibility_weight = visibility_weight
+        self.depth_weight = depth_weight
 
     def call(self, y_true, y_pred):
         residual = (y_pred[..., :2] - y_true[..., :2]) / self.input_size
@@ -74,10 +77,14 @@ class LandmarkLoss(keras.losses.Loss):
         else:
             distance = ops.mean(penalty(residual, kind=self.coordinates, knee=self.knee), axis=-1)
         hidden = binary_cross_entropy(y_true[..., 2], visibility)
-        return self.coordinate_weight * distance + self.visibility_weight * hidden
+        total = self.coordinate_weight * distance + self.visibility_weight * hidden
+        if y_true.shape[-1] == 5:
+            depth = (y_pred[..., 2] - y_true[..., 3]) / self.input_size
+            total += self.depth_weight * y_true[..., 4] * penalty(depth, kind="huber", knee=self.knee)
+        return total
 
     def get_config(self):
-        names = ("input_size", "coordinates", "knee", "coordinate_weight", "visibility_weight", "name")
+        names = ("input_size", "coordinates", "knee", "coordinate_weight", "visibility_weight", "depth_weight", "name")
         return {name: getattr(self, name) for name in names}
 
 

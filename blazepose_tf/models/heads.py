@@ -18,6 +18,8 @@ COORDINATE_SCALE = 0.25
 # Few cells are positive: start at sigmoid(-4) = 2 % instead of 50 %.
 HEATMAP_BIAS = -4.0
 MEDIAPIPE_POINTS = 39
+# What depth and metric points are read from: one layer of so many channels between the last feature and their heads.
+DEPTH_FEATURES = 256
 MEDIAPIPE_VALUES = 5
 
 
@@ -56,13 +58,16 @@ def _flat(x, name: str):
     return keras.layers.Reshape((x.shape[-1],), dtype="float32", name=name)(x)
 
 
-def regression_heads(x, spec: TrackerSpec, *, pose: np.ndarray | None = None, world: bool = False) -> dict:
+def regression_heads(
+    x, spec: TrackerSpec, *, pose: np.ndarray | None = None, world: bool = False, barrier: bool = True
+) -> dict:
     """Heads on the last feature.
 
     Args:
         x: (B, n, n, C) feature, 2x2 for a 256 px input.
         pose: (K, 2) mean pose in crop units; that of `mean_pose` by default.
         world: also metric landmarks, (B, K, 3) metres, hip-centred ((B, 117) with the MediaPipe head).
+        barrier: the heads of z and metric landmarks do not teach the feature.
 
     Returns:
         Tensors by output name: see `build_tracker`.
@@ -76,15 +81,18 @@ def regression_heads(x, spec: TrackerSpec, *, pose: np.ndarray | None = None, wo
     if pose.shape != (spec.num_keypoints, 2):
         raise ValueError(f"mean_pose must be ({spec.num_keypoints}, 2). Received: shape={pose.shape}")
     outputs = {}
+    deep = x
+    if (world or spec.depth) and not spec.mediapipe_head:
+        deep = _depth_features(keras.ops.stop_gradient(x) if barrier else x)
     if spec.mediapipe_head:
         outputs[LANDMARKS] = _flat(_dense(x, MEDIAPIPE_POINTS * MEDIAPIPE_VALUES, LANDMARKS), LANDMARKS)
     else:
-        outputs[LANDMARKS] = _landmarks(x, spec, pose)
+        outputs[LANDMARKS] = _landmarks(x, deep, spec, pose)
         outputs[ALIGNMENT] = _points(x, np.array([CENTER, SCALE_POINT], np.float32), spec.input_size, ALIGNMENT)
     outputs[POSE_PRESENCE] = _flat(_dense(x, 1, "presence"), POSE_PRESENCE)
     if world:
         count = MEDIAPIPE_POINTS if spec.mediapipe_head else spec.num_keypoints
-        values = _dense(x, 3 * count, "world")
+        values = _dense(deep, 3 * count, "world")
         if spec.mediapipe_head:
             outputs[WORLD_LANDMARKS] = _flat(values, WORLD_LANDMARKS)
         else:
@@ -92,12 +100,24 @@ def regression_heads(x, spec: TrackerSpec, *, pose: np.ndarray | None = None, wo
     return outputs
 
 
-def _landmarks(x, spec: TrackerSpec, pose: np.ndarray):
+def _depth_features(x):
+    """(B, n, n, C) -> (B, 1, 1, DEPTH_FEATURES); places are a linear function of the last feature, depths are not."""
+    return keras.layers.Conv2D(
+        DEPTH_FEATURES,
+        x.shape[1],
+        activation="relu",
+        kernel_initializer="he_normal",
+        dtype="float32",
+        name="depth_features",
+    )(x)
+
+
+def _landmarks(x, deep, spec: TrackerSpec, pose: np.ndarray):
     """(B, K, 3 or 4): x, y, (z,) in crop pixels and the visibility logit."""
     count = spec.num_keypoints
     parts = [_points(x, pose, spec.input_size, "coordinates")]
     if spec.depth:
-        z = _dense(x, count, "depth")
+        z = _dense(deep, count, "depth")
         z = keras.layers.Rescaling(COORDINATE_SCALE * spec.input_size, dtype="float32", name="depth_pixels")(z)
         parts.append(keras.layers.Reshape((count, 1), dtype="float32", name="depth_points")(z))
     visibility = _dense(x, count, "visibility")

@@ -31,6 +31,7 @@ def build_tracker(
     mean_pose: np.ndarray | None = None,
     world: bool = False,
     segmentation: bool = False,
+    attribute_barrier: bool = True,
     heatmap_kernel: int = 1,
 ) -> keras.Model:
     """Builds a pose tracker with random weights.
@@ -56,6 +57,7 @@ def build_tracker(
         mean_pose: (K, 2) in crop units, what the coordinate head predicts before training.
         world: metric landmarks.
         segmentation: mask of the person.
+        attribute_barrier: z, metric landmarks and mask are read from the features of the points without teaching them.
         heatmap_kernel: side of the kernel of the training heads (MediaPipe's lite of March 2021: 3).
 
     Raises:
@@ -83,11 +85,12 @@ def build_tracker(
     if regression:
         barrier = keras.ops.stop_gradient if stop_gradient and training_heads and table.stacked else _pass
         x = _regress(decoded if table.stacked else features["f32"], features, table, barrier)
-        outputs |= regression_heads(x, spec, pose=mean_pose, world=world)
+        outputs |= regression_heads(x, spec, pose=mean_pose, world=world, barrier=attribute_barrier)
     if training_heads:
         outputs |= heatmap_heads(decoded, spec, kernel=heatmap_kernel, offsets=offsets)
     if segmentation:
-        outputs[SEGMENTATION] = _segment(decoded, features, table)
+        apart = keras.ops.stop_gradient if attribute_barrier and not spec.mediapipe_head else _pass
+        outputs[SEGMENTATION] = _segment(apart(decoded), apart(features["f2"]), table)
     model = keras.Model(image, outputs, name=f"tracker_{variant}")
     if regression and spec.mediapipe_head:
         model.get_layer(f"{LANDMARKS}_0_conv").bias.assign(mediapipe_bias(spec.keypoint_names, spec.input_size))
@@ -137,13 +140,13 @@ def _regress(x, features: dict, table: TrackerTable, barrier):
     return x
 
 
-def _segment(decoded, features: dict, table: TrackerTable):
+def _segment(decoded, fine, table: TrackerTable):
     """Mask logit (B, n, n, 1) at half the input size (2020) or at the input size (2021)."""
     width = table.segmentation[0].blocks[0].channels
-    if features["f2"].shape[-1] == width:
-        fine = run_stage(features["f2"], Stage("segmentation_fine", (Block("residual6", width),)))
+    if fine.shape[-1] == width:
+        fine = run_stage(fine, Stage("segmentation_fine", (Block("residual6", width),)))
     else:
-        fine = _separable(features["f2"], width, table, "segmentation_fine")
+        fine = _separable(fine, width, table, "segmentation_fine")
     coarse = _separable(decoded, width, table, "segmentation_coarse")
     x = keras.layers.Add(name="segmentation_sum")([upsample(coarse, name="segmentation_up"), fine])
     for i, stage in enumerate(table.segmentation):

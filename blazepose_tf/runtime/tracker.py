@@ -13,6 +13,7 @@ from blazepose_tf.codecs import refinement
 from blazepose_tf.geometry import affine, roi
 from blazepose_tf.runtime import metadata as metadata_lib
 from blazepose_tf.runtime.interpreter import SharedModel, load_model
+from blazepose_tf.runtime.mask import Mask
 from blazepose_tf.runtime.warp import warp
 
 # The 2020 graphs cut with another margin than the later ones.
@@ -32,6 +33,7 @@ class Track:
         pose_presence: in [0, 1], whether a person aligned with the region is there at all.
         alignment: (2, 2) refined alignment points in image pixels; None where the model lacks them.
         world: (K, 3) metres, hip-centred, axes of the image; None where the model lacks them.
+        mask: of the person; None where it was not asked for.
     """
 
     points: np.ndarray
@@ -41,6 +43,7 @@ class Track:
     pose_presence: float
     alignment: np.ndarray | None
     world: np.ndarray | None
+    mask: Mask | None = None
 
     @property
     def finite(self) -> bool:
@@ -64,6 +67,7 @@ class Tracker:
         num_threads: int = 1,
         half_pixel: bool = True,
         refine: bool | None = None,
+        mask: bool = False,
     ):
         """Opens a tracker.
 
@@ -73,9 +77,11 @@ class Tracker:
             half_pixel: False crops as MediaPipe does (see `warp`).
             refine: move landmarks to the peaks of the heatmap output, for MediaPipe's files in its own way. None does
                 so where there is such an output.
+            mask: read the mask of the person, too.
 
         Raises:
-            ValueError: the file is not a tracker, or refinement is wanted from one without heatmaps.
+            ValueError: the file is not a tracker, or refinement is wanted from one without heatmaps, or a mask from
+                one without.
         """
         self.model: SharedModel = (
             model if isinstance(model, SharedModel) else load_model(model, num_threads=num_threads)
@@ -88,12 +94,15 @@ class Tracker:
             raise ValueError(
                 f"{self.model.name}: has no heatmaps of {self._count} points to refine with. Received: refine=True"
             )
+        if mask and specs.SEGMENTATION not in shapes:
+            raise ValueError(f"{self.model.name}: gives no mask (output {specs.SEGMENTATION!r}). Received: mask=True")
         self.refine = has_heatmaps if refine is None else refine
         self._sigmas = refinement.prior_sigmas(self.spec.keypoint_names)
         self._leg_pairs = refinement.leg_pairs(self.spec.keypoint_names)
         self.half_pixel = half_pixel
         wanted = [specs.LANDMARKS, specs.POSE_PRESENCE, specs.ALIGNMENT, specs.WORLD_LANDMARKS]
         wanted += [specs.HEATMAPS] if self.refine else []
+        wanted += [specs.SEGMENTATION] if mask else []
         self._outputs = tuple(name for name in wanted if name in shapes)
 
     def __call__(self, image: np.ndarray, region: np.ndarray) -> Track:
@@ -152,6 +161,7 @@ class Tracker:
             pose_presence=float(presence),
             alignment=None if alignment is None else points[count:],
             world=self._world(outputs, matrix[:, :2] / scale),
+            mask=self._mask(outputs, matrix),
         )
 
     def _refined(self, points, heatmaps, matrix: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
@@ -162,6 +172,11 @@ class Tracker:
             return refinement.refine(points, heatmaps, stride=stride, sigmas=self._sigmas, pairs=self._leg_pairs)
         previous = affine.apply(affine.invert(matrix), np.asarray(previous, np.float32))
         return refinement.refine_smoothly(points, heatmaps, stride=stride, sigmas=self._sigmas, previous=previous)
+
+    def _mask(self, outputs: dict[str, np.ndarray], matrix: np.ndarray) -> Mask | None:
+        if specs.SEGMENTATION not in self._outputs:
+            return None
+        return Mask.of_logits(outputs[specs.SEGMENTATION], matrix, self.spec.input_size)
 
     def _world(self, outputs: dict[str, np.ndarray], rotation: np.ndarray) -> np.ndarray | None:
         if specs.WORLD_LANDMARKS not in outputs:

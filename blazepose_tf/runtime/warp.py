@@ -96,6 +96,23 @@ def warp(
     )
 
 
+def lay_over(crop: np.ndarray, matrix: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
+    """Lays a one-channel crop over an image, bilinearly; 0 beside it.
+
+    Args:
+        crop: (n, m) float32 or uint8.
+        matrix: (2, 3) map from image pixels to the crop's.
+        image_size: width and height.
+
+    Returns:
+        (height, width) of the crop's type.
+    """
+    (a, b, c), (d, e, f) = np.asarray(matrix, np.float64).tolist()
+    shifted = np.array([[a, b, c + 0.5 * (a + b) - 0.5], [d, e, f + 0.5 * (d + e) - 0.5]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(crop, shifted, tuple(image_size), flags=flags, borderMode=cv2.BORDER_CONSTANT)
+
+
 def _cut(image: np.ndarray, low, high, multiple: int) -> tuple[np.ndarray, int, int]:
     """View of the part between the corners `low` and `high` (x, y), with its border intact and its sides multiples of
     `multiple` where the image allows it, and the view's origin."""

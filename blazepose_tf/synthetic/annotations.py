@@ -34,6 +34,8 @@ class Sample:
         face_box: (N, 4) float32 [x, y, width, height], a square around nose, eyes, ears and mouth.
         masks: (N, H, W) bool, the visible pixels of each person.
         keypoints_unclipped: (N, 33, 3) float32 with the real position of the points outside (their v is 1).
+        world: (N, 33, 3) float32 metres from mid-hip along the camera's axes: x right, y down, z away from it.
+        z: (N, 33) float32 depth from mid-hip in pixels of the picture at mid-hip's distance, smaller is nearer.
     """
 
     image: np.ndarray
@@ -42,12 +44,14 @@ class Sample:
     face_box: np.ndarray
     masks: np.ndarray
     keypoints_unclipped: np.ndarray
+    world: np.ndarray
+    z: np.ndarray
 
 
 def annotate(image: np.ndarray, buffers: Buffers, scene: Scene, supersample: int) -> Sample:
     """Projects the keypoints, tests their depth and describes every visible person."""
     height, width = image.shape[:2]
-    keypoints, alignment, boxes, masks = [], [], [], []
+    keypoints, alignment, boxes, masks, worlds, depths = [], [], [], [], [], []
     materials = np.array([*(part.material for part in buffers.parts), -1])  # the last one answers for background, -1
     for owner, person in enumerate(scene.persons):
         # Every person's palette has the same length and persons come first, so the material tells the owner.
@@ -62,7 +66,9 @@ def annotate(image: np.ndarray, buffers: Buffers, scene: Scene, supersample: int
             continue
         world = person.keypoints
         pixels = scene.camera.project(world)
-        depth = scene.camera.to_camera(world)[:, 2]
+        seen = scene.camera.to_camera(world)
+        depth = seen[:, 2]
+        hips = seen[_HIPS].mean(0)
         inside = ((pixels >= 0) & (pixels < (width, height))).all(1) & (depth > 0.1)
         cells = np.clip((pixels * supersample).astype(int), 0, np.array((width, height)) * supersample - 1)
         surface = buffers.depth[cells[:, 1], cells[:, 0]]
@@ -73,6 +79,8 @@ def annotate(image: np.ndarray, buffers: Buffers, scene: Scene, supersample: int
         alignment.append(body_circle(pixels, head))
         boxes.append(face_square(pixels, alignment[-1]))
         masks.append(mask)
+        worlds.append(seen - hips)
+        depths.append((depth - hips[2]) * scene.camera.focal / max(hips[2], 0.1))
     count, points = len(masks), len(KEYPOINTS)
     full = np.array(keypoints, np.float32).reshape(count, points, 4)
     return Sample(
@@ -82,6 +90,8 @@ def annotate(image: np.ndarray, buffers: Buffers, scene: Scene, supersample: int
         face_box=np.array(boxes, np.float32).reshape(count, 4),
         masks=np.array(masks, bool).reshape(count, height, width),
         keypoints_unclipped=full[..., :3],
+        world=np.array(worlds, np.float32).reshape(count, points, 3),
+        z=np.array(depths, np.float32).reshape(count, points),
     )
 
 

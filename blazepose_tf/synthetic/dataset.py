@@ -4,7 +4,8 @@
     folder/<split>.json                    images, annotations, categories; written last
 
 Besides COCO's fields an annotation has `center` and `scale_point` (the body circle), `face_box`, `face_visible`,
-`keypoint_source` (one letter a keypoint: `s` synthetic, `-` unlabelled), `dataset`, `source_image` and `weight`.
+`keypoint_source` (one letter a keypoint: `s` synthetic, `-` unlabelled), `dataset`, `source_image`, `weight`, and the
+exact depth, metric points and mask of `converters.attributes`.
 Persons without hips and shoulders in the picture are ignore regions (`iscrowd` = `ignore` = 1).
 """
 
@@ -19,6 +20,7 @@ import cv2
 import numpy as np
 
 from blazepose_tf import files, topology
+from blazepose_tf.converters import attributes
 from blazepose_tf.converters.coco_document import coco_document
 from blazepose_tf.synthetic.annotations import Sample
 
@@ -111,6 +113,9 @@ def _annotation(sample: Sample, person: int, name: str) -> dict:
             "scale_point": _rounded(scale_point),
             "face_visible": int((keypoints[_LOOKING, 2] == 2).any()),
         }
+        known = np.ones((len(keypoints), 1))
+        depth, world = np.column_stack([sample.z[person], known]), np.column_stack([sample.world[person], known])
+        out |= attributes.fields(attributes.Attributes(depth, world, attributes.encode(mask)))
     return out
 
 

@@ -6,13 +6,24 @@ import keras
 import numpy as np
 
 from blazepose_tf import topology
+from blazepose_tf.losses.attributes import MaskLoss, WorldLoss
 from blazepose_tf.losses.detection import ClassificationLoss, RegressionLoss
 from blazepose_tf.losses.heatmaps import HeatmapLoss, OffsetLoss
 from blazepose_tf.losses.landmarks import RLE, AlignmentLoss, LandmarkLoss, PresenceLoss
 from blazepose_tf.models import build_detector, build_tracker
-from blazepose_tf.specs import ALIGNMENT, HEATMAPS, LANDMARKS, LOGITS, OFFSETS, POSE_PRESENCE, REGRESSORS
+from blazepose_tf.specs import (
+    ALIGNMENT,
+    HEATMAPS,
+    LANDMARKS,
+    LOGITS,
+    OFFSETS,
+    POSE_PRESENCE,
+    REGRESSORS,
+    SEGMENTATION,
+    WORLD_LANDMARKS,
+)
 from blazepose_tf.training.config import Experiment, Losses, Stage
-from blazepose_tf.training.optimizers import REGRESSION_LAYERS, build_optimizer
+from blazepose_tf.training.optimizers import ATTRIBUTE_LAYERS, REGRESSION_LAYERS, build_optimizer
 from blazepose_tf.training.residual_scale import with_residual_scale
 
 
@@ -40,12 +51,14 @@ def build_model(experiment: Experiment, stage: Stage, *, mean_pose: np.ndarray |
             regression=stage.trains != "heatmaps",
             stop_gradient=experiment.stop_gradient,
             mean_pose=mean_pose,
+            world=experiment.world and stage.trains != "heatmaps",
+            segmentation=experiment.mask and stage.trains != "heatmaps",
         )
     finally:
         keras.config.set_dtype_policy(before)
 
 
-def build_losses(config: Losses, *, stage: Stage, outputs, pairs=()) -> tuple[dict, dict]:
+def build_losses(config: Losses, *, stage: Stage, outputs, pairs=(), limbs=()) -> tuple[dict, dict]:
     """Losses and their weights by output name; outputs without a loss in this stage are left out.
 
     Args:
@@ -53,8 +66,11 @@ def build_losses(config: Losses, *, stage: Stage, outputs, pairs=()) -> tuple[di
         stage: its `trains` decides between training heads and regression heads.
         outputs: names of the model's outputs.
         pairs: (left, right) indices of a tracker's keypoints.
+        limbs: of its limb segments (`topology.limb_indices`).
     """
     size = stage.input_size
+    # Where only z is taught of the landmarks, what does not change is not counted.
+    places = stage.trains != "attributes"
     heatmap = {
         HEATMAPS: (
             HeatmapLoss(
@@ -74,21 +90,27 @@ def build_losses(config: Losses, *, stage: Stage, outputs, pairs=()) -> tuple[di
                 input_size=size,
                 coordinates=config.coordinates,
                 knee=config.knee,
-                coordinate_weight=config.coordinate_weight,
-                visibility_weight=config.visibility_weight,
+                coordinate_weight=config.coordinate_weight if places else 0.0,
+                visibility_weight=config.visibility_weight if places else 0.0,
+                depth_weight=config.depth_weight,
             ),
             1.0,
         ),
         ALIGNMENT: (AlignmentLoss(input_size=size, knee=config.knee, weight=1.0), config.alignment),
         POSE_PRESENCE: (PresenceLoss(weight=1.0), config.pose_presence),
     }
+    world = {WORLD_LANDMARKS: (WorldLoss(limbs=limbs, bone_weight=config.bones), config.world)}
+    mask = {SEGMENTATION: (MaskLoss(), config.mask)}
     detector = {
         LOGITS: (ClassificationLoss(kind=config.classification), config.logits),
         REGRESSORS: (RegressionLoss(box_weight=config.boxes, point_weight=config.points), 1.0),
     }
-    wanted = {"heatmaps": heatmap, "regression": regression, "joint": {**heatmap, **regression, **detector}}[
-        stage.trains
-    ]
+    wanted = {
+        "heatmaps": heatmap,
+        "regression": regression | world,
+        "attributes": {LANDMARKS: regression[LANDMARKS], **world, **mask},
+        "joint": {**heatmap, **regression, **world, **mask, **detector},
+    }[stage.trains]
     chosen = {name: pair for name, pair in wanted.items() if name in outputs and pair[1] > 0}
     if not chosen:
         raise ValueError(f"stage {stage.name!r} has no loss with a weight above 0. Received: outputs={sorted(outputs)}")
@@ -100,12 +122,15 @@ def freeze(model: keras.Model, stage: Stage, losses) -> None:
 
     Args:
         model: changed in place.
-        stage: `regression` freezes everything but the regression network, `running_statistics` every normalisation.
+        stage: `regression` freezes everything but the regression network, `attributes` all but the heads of those,
+            `running_statistics` every normalisation.
         losses: names of the outputs with a loss; a heatmap head without one (an ablation) is frozen.
     """
     for layer in model.layers:
         if stage.trains == "regression":
             layer.trainable = layer.name.startswith(REGRESSION_LAYERS)
+        if stage.trains == "attributes":
+            layer.trainable = layer.name.startswith(ATTRIBUTE_LAYERS)
         if layer.name.startswith(f"{HEATMAPS}_") and HEATMAPS not in losses:
             layer.trainable = False
         if stage.running_statistics and isinstance(layer, keras.layers.BatchNormalization):
@@ -128,7 +153,8 @@ def compile_for(
         The compiled training model (it shares all layers with `model`), and the names of its outputs with a loss.
     """
     pairs = topology.pairs(experiment.keypoint_names)
-    losses, weights = build_losses(experiment.losses, stage=stage, outputs=model.output, pairs=pairs)
+    limbs = topology.limb_indices(experiment.keypoint_names)
+    losses, weights = build_losses(experiment.losses, stage=stage, outputs=model.output, pairs=pairs, limbs=limbs)
     freeze(model, stage, losses)
     if compiled_kernels:
         from blazepose_tf.kernels.blocks import use_compiled_kernels  # it needs TensorFlow

@@ -16,7 +16,7 @@ from blazepose_tf.models.presets import DETECTORS
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
 FILE_NAME = "config.json"
-TRAINS = ("heatmaps", "regression", "joint")
+TRAINS = ("heatmaps", "regression", "attributes", "joint")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -27,7 +27,8 @@ class Stage:
     Attributes:
         name: unique in the experiment.
         trains: `heatmaps` (backbone, decoder and training heads only), `regression` (the regression encoder
-            and its heads; the rest is frozen) or `joint`. A detector has `joint` only.
+            and its heads; the rest is frozen), `attributes` (the heads of depth, metric points and mask; the rest is
+            frozen, so that the points stay the same to the bit) or `joint`. A detector has `joint` only.
         steps: length in batches; 0 to use `epochs`.
         epochs: length in passes over the data, may be a fraction.
         input_size: side of the crop in pixels.
@@ -85,6 +86,10 @@ class Losses:
         knee: of the Huber penalty, in input sizes.
         coordinate_weight: weight of x and y.
         visibility_weight: weight of the visibility's cross-entropy.
+        depth_weight: weight of z.
+        world: weight of the metric points.
+        bones: weight of the lengths of limbs in it.
+        mask: weight of the mask.
         alignment: weight of the alignment points.
         pose_presence: weight of the presence's cross-entropy.
         classification: `focal` or `hard_negative` (detector).
@@ -103,6 +108,10 @@ class Losses:
     knee: float = 0.01
     coordinate_weight: float = 20.0
     visibility_weight: float = 0.1
+    depth_weight: float = 5.0
+    world: float = 10.0
+    bones: float = 0.2
+    mask: float = 1.0
     alignment: float = 10.0
     pose_presence: float = 0.1
     classification: str = "focal"
@@ -179,6 +188,9 @@ class Experiment:
         variant: of the model, e.g. `lite`, `full`, `tiny`, `blazeface`.
         keypoints: name of a keypoint set of `topology`, or names joined by commas.
         score_threshold: where the detections of a trained detector begin, in (0, 1).
+        depth: landmarks with z.
+        world: metric landmarks.
+        mask: of the person.
         heatmaps: train with the heatmap branch (ablation of the paper; without it stages must be `joint`).
         stop_gradient: gradients of the regression stop before the heatmap features (ablation of the paper).
         stages: the schedule.
@@ -199,6 +211,9 @@ class Experiment:
     variant: str = "lite"
     keypoints: str = "blazepose_33"
     score_threshold: float = 0.5
+    depth: bool = False
+    world: bool = False
+    mask: bool = False
     heatmaps: bool = True
     stop_gradient: bool = True
     stages: tuple[Stage, ...] = ()
@@ -266,4 +281,4 @@ class Experiment:
         if self.model == "detector":
             spec = DETECTORS[self.variant].spec
             return replace(spec, input_size=input_size, score_threshold=self.score_threshold)
-        return TrackerSpec(input_size=input_size, keypoint_names=self.keypoint_names)
+        return TrackerSpec(input_size=input_size, keypoint_names=self.keypoint_names, depth=self.depth)

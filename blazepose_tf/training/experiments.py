@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 
 from blazepose_tf.data.config import weakened
+from blazepose_tf.training.attributes import ATTRIBUTES
 from blazepose_tf.training.config import Data, Experiment, Losses, Stage
 from blazepose_tf.training.finetune import FINETUNE
 
@@ -98,7 +99,7 @@ def memorizing(experiment: Experiment) -> Experiment:
 
 
 EXPERIMENTS: dict[str, Experiment] = {
-    e.name: e for e in (TRACKER_LITE, TRACKER_FULL, DETECTOR, FINETUNE, ABLATION, SMOKE)
+    e.name: e for e in (TRACKER_LITE, TRACKER_FULL, DETECTOR, FINETUNE, ATTRIBUTES, ABLATION, SMOKE)
 }
 
 

@@ -190,9 +190,11 @@ class Inputs:
         if training:
             config = dataclasses.replace(
                 config,
-                heatmap_targets=self.experiment.heatmaps and stage.trains != "regression",
+                heatmap_targets=self.experiment.heatmaps and stage.trains in ("heatmaps", "joint"),
                 offset_targets=self.experiment.losses.offsets > 0,
                 coordinate_targets=stage.trains != "heatmaps",
+                world_targets=self.experiment.world and stage.trains != "heatmaps",
+                mask_targets=self.experiment.mask and stage.trains in ("attributes", "joint"),
             )
         else:
             config = dataclasses.replace(config, heatmap_targets=False, coordinate_targets=True)

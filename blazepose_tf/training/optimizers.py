@@ -24,6 +24,10 @@ REGRESSION_LAYERS = (
 HEAD_LAYERS = ("coordinates_", "alignment_", "depth_", "landmarks_", "world_", "presence_", "visibility_")
 
 
+# Layers of what a person has beyond points and their visibility: z, metric points, mask.
+ATTRIBUTE_LAYERS = ("depth", "world", "segmentation")
+
+
 def in_regression(variable: keras.Variable) -> bool:
     """Whether a variable belongs to the regression network of a tracker."""
     return variable.path.startswith(REGRESSION_LAYERS)
