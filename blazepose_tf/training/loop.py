@@ -194,11 +194,13 @@ def _prepare(
         learned = initial[weights_lib.MEAN_POSE]
         new = built_in_pose(experiment.keypoint_names) if pose is None else pose
         pose = initial[weights_lib.MEAN_POSE] = np.where(np.isnan(learned), new, learned)
+    pose = None if pose is None else np.asarray(pose, np.float32)
     if write:
         write_text(workdir / config.FILE_NAME, settings.to_json(experiment))
-        content = {"mean_pose": None if pose is None else np.round(pose, 5).tolist(), "examples": source.num_examples}
+        # All digits: a pose that a model brought along would move its points otherwise.
+        content = {"mean_pose": None if pose is None else pose.tolist(), "examples": source.num_examples}
         write_text(workdir / RUN, json.dumps(content, indent=1) + "\n")
-    return State(), None if pose is None else np.round(pose, 5).astype(np.float32)
+    return State(), pose
 
 
 def _difference(stored: Experiment, wanted: Experiment) -> str:

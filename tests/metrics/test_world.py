@@ -11,7 +11,7 @@ from blazepose_tf.metrics import world
 
 def test_mean_distance_of_what_is_known():
     truth = np.zeros((2, 3, 3))
-    predicted = truth + [[[3, 4, 0], [0, 0, 1], [9, 9, 9]]]
+    predicted = truth + np.array([[3, 4, 0], [0, 0, 1], [9, 9, 9]])
     known = np.array([[1, 1, 0], [0, 0, 0]])
     np.testing.assert_allclose(world.mpjpe(predicted, truth, known), [3.0, np.nan])
 
