@@ -74,7 +74,7 @@ def memorize(config: Experiment, *, data: Path, pictures: int, steps: int, batch
     for image in content["images"]:
         image["file_name"] = str((folder if folder.is_dir() else data.parent) / image["file_name"])
     subset = workdir / "few.json"
-    subset.write_text(json.dumps(content))
+    subset.write_text(json.dumps(content), encoding="utf-8")
     last = config.stages[-1]
     stage = dataclasses.replace(
         last,

@@ -157,7 +157,7 @@ class Browser:
         parents, ticks = {}, {}
         for path in Path("/proc").glob("[0-9]*/stat"):
             try:
-                fields = path.read_text().rsplit(")", 1)[1].split()
+                fields = path.read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()
             except OSError:
                 continue  # it ended meanwhile
             parents[int(path.parent.name)] = int(fields[1])

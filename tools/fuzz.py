@@ -176,7 +176,7 @@ class Session:
         if kind not in self._files:
             folder, note = self._work / kind, self._work / "made"
             folder.mkdir()
-            make = lambda: note.write_text(str(KINDS[kind].make(folder))) * 0  # noqa: E731
+            make = lambda: note.write_text(str(KINDS[kind].make(folder)), encoding="utf-8") * 0  # noqa: E731
             status, printed, _ = _forked(make, self._work, 1200, 600)
             if status:
                 raise RuntimeError(f"no good file of kind {kind}: {printed[-800:]}")

@@ -127,12 +127,20 @@ def _manifest(folder: Path) -> Path:
     return next(_shards(folder).glob("*.json"))
 
 
-def run_folder(folder: Path) -> Path:
-    """A training run of three steps."""
-    from blazepose_tf.cli.main import main
+def _of_run(name: str) -> Callable[[Path], Path]:
+    """A file of a training run of three steps, which is made once for all kinds."""
 
-    main(["train", "--experiment=smoke", f"--workdir={folder}/run", *TRAIN])
-    return folder / "run"
+    def make(folder: Path) -> Path:
+        from blazepose_tf.cli.main import main
+
+        made = next(folder.parent.glob(f"*/run/{name}"), None)
+        if made is None:
+            main(["train", "--experiment=smoke", f"--workdir={folder}/run", *TRAIN])
+        else:
+            shutil.copytree(made.parent, folder / "run")
+        return folder / "run" / name
+
+    return make
 
 
 TRAIN = (
@@ -360,9 +368,10 @@ KINDS: dict[str, Kind] = {
     "matlab": Kind(_matlab, mutations.BYTES, (_CONVERT.format("lsp"),)),
     "shard": Kind(_shard, mutations.BYTES, (_VALIDATE.format("FOLDER"),), heavy=True),
     "manifest": Kind(_manifest, mutations.JSON, (_VALIDATE.format("FILE"),), heavy=True),
-    "checkpoint": Kind(lambda folder: run_folder(folder) / "last.npz", mutations.ZIP, (_RESUME,), heavy=True),
-    "run": Kind(lambda folder: run_folder(folder) / "run.json", mutations.JSON, (_RESUME,), heavy=True),
-    "config": Kind(lambda folder: run_folder(folder) / "config.json", mutations.JSON, (_RESUME,), heavy=True),
+    "checkpoint": Kind(_of_run("last.npz"), mutations.ZIP, (_RESUME,), heavy=True),
+    "run": Kind(_of_run("run.json"), mutations.JSON, (_RESUME,), heavy=True),
+    "config": Kind(_of_run("config.json"), mutations.JSON, (_RESUME,), heavy=True),
+    "log": Kind(_of_run("train.csv"), mutations.TABLE, (_RESUME,), heavy=True),
 }  # fmt: skip
 # Good files beside the damaged one: word in a command -> kind.
 OTHERS = {"KEPT": "kept", "KERAS": "keras", "BENCHMARK": "benchmark"}
