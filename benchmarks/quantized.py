@@ -6,7 +6,7 @@
 
 One thread. Files take turns in blocks of runs, the first of which warm the caches; a block counts by its fastest run,
 and ratios are taken within a round, so that other work on the machine disturbs all alike. Trackers are cut to what the
-runtime reads. A table in Markdown goes to stdout.
+runtime reads. Tables in Markdown go to stdout, and with --write=docs/export.md into that document's block `precisions`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import blocks
 import numpy as np
 
 from blazepose_tf.export import accuracy, crops, exporting, litert, sources
@@ -43,7 +44,10 @@ def main() -> int:
         for name, source in options.official:
             files[f"{name} official"] = Path(source)
         latencies = measure(files, rounds=options.rounds)
-    _print(rows, latencies, dict(options.model))
+    text = tables(rows, latencies, dict(options.model))
+    print(text)
+    if options.write:
+        blocks.replace(options.write, "precisions", text)
     return 0
 
 
@@ -61,7 +65,11 @@ def _parse() -> argparse.Namespace:
         parser.add_argument(flag, help="COCO-style annotations")
     parser.add_argument("--limit", type=int, default=667, help="people or pictures")
     parser.add_argument("--rounds", type=int, default=20)
-    return parser.parse_args()
+    parser.add_argument("--write", type=Path, help="document with the block `precisions`")
+    options = parser.parse_args()
+    if options.write:
+        blocks.require(options.write, "precisions")
+    return options
 
 
 def _export_all(name: str, source: str, options, folder: Path, files: dict, rows: dict) -> None:
@@ -118,7 +126,9 @@ def measure(files: dict[str, Path], *, rounds: int) -> dict[str, list[float]]:
     return fastest
 
 
-def _print(rows: dict, latencies: dict, models: dict) -> None:
+def tables(rows: dict, latencies: dict, models: dict) -> str:
+    """A table in Markdown for each model."""
+    lines = []
     for name in models:
         own = [label for label in rows if label.rpartition(" ")[0] == name]
         reference = rows[f"{name} float32"]
@@ -126,10 +136,10 @@ def _print(rows: dict, latencies: dict, models: dict) -> None:
         metrics = list(reference["figures"])
         head = ["precision", "ms", "x float32", *(["x official"] if official else []), "MB", "mean difference"]
         head += [column for metric in metrics for column in (f"{metric} %", "drop")]
-        print(f"\n### {name}\n")
+        lines.append(f"\n### {name}\n")
         if official:
-            print(f"Official file: {min(official):.2f} ms.\n")
-        print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
+            lines.append(f"Official file: {min(official):.2f} ms.\n")
+        lines.append(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
         for label in own:
             row = rows[label]
             against = ratio(latencies[label], latencies[f"{name} float32"])["median"]
@@ -140,7 +150,8 @@ def _print(rows: dict, latencies: dict, models: dict) -> None:
             for metric in metrics:
                 value, base = row["figures"][metric], reference["figures"][metric]
                 cells += [f"{value:.2f}", f"{base - value:+.2f}"]
-            print(f"| {' | '.join(cells)} |")
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines).strip()
 
 
 if __name__ == "__main__":
