@@ -40,6 +40,7 @@ def define_flags() -> None:
         "JSON: native (a document per input) or one COCO results list with 17 or 33 keypoints",
     )
     flags.DEFINE_integer("max_people", 1, "people looked for; several are drawn in shades of their own", lower_bound=1)
+    flags.DEFINE_bool("closer", True, "where somebody is missing, look closer at parts of the picture")
     flags.DEFINE_bool("draw", True, "write drawn pictures and videos; --nodraw writes JSON only")
     flags.DEFINE_bool("show_roi", False, "outline the region of interest in the drawings")
     flags.DEFINE_enum(
@@ -126,7 +127,9 @@ def main(argv: list[str]) -> int:
     def open_pipeline() -> PosePipeline:
         detector = Detector(detector_file, threshold=args.detection_threshold, num_threads=args.threads)
         tracker = Tracker(tracker_file, num_threads=args.threads)
-        return PosePipeline(detector, tracker, smoothing=args.smoothing != "none", max_people=args.max_people)
+        return PosePipeline(
+            detector, tracker, smoothing=args.smoothing != "none", max_people=args.max_people, closer=args.closer
+        )
 
     with (
         tqdm(unit=" frames", disable=None, mininterval=0.2) as bar,

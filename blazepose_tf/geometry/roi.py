@@ -61,6 +61,24 @@ def whole_image(width, height, like=None):
     return xp.stack([width / 2, height / 2, xp.maximum(width, height), xp.zeros_like(width)], axis=-1)
 
 
+def parts(width: int, height: int, share: float) -> np.ndarray:
+    """Rois that look closer: overlapping squares that cover an image, not rotated (numpy).
+
+    Args:
+        width: image width in pixels.
+        height: image height in pixels.
+        share: side of a square as a share of the image's long side, in [0.5, 1).
+
+    Returns:
+        (N, 4) float32 rois, the middle first, then the corners; along a side that is not longer than a square there is
+        one row of them.
+    """
+    side = share * max(width, height)
+    xs, ys = ([s / 2] if s <= side else [side / 2, s - side / 2] for s in (width, height))
+    centers = [(width / 2, height / 2), *((x, y) for y in ys for x in xs)]
+    return np.array([[x, y, side, 0.0] for x, y in centers], np.float32)
+
+
 def jitter(roi, *, shift, log_scale, rotation):
     """Disturbs rois, as a moving body or an imperfect detector does.
 

@@ -19,6 +19,10 @@ from blazepose_tf.runtime.interpreter import SharedModel, load_model
 from blazepose_tf.runtime.warp import check_image, warp
 
 IOU_THRESHOLD = 0.3
+# A closer look takes squares of this share of the long side, and must be surer, in nats: it sees more places where
+# nobody is, and bodies that are cut. Both were chosen on pictures (docs/design.md).
+CLOSER_SHARE = 0.7
+CLOSER_DOUBT = 0.2
 _OFFICIAL = {(s.input_size, s.num_anchors): s for s in (specs.DETECTOR_2020, specs.DETECTOR_2021)}
 
 
@@ -91,20 +95,26 @@ class Detector:
         crop, matrix = self.crop(image)
         return self.decode(self.infer(crop), matrix)
 
-    def crop(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The letterboxed (S, S, 3) uint8 input and its (2, 3) matrix to image pixels."""
+    def crop(self, image: np.ndarray, region: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The (S, S, 3) uint8 input and its (2, 3) matrix to image pixels.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            region: (4,) roi to look at; None is the whole image, letterboxed.
+        """
         check_image(image)
-        height, width = image.shape[:2]
-        matrix = roi.crop_matrix(roi.whole_image(width, height), self.spec.input_size)
+        if region is None:
+            region = roi.whole_image(image.shape[1], image.shape[0])
+        matrix = roi.crop_matrix(region, self.spec.input_size)
         return warp(image, matrix, self.spec.input_size, border="zero", half_pixel=self.half_pixel), matrix
 
     def infer(self, crop: np.ndarray) -> dict[str, np.ndarray]:
         """The network's outputs (`specs.REGRESSORS`, `specs.LOGITS`) for an (S, S, 3) uint8 crop."""
         return self.model(crop, self.spec.value_range, (specs.REGRESSORS, specs.LOGITS))
 
-    def decode(self, outputs: dict[str, np.ndarray], matrix: np.ndarray) -> list[Detection]:
-        """Detections in image pixels of one picture's outputs, best first."""
-        logits = outputs[specs.LOGITS].reshape(-1, 1)
+    def decode(self, outputs: dict[str, np.ndarray], matrix: np.ndarray, doubt: float = 0.0) -> list[Detection]:
+        """Detections in image pixels of one input's outputs, best first; `doubt` in nats is taken off their logits."""
+        logits = outputs[specs.LOGITS].reshape(-1, 1) - np.float32(doubt)
         regressors = outputs[specs.REGRESSORS].reshape(-1, self.spec.num_values)
         # Nearly all anchors see nobody: only the others are decoded.
         alive = np.flatnonzero(logits[:, 0] >= self._logit_threshold)

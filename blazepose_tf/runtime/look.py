@@ -9,7 +9,7 @@ import numpy as np
 
 from blazepose_tf.geometry import roi as roi_lib
 from blazepose_tf.runtime import likeness
-from blazepose_tf.runtime.detector import Detection, Detector
+from blazepose_tf.runtime.detector import CLOSER_DOUBT, CLOSER_SHARE, Detection, Detector
 from blazepose_tf.runtime.poses import DETECTED, GIVEN
 from blazepose_tf.runtime.tracker import Track, Tracker
 from blazepose_tf.runtime.warp import check_image
@@ -68,14 +68,33 @@ class Look:
         return self.milliseconds
 
     def detect(self) -> list[Detection]:
-        """Runs the detector."""
-        crop, matrix = self._detector.crop(self.image)
+        """Runs the detector on the whole image: people, best first."""
+        self.detections, self.detector_ran = self._detect(None, 0.0), True
+        return self.detections
+
+    def detect_closer(self, regions: np.ndarray) -> list[Detection]:
+        """Runs the detector on parts of the image: people whom it has not seen in this frame yet, best first.
+
+        Args:
+            regions: (N, 4) rois.
+        """
+        found = [d for region in regions for d in self._detect(region, CLOSER_DOUBT)]
+        new: list[Detection] = []
+        for detection in sorted(found, key=lambda d: -d.score):
+            seen = [*self.detections, *new]
+            if not any(likeness.same_circle(detection.alignment, other.alignment) for other in seen):
+                new.append(detection)
+        self.detections = sorted([*self.detections, *new], key=lambda d: -d.score)
+        return new
+
+    def _detect(self, region: np.ndarray | None, doubt: float) -> list[Detection]:
+        crop, matrix = self._detector.crop(self.image, region)
         self.lap("warp")
         outputs = self._detector.infer(crop)
         self.lap("detector", self._detector.model.invoke_ms)
-        self.detections, self.detector_ran = self._detector.decode(outputs, matrix), True
+        found = self._detector.decode(outputs, matrix, doubt)
         self.lap("decode")
-        return self.detections
+        return found
 
     def track(self, region: np.ndarray, previous: np.ndarray | None = None) -> Track | None:
         """Runs the tracker; None where it is not sure of a person.
@@ -125,10 +144,18 @@ class Look:
         seen = [Sighting(track, region, GIVEN) for track, region in tracks if track is not None]
         return [self.again(sighting) for sighting in seen] if twice else seen
 
-    def find(self, places: int, tries: int, *, known: list[Track], twice: bool) -> list[Sighting]:
+    def closer(self) -> np.ndarray:
+        """(N, 4) rois of a closer look: overlapping squares, the middle first."""
+        height, width = self.image.shape[:2]
+        return roi_lib.parts(width, height, CLOSER_SHARE)
+
+    def find(
+        self, found: list[Detection], places: int, tries: int, *, known: list[Track], twice: bool
+    ) -> list[Sighting]:
         """People whom nobody follows yet.
 
         Args:
+            found: what the detector proposes, best first.
             places: at most so many.
             tries: at most so many detections are looked at.
             known: people in the frame who are followed.
@@ -136,7 +163,7 @@ class Look:
         """
         seen: list[Sighting] = []
         tried = 0
-        for detection in self.detections:
+        for detection in found:
             taken = [*known, *(s.track for s in seen)]
             if len(seen) == places or tried == tries:
                 break

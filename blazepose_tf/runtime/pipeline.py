@@ -46,6 +46,7 @@ class PosePipeline:
         presence_threshold: float = PRESENCE_THRESHOLD,
         candidates: int = CANDIDATES,
         detect_every: int = DETECT_EVERY,
+        closer: bool = True,
         half_pixel: bool = True,
     ):
         """Opens both models.
@@ -66,6 +67,9 @@ class PosePipeline:
                 people, how many more than those wanted, less one.
             detect_every: on film, while fewer than `max_people` are followed, the detector looks at every so many
                 frames; when nobody is, at each.
+            closer: where places stay free, let the detector look closer, at overlapping squares of the image: small
+                people and those who lie are found that the whole does not show. In a picture at three to five of
+                them, on film at one per frame in turn.
             half_pixel: False crops as MediaPipe does, for parity with it (see `warp`).
 
         Raises:
@@ -85,7 +89,7 @@ class PosePipeline:
         if not isinstance(tracker, Tracker):
             tracker = Tracker(_source(tracker, TRACKERS), num_threads=num_threads, half_pixel=half_pixel)
         self.detector, self.tracker = detector, tracker
-        self.max_people = max_people
+        self.max_people, self.closer = max_people, closer
         self.presence_threshold, self.candidates = presence_threshold, candidates
         self._refine_roi, self._smoothing, self._detect_every = refine_roi, smoothing, detect_every
         self._film = self.stream()
@@ -109,9 +113,11 @@ class PosePipeline:
         look = self.look(image)
         twice = self._refine_roi is not False
         if roi is None:
-            look.detect()
-            places = self.max_people
-            seen = look.find(places, places + self.candidates - 1, known=[], twice=twice)
+            seen = look.find(look.detect(), self.max_people, self.tries(self.max_people), known=[], twice=twice)
+            places = self.max_people - len(seen)
+            if places and self.closer:
+                found = look.detect_closer(look.closer())
+                seen += look.find(found, places, self.tries(places), known=[s.track for s in seen], twice=twice)
         else:
             seen = look.read(roi, self.max_people, twice=twice)
         spec = self.tracker.spec
@@ -143,6 +149,10 @@ class PosePipeline:
     def reset(self) -> None:
         """Forgets the people and the time of the pipeline's film."""
         self._film.reset()
+
+    def tries(self, places: int) -> int:
+        """How many detections the tracker looks at for so many free places."""
+        return places + self.candidates - 1
 
     def look(self, image: np.ndarray) -> Look:
         """The models on one frame."""

@@ -18,6 +18,7 @@ from blazepose_tf.runtime.filters import Filters, FrameClock
 from blazepose_tf.runtime.look import Look, Sighting
 from blazepose_tf.runtime.poses import TRACKED, PoseResult
 from blazepose_tf.runtime.roster import Pair, Roster
+from blazepose_tf.runtime.tracker import Track
 
 if TYPE_CHECKING:
     from blazepose_tf.runtime.pipeline import PosePipeline
@@ -50,11 +51,13 @@ class PoseStream:
         self._roster = self._nobody()
         self._size: tuple[int, int] | None = None
         self._since_detection = 0
+        self._part = -1  # of the closer look
 
     def reset(self) -> None:
         """Forgets everybody and the time, as before the first frame; ids begin at 1 again."""
         self._clock.reset()
         self._roster, self._size = self._nobody(), None
+        self._part = -1
 
     def _nobody(self) -> Roster:
         return Roster(self._filters, self.pipeline.tracker.spec, several=self.max_people > 1)
@@ -96,15 +99,23 @@ class PoseStream:
             pairs, new = self._roster.distinct(self._follow(look, seconds), look, seconds), []
             places = self.max_people - len(pairs)
             if places and self._due(bool(pairs)):
-                look.detect()
-                known = [sighting.track for _, sighting in pairs]
-                tries = places + self.pipeline.candidates - 1
-                new = look.find(places, tries, known=known, twice=self._refine_roi)
+                new = self._find(look, [sighting.track for _, sighting in pairs], places)
         pairs = self._roster.identify(pairs, new, look, seconds)
         poses = [person.see(sighting, look, seconds) for person, sighting in pairs]
         self._roster.update(pairs, look, seconds)
         look.lap("filter")
         return self.pipeline.result(look, poses, timestamp_ms, self.max_people)
+
+    def _find(self, look: Look, known: list[Track], places: int) -> list[Sighting]:
+        """Those who are new in the whole frame; if nobody is, in one of its parts, another one each time."""
+        tries = self.pipeline.tries(places)
+        new = look.find(look.detect(), places, tries, known=known, twice=self._refine_roi)
+        if not new and self.pipeline.closer:
+            regions = look.closer()
+            self._part = (self._part + 1) % len(regions)
+            found = look.detect_closer(regions[self._part : self._part + 1])
+            new = look.find(found, places, tries, known=known, twice=self._refine_roi)
+        return new
 
     def _fit(self, image: np.ndarray) -> None:
         """Carries the state over to frames of another size; of another shape it says nothing."""

@@ -146,3 +146,17 @@ def test_corners_are_the_crops_corners(rois):
         roi.crop_matrix(rois, 256), np.broadcast_to(np.float32([[0, 0], [256, 0], [256, 256], [0, 256]]), (5, 4, 2))
     )
     np.testing.assert_allclose(roi.corners(rois), expected, atol=FLOAT)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "count"), [(640, 480, 5), (480, 640, 5), (1280, 720, 3), (1000, 400, 3), (90, 90, 5)]
+)
+def test_parts_cover_a_picture(width, height, count):
+    regions = roi.parts(width, height, 0.7)
+    assert regions.shape == (count, 4) and (regions[:, 3] == 0).all()
+    np.testing.assert_allclose(regions[:, 2], 0.7 * max(width, height))
+    np.testing.assert_allclose(regions[0, :2], [width / 2, height / 2])
+    xs, ys = np.meshgrid(np.linspace(0, width, 41), np.linspace(0, height, 41))
+    half = regions[:, 2, None, None] / 2 + 1e-3
+    seen = (abs(xs - regions[:, 0, None, None]) <= half) & (abs(ys - regions[:, 1, None, None]) <= half)
+    assert seen.any(axis=0).all()

@@ -70,7 +70,7 @@ def test_an_asynchronous_source_is_followed_without_holding_the_loop(scripted):
         loop = asyncio.get_running_loop()
         detect = stream.pipeline.detector.crop
 
-        def slow(image):
+        def slow(image, region=None):
             loop.call_soon_threadsafe(go_on.set)
             assert reading.wait(20)  # until the loop, which goes on, says so
             return detect(image)

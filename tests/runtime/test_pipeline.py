@@ -50,8 +50,8 @@ def test_the_tracker_chooses_among_the_candidates(scripted):
     class Misled(Detector):
         """Finds two more people than there are, with better scores."""
 
-        def decode(self, outputs, matrix):
-            (true,) = super().decode(outputs, matrix)
+        def decode(self, outputs, matrix, doubt=0.0):
+            (true,) = super().decode(outputs, matrix, doubt)
             wrong = [Detection(true.box, true.keypoints + np.float32([s, s]), 0.99) for s in (-40, -38)]
             return [*wrong, true]
 
@@ -61,10 +61,50 @@ def test_the_tracker_chooses_among_the_candidates(scripted):
     result = PosePipeline(detector, scripted[1], refine_roi=False)(image)
     assert result.source == "detected" and result.detection.score < 0.99
     np.testing.assert_allclose(result.roi, DETECTED_ROI, atol=1e-3)
-    result = PosePipeline(detector, scripted[1], candidates=2)(image)
+    result = PosePipeline(detector, scripted[1], candidates=2, closer=False)(image)
     assert not result.found and result.detection.score == 0.99
     with pytest.raises(ValueError, match="candidates=0"):
         PosePipeline(*scripted, candidates=0)
+
+
+def _small_person():
+    """Dark but for the corner below, right: a closer look there sees what the whole does not show."""
+    image = _image(DARK)
+    image[38:, 38:] = BRIGHT
+    return image
+
+
+def test_a_closer_look_finds_who_is_too_small_for_the_whole(scripted):
+    assert not PosePipeline(*scripted, closer=False)(_small_person()).found
+    pipeline = PosePipeline(*scripted, refine_roi=False)
+    result = pipeline(_small_person())
+    assert result.source == "detected"
+    corner, side = SIDE - 0.35 * SIDE, 0.7 * DETECTED_ROI[2]
+    np.testing.assert_allclose(result.roi, [corner, corner, side, 0.0], atol=1e-3)
+    # It must be surer there.
+    whole = pipeline(_image(BRIGHT)).detection.score
+    odds = [score / (1.0 - score) for score in (whole, result.detection.score)]
+    assert odds[0] / odds[1] == pytest.approx(np.exp(0.2), rel=1e-3)
+
+
+def test_people_beside_who_was_found_are_looked_for_closer_while_places_are_free(scripted):
+    class Scripted(Detector):
+        """Sees the same person everywhere, in whatever it is shown."""
+
+        looks = 0
+
+        def infer(self, crop):
+            Scripted.looks += 1
+            return super().infer(crop)
+
+    detector = Scripted(scripted[0])
+    assert len(PosePipeline(detector, scripted[1])(_image(BRIGHT)).people) == 1
+    assert Scripted.looks == 1  # no place is free
+    many = PosePipeline(detector, scripted[1], max_people=3)(_image(BRIGHT))
+    assert Scripted.looks == 1 + 1 + 5
+    assert [pose.id for pose in many.people] == list(range(1, len(many.people) + 1))
+    # The middle of the picture shows whom the whole shows; the corners show others.
+    assert 1 < len(many.people) <= 3
 
 
 def test_a_picture_between_two_frames_changes_neither(scripted):

@@ -43,6 +43,16 @@ def test_detect_track_lose_detect(scripted):
     assert stream(_image(BRIGHT), 5033.0).source == "detected"
 
 
+def test_a_film_is_looked_at_closer_part_by_part(scripted):
+    image = _image(DARK)
+    image[44:, 44:] = BRIGHT
+    stream = PosePipeline(*scripted).stream()
+    found = [stream(image, 33.3 * i).found for i in range(6)]
+    assert found.index(True) == 4 and found[5]  # the middle and three corners show nobody
+    plain = PosePipeline(*scripted, closer=False).stream()
+    assert not any(plain(image, 33.3 * i).found for i in range(6))
+
+
 def test_the_next_region_is_the_trackers_alignment(scripted):
     stream = PosePipeline(*scripted).stream()
     first, second, third = (stream(_image(BRIGHT), 33.3 * i) for i in range(3))
@@ -176,7 +186,7 @@ def test_a_stream_refuses_a_second_thread_at_once(scripted):
     tracker = stream.pipeline.detector
     crop = tracker.crop
 
-    def slow(image):
+    def slow(image, region=None):
         inside.set()
         assert leave.wait(20)
         return crop(image)
