@@ -77,7 +77,7 @@ class Detector:
             ValueError: the file is not a detector.
         """
         self.model: SharedModel = (
-            model if isinstance(model, SharedModel) else load_model(model, num_threads=num_threads)
+            load_model(model, num_threads=num_threads) if isinstance(model, (str, os.PathLike, bytes)) else model
         )
         self.spec = detector_spec(self.model)
         if threshold is None:

@@ -84,7 +84,7 @@ class Tracker:
                 one without.
         """
         self.model: SharedModel = (
-            model if isinstance(model, SharedModel) else load_model(model, num_threads=num_threads)
+            load_model(model, num_threads=num_threads) if isinstance(model, (str, os.PathLike, bytes)) else model
         )
         self.spec, self._presence_is_logit = tracker_spec(self.model)
         shapes = self.model.output_shapes
