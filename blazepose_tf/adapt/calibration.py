@@ -1,9 +1,12 @@
-"""Moves a tracker's presence to where a person begins for it.
+"""Makes a tracker's presence and error bars what they say, by labelled people.
 
 A tracker learns from crops that nearly all show a person, so a presence of 0.5 lets much pass that is nobody. Labelled
 people are looked at through regions that are off as one's own next region may be on film (shift 10 % of its side, size
 20 %, 17 degrees; standard deviations), and the bias of the presence moves so that a given share of them lies above 0.5;
 pictures without people are not needed.
+
+Error bars: people are read as the runtime reads a picture, a second time in the region that the first reading gives;
+`codecs.error_bars` learns from the distances to the labels. Human labels count where a person has any.
 """
 
 from __future__ import annotations
@@ -11,15 +14,21 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 from tqdm import tqdm
 
+from blazepose_tf import files
+from blazepose_tf.codecs.error_bars import COVERED, ERROR, fit
 from blazepose_tf.evaluation import annotations
 from blazepose_tf.evaluation.adapters import KerasModel
 from blazepose_tf.export.sources import open_source
 from blazepose_tf.geometry import roi as roi_lib
+from blazepose_tf.runtime import metadata
+from blazepose_tf.runtime.interpreter import load_model
+from blazepose_tf.runtime.look import usable
 from blazepose_tf.runtime.tracker import Tracker
 from blazepose_tf.specs import DETECTOR
 from blazepose_tf.training.averaging import refuse_existing, save_beside_records
@@ -66,15 +75,49 @@ def move(model: keras.Model, logit: float) -> None:
     found[0].assign(found[0] - logit)
 
 
+def error_facts(tracker: Tracker, data: annotations.Annotations, count: int, source: str) -> dict[str, Any]:
+    """The entry `codecs.error_bars.ERROR` of the model's facts.
+
+    Args:
+        tracker: with heatmaps of ours.
+        data: labelled people.
+        count: how many of them.
+        source: how the data are called.
+
+    Raises:
+        ValueError: nobody can be looked at, or the tracker's landmarks are not refined.
+    """
+    names, spec = tracker.spec.keypoint_names, tracker.spec
+    people = [person for person in data.people_with_alignment() if person.names == names]
+    chosen = np.random.default_rng(0).permutation(len(people))[:count]
+    spreads, errors = (np.full((len(chosen), len(names)), np.nan, np.float32) for _ in range(2))
+    for row, i in enumerate(tqdm(chosen, desc="errors", disable=None)):
+        person, picture = people[i], data.picture(people[i].image_id)
+        first = tracker(picture, roi_lib.from_alignment(np.float32(person.alignment), spec.roi_scale))
+        region = roi_lib.from_alignment(first.alignment, spec.roi_scale)
+        if not usable(region, picture):
+            continue
+        track = tracker(picture, region)
+        if track.spread is None:
+            raise ValueError(f"{tracker.model.name}: its landmarks are not refined with heatmaps, which have no spread")
+        distance = np.linalg.norm(track.points - person.points, axis=-1) * spec.input_size / region[2]
+        spreads[row], errors[row] = track.spread, np.where(person.scored("h"), distance, np.nan)
+    if not len(chosen):
+        raise ValueError(f"{data.path}: has nobody with alignment points and labels of {len(names)} keypoints")
+    return {"data": source, "people": len(chosen), "within": COVERED, "table": fit(spreads, errors, names)}
+
+
 @dataclass(frozen=True)
 class Options:
     """What to calibrate.
 
     Attributes:
-        model: `.keras` or `.npz` file, or a shipped name.
+        model: `.keras` or `.npz` file, or a shipped name; of a `.tflite` file the error bars alone.
         data: COCO keypoint file with labelled people.
-        output: folder that gets a model.keras, and the model's configuration and logs where there are any.
-        people: how many of them.
+        output: folder that gets a model.keras, and the model's configuration and logs where there are any; of a
+            `.tflite` file the file with the error bars.
+        people: how many of them, for the presence, and
+        error_people: for the error bars; 0 leaves them as they are.
         recall: share of them that shall lie above 0.5.
     """
 
@@ -82,27 +125,50 @@ class Options:
     data: str
     output: Path
     people: int = 800
+    error_people: int = 2000
     recall: float = 0.98
 
 
 def write(options: Options) -> str:
-    """Looks at people, moves the presence, writes; returns what was done."""
-    if not 0.0 < options.recall < 1.0 or options.people < 1:
+    """Looks at people, moves the presence, makes error bars, writes; returns what was done."""
+    if not 0.0 < options.recall < 1.0 or options.people < 1 or options.error_people < 0:
         raise ValueError(
-            f"--recall must lie in (0, 1), --people be positive. Received: {options.recall}, {options.people}"
+            "--recall must lie in (0, 1), --people be positive, --error_people not negative. "
+            f"Received: {options.recall}, {options.people}, {options.error_people}"
         )
     refuse_existing(options.output)
+    source = "/".join(Path(options.data).parts[-2:])
+    if options.model.endswith(".tflite"):
+        return _write_error_bars(options, source)
     model, description = open_source(options.model)
     if description.kind == DETECTOR:
         raise ValueError(f"only a tracker has a presence. Received: {description.variant}, a detector")
     tracker = Tracker(KerasModel(model, name=options.model, description=json.loads(description.to_json())))
-    logits = logits_of_people(tracker, annotations.load(options.data), options.people)
+    data = annotations.load(options.data)
+    logits = logits_of_people(tracker, data, options.people)
     begins = float(np.quantile(logits, 1.0 - options.recall))
     move(model, begins)
-    calibration = {"data": "/".join(Path(options.data).parts[-2:]), "people": len(logits), "recall": options.recall}
-    description = description.with_facts(presence=calibration)
-    save_beside_records(model, description, options.output, Path(options.model).parent)
-    return (
+    description = description.with_facts(presence={"data": source, "people": len(logits), "recall": options.recall})
+    said = (
         f"{options.output / 'model.keras'}: presence begins at a logit of {begins:.2f} of before, "
         f"above which are {options.recall:.1%} of {len(logits)} people"
     )
+    if tracker.refine and options.error_people:
+        facts = error_facts(tracker, data, options.error_people, source)
+        description = description.with_facts(**{ERROR: facts})
+        said += f"; error bars of {facts['people']} people"
+    save_beside_records(model, description, options.output, Path(options.model).parent)
+    return said
+
+
+def _write_error_bars(options: Options, source: str) -> str:
+    """A LiteRT file with error bars of its own."""
+    content = Path(options.model).read_bytes()
+    tracker = Tracker(load_model(options.model))
+    if tracker.model.metadata is None or not options.error_people:
+        raise ValueError(f"{options.model}: error bars want a file of ours and --error_people above 0")
+    facts = error_facts(tracker, annotations.load(options.data), options.error_people, source)
+    target = options.output / Path(options.model).name
+    options.output.mkdir(parents=True)
+    files.write_bytes(target, metadata.write_metadata(content, tracker.model.metadata | {ERROR: facts}))
+    return f"{target}: error bars of {facts['people']} people"

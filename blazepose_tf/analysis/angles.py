@@ -23,7 +23,7 @@ from blazepose_tf import topology
 from blazepose_tf.geometry import angles
 from blazepose_tf.runtime.recording import Recording
 
-__all__ = ["joint_angles", "recording_angles"]
+__all__ = ["angle_errors", "joint_angles", "recording_angles", "recording_errors"]
 
 SIDES = ("left", "right")
 TRUNK = "trunk_lean"
@@ -32,6 +32,20 @@ ANKLE = "ankle_plantarflexion"
 PICTURE, WORLD = "picture", "world"
 # What is seen less than this is a guess (`runtime.drawing` leaves it out, too).
 LEAST_VISIBILITY = 0.1
+
+
+def _joints(names: Sequence[str]) -> dict[str, tuple[int, int, int]]:
+    """Angle -> its three points, the vertex in the middle; angles whose points are not among the names are left out."""
+    index = {name: i for i, name in enumerate(names)}
+    joints = {}
+    for joint, points in topology.angle_indices(names).items():
+        side, _, part = joint.partition("_")
+        joints[f"{side}_{MOTIONS[part]}"] = points
+    for side in SIDES:
+        foot = [f"{side}_{part}" for part in ("knee", "ankle", "foot_index")]
+        if all(name in index for name in foot):
+            joints[f"{side}_{ANKLE}"] = tuple(index[name] for name in foot)
+    return joints
 
 
 def joint_angles(points, names: Sequence[str], *, upright=None) -> dict[str, np.ndarray]:
@@ -46,22 +60,41 @@ def joint_angles(points, names: Sequence[str], *, upright=None) -> dict[str, np.
         name, such as "left_knee_flexion" -> (T,) degrees, nan where a point is unknown.
     """
     points = np.asarray(points, np.float64)
-    index = {name: i for i, name in enumerate(names)}
     out = {}
-    for joint, (a, b, c) in topology.angle_indices(names).items():
-        side, _, part = joint.partition("_")
+    for name, (a, b, c) in _joints(names).items():
         between = angles.between(points[:, a], points[:, b], points[:, c])
-        out[f"{side}_{MOTIONS[part]}"] = between if part == "shoulder" else 180.0 - between
-    for side in SIDES:
-        foot = [f"{side}_{part}" for part in ("knee", "ankle", "foot_index")]
-        if all(name in index for name in foot):
-            knee, ankle, tip = (points[:, index[name]] for name in foot)
-            out[f"{side}_{ANKLE}"] = angles.between(knee, ankle, tip) - 90.0
+        elevation, plantarflexion = name.endswith(MOTIONS["shoulder"]), name.endswith(ANKLE)
+        out[name] = between if elevation else between - 90.0 if plantarflexion else 180.0 - between
     places = topology.alignment_indices(names)
     if places is not None:
         flat = points if upright is None else np.asarray(upright, np.float64)
         lower, upper = (flat[:, list(places[part]), :2].mean(axis=1) for part in ("hips", "shoulders"))
         out[TRUNK] = angles.lean(lower, upper)
+    return out
+
+
+def angle_errors(points, errors, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Error bars of `joint_angles` in the picture.
+
+    Args:
+        points: (T, K, 2) pixels; nan where unknown.
+        errors: (T, K) pixels of `Pose.error`; nan where unknown.
+        names: the K keypoint names.
+
+    Returns:
+        name -> (T,) degrees that hold about 90 % of the angle's errors; nan where a point has no error bar.
+    """
+    points, errors = np.asarray(points, np.float64), np.asarray(errors, np.float64)
+    out = {}
+    for name, (a, b, c) in _joints(names).items():
+        out[name] = angles.between_error(points[:, a], points[:, b], points[:, c], errors[:, [a, b, c]])
+    places = topology.alignment_indices(names)
+    if places is not None:
+        both = [list(places[part]) for part in ("hips", "shoulders")]
+        lower, upper = (points[:, pair].mean(axis=1) for pair in both)
+        # The middle of two points is off by half of what both are.
+        middles = np.stack([0.5 * np.linalg.norm(errors[:, pair], axis=1) for pair in both], axis=-1)
+        out[TRUNK] = angles.lean_error(lower, upper, middles)
     return out
 
 
@@ -82,11 +115,22 @@ def recording_angles(recording: Recording, *, person: int | None = None, space: 
         raise ValueError(
             "nobody is seen in the recording" if person is None else f"no person {person} in the recording"
         )
-    seen = (recording.visibility(person) >= LEAST_VISIBILITY)[..., None]
-    pixels = np.where(seen, recording.landmarks(person), np.nan)
+    pixels, seen = _seen(recording, person)
     if space == PICTURE:
         return joint_angles(pixels, recording.names)
     world = recording.world(person)
     if not np.isfinite(world).any():
         raise ValueError("the recording has no world landmarks: its model does not give metres")
     return joint_angles(np.where(seen, world, np.nan), recording.names, upright=pixels)
+
+
+def recording_errors(recording: Recording, *, person: int | None = None) -> dict[str, np.ndarray]:
+    """Error bars of `recording_angles` in the picture; empty where the recording's model has no error bars."""
+    errors = recording.error(person)
+    return angle_errors(_seen(recording, person)[0], errors, recording.names) if np.isfinite(errors).any() else {}
+
+
+def _seen(recording: Recording, person: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """(T, K, 2) pixels, nan where a point is hardly visible, and (T, K, 1) bool."""
+    seen = (recording.visibility(person) >= LEAST_VISIBILITY)[..., None]
+    return np.where(seen, recording.landmarks(person), np.nan), seen

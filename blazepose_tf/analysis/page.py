@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,21 +18,31 @@ body{font:14px/1.45 system-ui,sans-serif;margin:24px auto;max-width:1000px;paddi
 h1{font-size:22px}h2{font-size:17px;margin-top:30px;border-bottom:1px solid #ccc}
 table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}
 th,td{padding:3px 8px;border-bottom:1px solid #e4e4e4;text-align:right}th:first-child,td:first-child{text-align:left}
-th{background:#f5f5f5}svg{width:100%;background:#fff}svg text{font:11px system-ui,sans-serif;fill:#333}
+th{background:#f5f5f5}svg,video{width:100%;background:#fff}video{max-height:420px}
+svg text{font:11px system-ui,sans-serif;fill:#333}
 .grid{stroke:#e3e3e3}.band{fill:#0072b2;opacity:.08}.note{color:#555;font-size:13px}
 """
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 960, 220, 44, 34, 10
 
 
-def plot(times: np.ndarray, series: Sequence[tuple[str, str, np.ndarray]], bands: Sequence[tuple[float, float]]) -> str:
+class Line(NamedTuple):
+    """A curve: its name, its colour, (T,) degrees (nan is a gap) and, where known, (T,) degrees of their error bars."""
+
+    label: str
+    color: str
+    values: np.ndarray
+    error: np.ndarray | None = None
+
+
+def plot(times: np.ndarray, series: Sequence[Line], bands: Sequence[tuple[float, float]]) -> str:
     """An `<svg>` of degrees over seconds.
 
     Args:
         times: (T,) seconds.
-        series: (label, colour, (T,) degrees; nan is a gap).
+        series: curves; error bars are shaded.
         bands: (start, end) seconds of repetitions, shaded and numbered.
     """
-    every = np.concatenate([values[np.isfinite(values)] for _, _, values in series])
+    every = np.concatenate([line.values[np.isfinite(line.values)] for line in series])
     low, high = (float(every.min()), float(every.max())) if every.size else (0.0, 1.0)
     low, high = low - 0.05 * (high - low) - 1, high + 0.05 * (high - low) + 1
     x0, x1 = float(times[0]), max(float(times[-1]), float(times[0]) + 1e-3)
@@ -52,10 +63,15 @@ def plot(times: np.ndarray, series: Sequence[tuple[str, str, np.ndarray]], bands
         out.append(f'<text x="{_LEFT - 6}" y="{py(v) + 4:.1f}" text-anchor="end">{v:g}</text>')
     for t in ticks(x0, x1, 10):
         out.append(f'<text x="{px(t):.1f}" y="{_HEIGHT - _BOTTOM + 15}" text-anchor="middle">{t:g}</text>')
-    for i, (label, color, values) in enumerate(series):
+    for i, (label, color, values, error) in enumerate(series):
         known = np.isfinite(values)
         edges = np.flatnonzero(np.diff(np.concatenate([[0], known.astype(int), [0]])))
         for a, b in edges.reshape(-1, 2):
+            if error is not None:
+                off, t, v = np.nan_to_num(error[a:b]), times[a:b], values[a:b]
+                rim = zip(np.append(t, t[::-1]), np.append(v + off, (v - off)[::-1]).clip(low, high), strict=True)
+                outline = " ".join(f"{px(t):.1f},{py(v):.1f}" for t, v in rim)
+                out.append(f'<polygon points="{outline}" fill="{color}" opacity="0.15"/>')
             points = " ".join(f"{px(t):.1f},{py(v):.1f}" for t, v in zip(times[a:b], values[a:b], strict=True))
             out.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="1.6"/>')
         out.append(
@@ -75,7 +91,14 @@ def _table(header: Sequence[str], rows: Sequence[Sequence]) -> str:
 
 
 def render(
-    title: str, found: Mapping[str, np.ndarray], times: np.ndarray, exercise: Exercise, document: Mapping
+    title: str,
+    found: Mapping[str, np.ndarray],
+    times: np.ndarray,
+    exercise: Exercise,
+    document: Mapping,
+    errors: Mapping[str, np.ndarray],
+    *,
+    film: str | None = None,
 ) -> str:
     """A whole HTML document.
 
@@ -85,9 +108,13 @@ def render(
         times: (T,) seconds.
         exercise: of `repetitions.count`.
         document: of `summary.document`.
+        errors: name -> (T,) degrees of `angles.recording_errors`.
+        film: address of the drawn film, from where the page will be.
     """
     bands = [(r.start, r.end) for r in exercise.repetitions]
     parts = [f"<h1>{html.escape(title)}</h1>"]
+    if film is not None:
+        parts.append(f'<video controls muted src="{html.escape(film)}"></video>')
     if exercise.angle is None:
         parts.append('<p class="note">No joint moves enough to count by.</p>')
     else:
@@ -98,7 +125,7 @@ def render(
             + ("; another one is cut off by the end of the film." if exercise.cut_off else ".")
         )
         parts += [f"<p>{html.escape(note)}</p>", "<h2>Repetitions</h2>"]
-        parts.append(plot(times, [(exercise.angle.replace("_", " "), COLORS[0], exercise.values)], bands))
+        parts.append(plot(times, [Line(exercise.angle.replace("_", " "), COLORS[0], exercise.values)], bands))
         parts.append(
             _table([c.replace("_", " ") for c in summary.REPETITION_COLUMNS], summary.repetition_rows(exercise))
         )
@@ -111,21 +138,25 @@ def render(
     parts.append(_table(header, rows))
     parts.append("<h2>Range of motion</h2>")
     rows = [
-        [name.replace("_", " "), r["min"], r["max"], r["range"], 100.0 * r["known"]]
+        [name.replace("_", " "), r["min"], r["max"], r["range"], r["error"], 100.0 * r["known"]]
         for name, r in document["range_of_motion_deg"].items()
     ]
-    parts.append(_table(["angle", "min deg", "max deg", "range deg", "frames known %"], rows))
+    parts.append(_table(["angle", "min deg", "max deg", "range deg", "error deg", "frames known %"], rows))
     parts.append("<h2>Angles</h2>")
+    if errors:
+        parts.append('<p class="note">Shaded: error bars, which hold about nine of ten errors of a frame.</p>')
     for motion in (*angles_lib.MOTIONS.values(), angles_lib.ANKLE):
         series = [
-            (f"{side} {motion.replace('_', ' ')}", color, found[f"{side}_{motion}"])
+            Line(f"{side} {motion.replace('_', ' ')}", color, found[name], errors.get(name))
             for side, color in zip(angles_lib.SIDES, (LEFT, RIGHT), strict=True)
-            if f"{side}_{motion}" in found
+            if (name := f"{side}_{motion}") in found
         ]
         if series:
             parts.append(plot(times, series, bands))
     if angles_lib.TRUNK in found:
-        parts.append(plot(times, [("trunk lean", COLORS[2], found[angles_lib.TRUNK])], bands))
+        parts.append(
+            plot(times, [Line("trunk lean", COLORS[2], found[angles_lib.TRUNK], errors.get(angles_lib.TRUNK))], bands)
+        )
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f'<link rel="icon" href="data:,"><style>{_STYLE}</style></head><body>{"".join(parts)}</body></html>\n'

@@ -15,9 +15,11 @@ REPETITION_COLUMNS = (
 )  # fmt: skip
 
 
-def range_of_motion(found: Mapping[str, np.ndarray], times: np.ndarray) -> dict[str, dict]:
-    """Per angle: smallest and largest value (1st and 99th percentile of the smoothed angle), their distance, and the
-    share of frames in which it is known. Degrees; None where it never is."""
+def range_of_motion(
+    found: Mapping[str, np.ndarray], times: np.ndarray, errors: Mapping[str, np.ndarray]
+) -> dict[str, dict]:
+    """Per angle: smallest and largest value (1st and 99th percentile of the smoothed angle), their distance, the
+    median error bar of a frame, and the share of frames in which it is known. Degrees; None where it never is."""
     out = {}
     for name, values in found.items():
         known = signals.smooth(values, times)
@@ -27,6 +29,7 @@ def range_of_motion(found: Mapping[str, np.ndarray], times: np.ndarray) -> dict[
             "min": low,
             "max": high,
             "range": None if low is None else high - low,
+            "error": float(np.nanmedian(errors[name])) if np.isfinite(errors.get(name, np.nan)).any() else None,
             "known": float(np.isfinite(values).mean()),
         }
     return out
@@ -40,7 +43,7 @@ def symmetry(found: Mapping[str, np.ndarray], times: np.ndarray) -> dict[str, di
         left) over their mean in percent, 0 = symmetric (Robinson et al. 1987); "difference", mean of right less left in
         degrees, and "correlation" over the frames in which both are known (1 together, -1 in turn).
     """
-    ranges = range_of_motion(found, times)
+    ranges = range_of_motion(found, times, {})
     out = {}
     for motion in (*angles_lib.MOTIONS.values(), angles_lib.ANKLE):
         names = [f"{side}_{motion}" for side in angles_lib.SIDES]
@@ -69,8 +72,10 @@ def repetition_rows(exercise: Exercise) -> list[list]:
     ]  # fmt: skip
 
 
-def document(found: Mapping[str, np.ndarray], times: np.ndarray, exercise: Exercise) -> dict:
-    """Everything but the angles themselves."""
+def document(
+    found: Mapping[str, np.ndarray], times: np.ndarray, exercise: Exercise, errors: Mapping[str, np.ndarray]
+) -> dict:
+    """Everything but the angles themselves; `errors` are those of `angles.recording_errors`."""
     lengths = np.array([r.end - r.start for r in exercise.repetitions])
     starts = np.array([r.start for r in exercise.repetitions])
     return {
@@ -82,6 +87,6 @@ def document(found: Mapping[str, np.ndarray], times: np.ndarray, exercise: Exerc
         "seconds_each": None if not lengths.size else float(lengths.mean()),
         "per_minute": None if starts.size < 2 else float(60.0 / np.diff(starts).mean()),
         "table": [dict(zip(REPETITION_COLUMNS, row, strict=True)) for row in repetition_rows(exercise)],
-        "range_of_motion_deg": range_of_motion(found, times),
+        "range_of_motion_deg": range_of_motion(found, times, errors),
         "symmetry": symmetry(found, times),
     }

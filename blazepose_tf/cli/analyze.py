@@ -13,7 +13,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from pathlib import Path
+from urllib.parse import quote
 
 from absl import flags
 
@@ -72,16 +74,21 @@ def main(argv: list[str]) -> int:
         except ValueError as error:
             raise UserError(f"{name}: {error}") from error
         document = {"source": recording.head.get("source"), "space": args.space, "person": args.person}
-        document |= summary.document(found, times, exercise)
+        errors = angles.recording_errors(recording, person=args.person) if args.space == angles.PICTURE else {}
+        document |= summary.document(found, times, exercise, errors)
+        columns = found | {f"{name}_error": values for name, values in errors.items()}
         rows = ([f"{t:.6f}", *("" if np.isnan(v) else f"{v:.2f}" for v in row)]
-                for t, row in zip(times, np.column_stack(list(found.values())), strict=True))  # fmt: skip
-        files.write_text(folder / f"{stem}_angles.csv", _csv(["time_s", *found], rows))
+                for t, row in zip(times, np.column_stack(list(columns.values())), strict=True))  # fmt: skip
+        files.write_text(folder / f"{stem}_angles.csv", _csv(["time_s", *columns], rows))
         table = _csv(summary.REPETITION_COLUMNS, summary.repetition_rows(exercise))
         files.write_text(folder / f"{stem}_repetitions.csv", table)
         text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
         files.write_text(folder / f"{stem}_analysis.json", text + "\n")
         title = str(recording.head.get("source") or stem)
-        files.write_text(folder / f"{stem}_analysis.html", page.render(title, found, times, exercise, document))
+        film = Path(name).with_suffix(".mp4").resolve()
+        address = quote(Path(os.path.relpath(film, folder.resolve())).as_posix()) if film.is_file() else None
+        text = page.render(title, found, times, exercise, document, errors, film=address)
+        files.write_text(folder / f"{stem}_analysis.html", text)
         counted = f"by {exercise.angle}" if exercise.angle else "no joint moves enough to count by"
         more = ", another one cut off by the end" if exercise.cut_off else ""
         print(f"{name}: {len(exercise.repetitions)} repetitions ({counted}{more}); written to {folder}")

@@ -1,6 +1,10 @@
-"""Move a tracker's presence to where a person begins for it.
+"""Make a tracker's presence and error bars what they say, by labelled people.
 
 blazepose calibrate --model=run/model.keras --data=train.json --output=calibrated
+blazepose calibrate --model=tracker.tflite --data=train.json --output=calibrated      (error bars alone)
+
+Moves the presence to where a person begins for the tracker, and learns from the distances to the labels how far a
+landmark may be off for each spread of its heatmap.
 """
 
 from __future__ import annotations
@@ -15,11 +19,12 @@ FLAGS = flags.FLAGS
 
 
 def define_flags() -> None:
-    flags.DEFINE_string("model", None, ".keras, .npz, or a shipped name")
+    flags.DEFINE_string("model", None, ".keras, .npz, or a shipped name; of a .tflite file the error bars alone")
     flags.DEFINE_string("data", None, "COCO keypoint file with labelled people")
-    flags.DEFINE_integer("people", 800, "how many of them")
+    flags.DEFINE_integer("people", 800, "how many of them for the presence")
+    flags.DEFINE_integer("error_people", 2000, "how many of them for the error bars; 0 leaves them as they are")
     flags.DEFINE_float("recall", 0.98, "share of them that shall lie above 0.5")
-    flags.DEFINE_string("output", None, "folder for model.keras")
+    flags.DEFINE_string("output", None, "folder for model.keras, or the .tflite file")
     flags.mark_flags_as_required(["model", "data", "output"])
 
 
@@ -33,6 +38,7 @@ def main(argv: list[str]) -> int:
         data=FLAGS.data,
         output=Path(FLAGS.output),
         people=FLAGS.people,
+        error_people=FLAGS.error_people,
         recall=FLAGS.recall,
     )
     print(write(options))

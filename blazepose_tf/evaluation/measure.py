@@ -15,7 +15,7 @@ from blazepose_tf.evaluation import coco_ap, fairness
 from blazepose_tf.evaluation.predictions import Paired
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.metrics import alignment as alignment_metrics
-from blazepose_tf.metrics import angles, bootstrap, classification, keypoints, oks, sides
+from blazepose_tf.metrics import angles, bootstrap, classification, error_bars, keypoints, oks, sides
 
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 FEWER, ALL = "17", "33"
@@ -56,6 +56,8 @@ class Arrays:
         self.box = np.array([p.box for p in people]).reshape(-1, 4)
         self.points = np.full((len(people), count, 2), np.nan)
         self.visibility = np.full((len(people), count), np.nan)
+        self.error = np.full((len(people), count), np.nan)
+        self.has_error = any(p is not None and p.error is not None for p in predictions)
         self.predicted_alignment = np.full((len(people), 2, 2), np.nan)
         self.found = np.zeros(len(people), bool)
         self.score = np.zeros(len(people))
@@ -70,6 +72,7 @@ class Arrays:
                 self.found[i] = True
                 self.points[i] = p.points
                 self.visibility[i] = np.nan if p.visibility is None else p.visibility
+                self.error[i] = np.nan if p.error is None else p.error
             if p.alignment is not None:
                 self.predicted_alignment[i] = p.alignment
         given = np.isfinite(self.points).all(axis=-1).any(axis=0)
@@ -116,6 +119,7 @@ def measure(paired: Paired, *, sources: str = "h", group: str = "dataset", sampl
         "alignment": _alignment(a),
         "left_right": _left_right(a),
         "angles": _angles(a),
+        "error_bars": _error_bars(a),
         "fairness": fairness.by_group(_person_rates(a), groups, field=group),
         "milliseconds": _milliseconds(a),
     }
@@ -308,6 +312,12 @@ def _angles(a: Arrays) -> dict:
     human = a.scored & np.array([p.source == "h" for p in a.people]).reshape(a.scored.shape)
     errors = angles.angle_errors(a.points, a.truth, human if human.any() else a.scored, a.torso, a.names)
     return {joint: angles.agreement(values)._asdict() for joint, values in errors.items()}
+
+
+def _error_bars(a: Arrays) -> dict:
+    if not a.has_error:
+        return {}
+    return error_bars.coverage(a.points, a.truth, np.where(a.scored, a.state, 0), a.error, a.torso, a.names)
 
 
 def _milliseconds(a: Arrays) -> dict:

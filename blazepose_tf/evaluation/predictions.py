@@ -3,9 +3,10 @@
 One record per annotated person (or per picture). As JSON it is a COCO keypoint result with a few more fields:
 
     {"image_id": 1, "annotation_id": 7, "category_id": 1, "score": 0.98, "keypoints": [x, y, visibility, ...],
-     "alignment": [center x, center y, scale x, scale y], "ms": [total, model]}
+     "alignment": [center x, center y, scale x, scale y], "ms": [total, model], "error": [pixels, ...]}
 
-`keypoints` null says that no person was found. A file is a JSON list of such records, one record per line, or
+`keypoints` null says that no person was found, null in `error` (error bars) that a point has none. A file is a JSON
+list of such records, one record per line, or
 `{"keypoint_names": [...], "predictions": [...]}` for any other order of the points; without names, 33 points are in the
 order of the topology and 17 in COCO's.
 """
@@ -38,6 +39,7 @@ class Prediction:
         score: confidence that the person is there, in [0, 1].
         alignment: (2, 2) pixels or None.
         milliseconds: (total, model) of this person, or None.
+        error: (K,) pixels of `Pose.error` in the order of the points, nan where unknown; None without error bars.
     """
 
     image_id: int | str
@@ -47,6 +49,7 @@ class Prediction:
     score: float
     alignment: np.ndarray | None = None
     milliseconds: tuple[float, float] | None = None
+    error: np.ndarray | None = None
 
     def to_json(self) -> dict:
         """The record described above; coordinates to 1/100 pixel."""
@@ -71,6 +74,8 @@ class Prediction:
             record["alignment"] = [round(float(v), 2) for v in np.ravel(self.alignment)]
         if self.milliseconds is not None:
             record["ms"] = [round(v, 3) for v in self.milliseconds]
+        if self.error is not None:
+            record["error"] = [round(float(v), 2) if np.isfinite(v) else None for v in self.error]
         return record
 
 
@@ -82,6 +87,7 @@ _RECORD = documents.Part(
         "score": documents.Optional(documents.NUMBER),
         "alignment": documents.Optional(ListOf(documents.NUMBER, 4)),
         "ms": documents.Optional(ListOf(documents.NUMBER, 2)),
+        "error": documents.Optional(ListOf(documents.Optional(documents.NUMBER))),
     }
 )
 
@@ -128,6 +134,14 @@ def from_json(
         values = topology.remap(values, names, wanted)
         points = np.where(known[:, None], values[:, :2], np.nan)
         visibility = np.where(known, values[:, 2], np.nan)
+    error = record.get("error")
+    if error is not None:
+        names = wanted if names is None else names
+        if len(error) != len(names):
+            raise ValueError(f"{where}: expected the errors of {len(names)} keypoints. Received: {len(error)}")
+        bars = np.array([[np.nan if v is None else v, 1.0] for v in error], np.float64)
+        bars = topology.remap(bars, names, wanted)
+        error = np.where(bars[:, 1] > 0, bars[:, 0], np.nan)
     score = record.get("score")
     alignment, milliseconds = record.get("alignment"), record.get("ms")
     return Prediction(
@@ -138,6 +152,7 @@ def from_json(
         1.0 if score is None else float(score),
         None if alignment is None else np.asarray(alignment, np.float64).reshape(2, 2),
         None if milliseconds is None else tuple(milliseconds),
+        error,
     )
 
 

@@ -249,6 +249,11 @@ def render(document: dict, pairs: Sequence[Paired], annotations: Annotations | N
         section("Keypoints one by one", _keypoint_table(runs))
         note = "Degrees in the picture: median absolute error (bias; 95 % limits of agreement), both sides together."
         section("Joint angles", _note(note), _table(*tables.angle_rows(document)))
+        header, rows = tables.error_bar_rows(document)
+        if rows:
+            section(
+                "Error bars", _note("Percent of points and angles within them; 90 are promised."), _table(header, rows)
+            )
         pairs_of = [
             _left_right_table(runs, "as_one", "pairs read as one"),
             _left_right_table(runs, "exchanged", "pairs that fit better exchanged"),

@@ -127,8 +127,9 @@ class Aligned:
         track = self.tracker.decode(outputs, matrix)
         milliseconds = (1e3 * (time.perf_counter() - started), 1e3 * spent)
         points, visibility = in_order(track.points, track.visibility, self.tracker.spec.keypoint_names, person.names)
+        error = _error_in_order(track.error, self.tracker.spec.keypoint_names, person.names)
         return Prediction(
-            person.image_id, person.id, points, visibility, track.pose_presence, track.alignment, milliseconds
+            person.image_id, person.id, points, visibility, track.pose_presence, track.alignment, milliseconds, error
         )
 
 
@@ -152,7 +153,10 @@ class Pipeline:
             return Prediction(person.image_id, person.id, None, None, result.pose_presence, None, milliseconds)
         points, visibility = in_order(result.landmarks, result.visibility, result.names, person.names)
         alignment = roi_lib.to_alignment(result.roi, self.pipeline.tracker.spec.roi_scale)
-        return Prediction(person.image_id, person.id, points, visibility, result.pose_presence, alignment, milliseconds)
+        error = _error_in_order(result.error, result.names, person.names)
+        return Prediction(
+            person.image_id, person.id, points, visibility, result.pose_presence, alignment, milliseconds, error
+        )
 
 
 def open_tracker(system: System) -> Tracker:
@@ -188,6 +192,14 @@ def in_order(
     values = topology.remap(values, names, wanted)
     values[values[:, 3] == 0] = np.nan
     return values[:, :2], values[:, 2]
+
+
+def _error_in_order(error: np.ndarray | None, names: tuple[str, ...], wanted: tuple[str, ...]) -> np.ndarray | None:
+    """(K,) error bars of the keypoints wanted, nan for what the set lacks; None without any."""
+    if error is None:
+        return None
+    places = {name: i for i, name in enumerate(names)}
+    return np.array([error[places[name]] if name in places else np.nan for name in wanted], np.float32)
 
 
 def build(system: System, protocol: str) -> Aligned | Pipeline:

@@ -106,6 +106,20 @@ def angle_rows(document: dict) -> tuple[list[str], list[list[str]]]:
     return ["system", "protocol", *joints], rows
 
 
+def error_bar_rows(document: dict) -> tuple[list[str], list[list[str]]]:
+    """Shares of points and angles within their error bars; the median bar."""
+    header = ["system", "protocol", "points", "judged", "within"]
+    rows = []
+    for run in document["runs"]:
+        for group, m in run["metrics"].get("error_bars", {}).items():
+            shares = [
+                percent(m.get(key)) for key in ("covered", "visible", "occluded", "narrow", "wide", "unsupported")
+            ]
+            unit = "torsos" if "visible" in m else "degrees"
+            rows.append([run["label"], run["protocol"], group, str(m["points"]), *shares, f"{m['median']:.2f} {unit}"])
+    return [*header, "visible", "occluded", "narrow half", "wide half", "unsupported", "median bar"], rows
+
+
 def comparison_rows(document: dict) -> tuple[list[str], list[list[str]]]:
     """Paired differences against the first system of each protocol, in points of PCK_torso@0.2 of the 17 points."""
     rows = [
@@ -247,6 +261,9 @@ def terminal(document: dict) -> str:
         parts.append("left and right, percent of pairs and people\n" + grid(*side_rows(document)))
         title = "joint angles, degrees: median error (bias; 95 % limits of agreement)"
         parts.append(f"{title}\n" + grid(*angle_rows(document)))
+        header, rows = error_bar_rows(document)
+        if rows:
+            parts.append("error bars: percent of points and angles within them (90 promised)\n" + grid(header, rows))
         if document["comparisons"]:
             parts.append("differences in points of PCK_torso@0.2, 17 points\n" + grid(*comparison_rows(document)))
     if document["detectors"]:

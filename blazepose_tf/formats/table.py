@@ -34,10 +34,12 @@ class _Person:
             (recording.landmarks(person), ("x", "y"), 2),
             (recording.visibility(person)[..., None], ("visibility",), 4),
         ]
+        if any(pose.error is not None for pose in _everybody(recording)):
+            parts.append((recording.error(person)[..., None], ("error",), 2))
         z, world = recording.z(person), recording.world(person)
-        if any(pose is not None and pose.z is not None for pose in _everybody(recording)):
+        if any(pose.z is not None for pose in _everybody(recording)):
             parts.append((z[..., None], ("z",), 2))
-        if any(pose is not None and pose.world is not None for pose in _everybody(recording)):
+        if any(pose.world is not None for pose in _everybody(recording)):
             parts.append((world, ("world_x", "world_y", "world_z"), 4))
         self.values = np.concatenate([part.astype(np.float64) for part, _, _ in parts], axis=-1)
         self.columns = [name for _, names, _ in parts for name in names]

@@ -27,6 +27,38 @@ def between(first, vertex, second) -> np.ndarray:
     return np.where(np.isfinite(angle) & (lengths[0] > 0) & (lengths[1] > 0), np.rad2deg(angle), np.nan)
 
 
+# Half of the interval that holds 90 % of a normal variable, by the radius that holds 90 % of two.
+_ALONG = 1.645 / 2.146
+
+
+def between_error(first, vertex, second, errors) -> np.ndarray:
+    """How far `between` may be off: to first order, for errors that are independent and have no direction.
+
+    Args:
+        first, vertex, second: (..., D) points.
+        errors: (..., 3) radii around the three that hold 90 % of where they may be, in the points' unit.
+
+    Returns:
+        (...) degrees that hold about 90 % of the angle's errors, 180 at most; nan as in `between` or where a radius is.
+    """
+    first, vertex, second = (np.asarray(p, np.float64) for p in (first, vertex, second))
+    one, two, across = (np.linalg.norm(p - q, axis=-1) for p, q in ((first, vertex), (second, vertex), (first, second)))
+    errors = np.asarray(errors, np.float64)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        # An end of a limb turns it by its way over the limb's length; the vertex does so to both at once.
+        shares = errors[..., 0] / one, errors[..., 1] * across / (one * two), errors[..., 2] / two
+        degrees = np.rad2deg(_ALONG * np.sqrt(sum(share**2 for share in shares)))
+    return np.where(np.isfinite(degrees), np.minimum(degrees, 180.0), np.nan)
+
+
+def lean_error(lower, upper, errors) -> np.ndarray:
+    """As `between_error` for `lean`; `errors` (..., 2) are the radii around `lower` and `upper`."""
+    length = np.linalg.norm(np.asarray(upper, np.float64) - np.asarray(lower, np.float64), axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        degrees = np.rad2deg(_ALONG * np.linalg.norm(np.asarray(errors, np.float64), axis=-1) / length)
+    return np.where(np.isfinite(degrees), np.minimum(degrees, 180.0), np.nan)
+
+
 def lean(lower, upper) -> np.ndarray:
     """Inclination of the direction from `lower` to `upper` against the picture's vertical.
 

@@ -79,6 +79,7 @@ class Person:
             detection=sighting.detection,
             id=self.id,
             names=self._spec.keypoint_names,
+            error=track.error,
         )
 
     def dress(self, clothes: np.ndarray | None) -> None:

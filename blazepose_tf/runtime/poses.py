@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from blazepose_tf import documents, specs
+from blazepose_tf.codecs.error_bars import ERROR
 from blazepose_tf.runtime.detector import Detection
 
 DETECTED, TRACKED, GIVEN, NONE = "detected", "tracked", "given", "none"
@@ -30,6 +31,8 @@ class Pose:
         detection: the detector's finding that led to this person in this frame.
         id: on film the same number for the same person in every frame, from 1; in a picture the rank, best first.
         names: the K keypoint names.
+        error: (K,) pixels around a landmark within which 90 % of the labelled places lie (of the network, before
+            filters over time), nan where its map gives the landmark no support; None where the model lacks error bars.
     """
 
     landmarks: np.ndarray
@@ -43,6 +46,7 @@ class Pose:
     detection: Detection | None
     id: int
     names: tuple[str, ...]
+    error: np.ndarray | None = None
 
     @property
     def region(self) -> np.ndarray:
@@ -60,7 +64,8 @@ class Pose:
         """Numbers that JSON takes, rounded to what they are worth; optional parts that are None are left out.
 
         Coordinates are continuous pixels (the centre of the first pixel is 0.5, 0.5); `landmarks` rows are x, y,
-        visibility; `z` is in pixels, `world` in metres, `roi` center x, center y, size, rotation in radians.
+        visibility; `z` and `error` are in pixels (an unsupported landmark's error is None), `world` in metres, `roi`
+        center x, center y, size, rotation in radians.
         """
         rows = zip(rounded(self.landmarks, 2), rounded(self.visibility, 4), strict=True)
         document: dict[str, Any] = {
@@ -73,6 +78,8 @@ class Pose:
         for key, digits in _OPTIONAL.items():
             if getattr(self, key) is not None:
                 document[key] = rounded(getattr(self, key), digits)
+        if ERROR in document:
+            document[ERROR] = [None if value != value else value for value in document[ERROR]]
         if self.detection is not None:
             document["detection"] = _detection_document(self.detection)
         return document
@@ -103,7 +110,7 @@ class Pose:
 
 
 # Parts that only some models give, and the digits after the point that they are worth.
-_OPTIONAL = {"z": 2, "presence": 4, "world": 4}
+_OPTIONAL = {"z": 2, "presence": 4, "world": 4, ERROR: 2}
 
 
 def rounded(values: np.ndarray, digits: int) -> list:
@@ -205,6 +212,11 @@ class PoseResult:
     def world(self) -> np.ndarray | None:
         """(K, 3) metres."""
         return self.main.world
+
+    @property
+    def error(self) -> np.ndarray | None:
+        """(K,) pixels that hold 90 % of the labelled places; nan without support."""
+        return self.main.error
 
     @property
     def roi(self) -> np.ndarray | None:

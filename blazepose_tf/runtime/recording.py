@@ -137,6 +137,10 @@ class Recording:
         """(T, K) pixels; nan throughout where the model has no depth."""
         return self._stack("z", person, ())
 
+    def error(self, person: int | None = None) -> np.ndarray:
+        """(T, K) pixels; nan without support, and throughout where the model has no error bars."""
+        return self._stack("error", person, ())
+
     def world(self, person: int | None = None) -> np.ndarray:
         """(T, K, 3) metres; nan throughout where the model has none."""
         return self._stack("world", person, (3,))

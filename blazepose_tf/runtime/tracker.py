@@ -10,6 +10,7 @@ import numpy as np
 from blazepose_tf import specs, topology
 from blazepose_tf.codecs import landmarks as landmark_codec
 from blazepose_tf.codecs import refinement
+from blazepose_tf.codecs.error_bars import ERROR, ErrorBars
 from blazepose_tf.geometry import affine, roi
 from blazepose_tf.runtime import metadata as metadata_lib
 from blazepose_tf.runtime.interpreter import SharedModel, load_model
@@ -34,6 +35,9 @@ class Track:
         alignment: (2, 2) refined alignment points in image pixels; None where the model lacks them.
         world: (K, 3) metres, hip-centred, axes of the image; None where the model lacks them.
         mask: of the person; None where it was not asked for.
+        spread: (K,) of `codecs.refinement.Refined`; None where nothing was refined.
+        error: (K,) image pixels within which 90 % of the labelled places lie, nan for points that the heatmaps do not
+            support; None where the file has no error bars (`codecs.error_bars`).
     """
 
     points: np.ndarray
@@ -44,6 +48,8 @@ class Track:
     alignment: np.ndarray | None
     world: np.ndarray | None
     mask: Mask | None = None
+    spread: np.ndarray | None = None
+    error: np.ndarray | None = None
 
     @property
     def finite(self) -> bool:
@@ -98,6 +104,8 @@ class Tracker:
             raise ValueError(f"{self.model.name}: gives no mask (output {specs.SEGMENTATION!r}). Received: mask=True")
         self.refine = has_heatmaps if refine is None else refine
         self._sigmas = refinement.prior_sigmas(self.spec.keypoint_names)
+        document = (self.model.metadata or {}).get(ERROR) if self.refine else None
+        self._error_bars = None if document is None else ErrorBars.of_file(document, self.spec, self.model.name)
         self._leg_pairs = refinement.leg_pairs(self.spec.keypoint_names)
         self.half_pixel = half_pixel
         wanted = [specs.LANDMARKS, specs.POSE_PRESENCE, specs.ALIGNMENT, specs.WORLD_LANDMARKS]
@@ -137,8 +145,9 @@ class Tracker:
         """
         matrix = np.asarray(matrix, np.float32)
         raw = outputs[specs.LANDMARKS].reshape(self._count, -1).copy()
+        spread = None
         if self.refine:
-            raw[:, :2] = self._refined(raw[:, :2], outputs[specs.HEATMAPS][0], matrix, previous)
+            raw[:, :2], spread = self._refined(raw[:, :2], outputs[specs.HEATMAPS][0], matrix, previous)
         if self.spec.mediapipe_head:
             decoded = landmark_codec.decode_mediapipe(raw)
         else:
@@ -162,12 +171,15 @@ class Tracker:
             alignment=None if alignment is None else points[count:],
             world=self._world(outputs, matrix[:, :2] / scale),
             mask=self._mask(outputs, matrix),
+            spread=spread,
+            error=None if self._error_bars is None or spread is None else self._error_bars(spread) * scale,
         )
 
-    def _refined(self, points, heatmaps, matrix: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
+    def _refined(self, points, heatmaps, matrix: np.ndarray, previous: np.ndarray | None):
+        """Points and their spread, which MediaPipe's way does not tell."""
         stride = float(self.spec.heatmap_stride)
         if self.spec.mediapipe_head:
-            return refinement.refine_mediapipe(points, heatmaps, stride=stride)
+            return refinement.refine_mediapipe(points, heatmaps, stride=stride), None
         if previous is None:
             return refinement.refine(points, heatmaps, stride=stride, sigmas=self._sigmas, pairs=self._leg_pairs)
         previous = affine.apply(affine.invert(matrix), np.asarray(previous, np.float32))

@@ -125,7 +125,7 @@ def validate_tracker(model: keras.Model, batches, *, spec: TrackerSpec, pictures
             pairs = zip(found[""][-1], maps, strict=True)
             prior = {"sigmas": refinement.prior_sigmas(spec.keypoint_names)}
             prior["pairs"] = refinement.leg_pairs(spec.keypoint_names)
-            refined = [refinement.refine(p, m, stride=spec.heatmap_stride, **prior) for p, m in pairs]
+            refined = [refinement.refine(p, m, stride=spec.heatmap_stride, **prior).points for p, m in pairs]
             found.setdefault("_refined", []).append(np.stack(refined))
         truth.append(points)
         labelled.append(np.asarray(weights[LANDMARKS]) > 0)

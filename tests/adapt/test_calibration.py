@@ -54,6 +54,8 @@ def test_the_wanted_share_of_people_lies_above_a_half(blazepose, run, tmp_path, 
     assert len(before) > 3 and before.std() > 1e-3
     np.testing.assert_allclose(before - after, np.quantile(before, 0.25), atol=1e-3)
     assert np.mean(after > 0) == pytest.approx(0.75, abs=1.0 / len(after))
+    facts = load_model(output / "model.keras")[1].facts["error"]
+    assert facts["people"] == len(before) and facts["within"] == 0.9
     assert json.loads((output / "config.json").read_text()) == {"name": "own"}
     assert f"{np.quantile(before, 0.25):.2f}" in capsys.readouterr().out
     # Never over a model that is there.

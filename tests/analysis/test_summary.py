@@ -43,7 +43,7 @@ def test_range_and_symmetry():
     times = np.arange(0, 20, 0.1)
     wave = 0.5 - 0.5 * np.cos(2 * np.pi * times / 4)
     found = {"left_knee_flexion": 10 + 80 * wave, "right_knee_flexion": 20 + 40 * wave}
-    rom = summary.range_of_motion(found, times)["left_knee_flexion"]
+    rom = summary.range_of_motion(found, times, {})["left_knee_flexion"]
     assert (rom["min"], rom["max"], rom["known"]) == pytest.approx((10, 90, 1.0), abs=1)
     knee = summary.symmetry(found, times)["knee_flexion"]
     assert knee["index"] == pytest.approx(200 * (40 - 80) / 120, abs=1)
@@ -56,10 +56,10 @@ def test_page_is_one_file(performed):
     found, times = performed(1, "squat", repetitions=3, seconds=2.0)
     found["left_elbow_flexion"][:] = np.nan  # never seen
     exercise = repetitions.count(found, times)
-    text = page.render("<squats>", found, times, exercise, summary.document(found, times, exercise))
+    text = page.render("<squats>", found, times, exercise, summary.document(found, times, exercise, {}), {})
     assert "&lt;squats&gt;" in text and "3 repetitions" in text and "http" not in text and "<script" not in text
     nothing = repetitions.count({name: np.zeros(50) for name in found}, np.arange(50) / 10)
-    still = page.render("s", found, times, nothing, summary.document(found, times, nothing))
+    still = page.render("s", found, times, nothing, summary.document(found, times, nothing, {}), {})
     assert "No joint moves enough" in still
 
 
@@ -86,3 +86,16 @@ def test_the_verb_writes_tables_and_page(tmp_path, performed, capsys):
     analysis = json.loads((tmp_path / "out/arms_analysis.json").read_text("utf-8"))
     assert analysis["repetitions"] == len(analysis["table"]) == 3 and "shoulder" in analysis["counted_by"]
     assert (tmp_path / "out/arms_analysis.html").read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_error_bars_of_points_become_those_of_angles():
+    points = np.random.default_rng(0).uniform(0, 200, (3, 33, 2))
+    errors = np.full((3, 33), 2.0)
+    errors[1, at("left_ankle")] = np.nan
+    bars = angles.angle_errors(points, errors, topology.KEYPOINTS)
+    assert set(bars) == set(angles.joint_angles(points, topology.KEYPOINTS))
+    assert np.isnan(bars["left_knee_flexion"][1]) and np.isfinite(bars["left_knee_flexion"][[0, 2]]).all()
+    hips, shoulders = (points[:, [at(f"left_{p}"), at(f"right_{p}")]].mean(axis=1) for p in ("hip", "shoulder"))
+    # Each middle is off by 2 / sqrt(2); both turn the trunk.
+    expected = np.rad2deg(1.645 / 2.146 * 2.0 / np.linalg.norm(hips - shoulders, axis=1))
+    np.testing.assert_allclose(bars["trunk_lean"], expected)

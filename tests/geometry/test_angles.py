@@ -35,3 +35,23 @@ def test_mirroring_and_turning_keep_the_angle():
     turn = np.array([[0.6, -0.8], [0.8, 0.6]])
     np.testing.assert_allclose(angles.between(*points), angles.between(*(points @ turn.T)))
     np.testing.assert_allclose(angles.between(*points), angles.between(*(points * [-1, 1])))
+
+
+def test_error_bars_hold_nine_of_ten_errors_of_points_that_are_off_in_any_direction():
+    rng = np.random.default_rng(0)
+    first, vertex, second = np.array([[40.0, 0.0]]), np.array([[0.0, 0.0]]), np.array([[20.0, 60.0]])
+    radii = np.array([[4.0, 2.0, 6.0]])  # of a normal error in two directions, 2.146 standard deviations hold 90 %
+    noise = rng.normal(0.0, 1.0, (20000, 3, 2)) * (radii.T / 2.146)
+    truth = angles.between(first, vertex, second)
+    found = angles.between(first + noise[:, 0], vertex + noise[:, 1], second + noise[:, 2])
+    bar = angles.between_error(first, vertex, second, radii)
+    assert np.mean(np.abs(found - truth) <= bar) == pytest.approx(0.9, abs=0.01)
+    lean = angles.lean(vertex + noise[:, 0], second + noise[:, 2]) - angles.lean(vertex, second)
+    assert np.mean(np.abs(lean) <= angles.lean_error(vertex, second, radii[:, [0, 2]])) == pytest.approx(0.9, abs=0.01)
+
+
+def test_error_bars_of_angles_are_unknown_where_a_points_is_and_end_at_half_a_turn():
+    line = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]])
+    assert np.isnan(angles.between_error(*line, [1.0, np.nan, 1.0]))
+    assert np.isnan(angles.between_error(line[0], line[0], line[1], [1.0, 1.0, 1.0]))
+    assert angles.between_error(*line, [99.0, 99.0, 99.0]) == 180.0

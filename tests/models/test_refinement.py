@@ -35,7 +35,7 @@ def test_landmarks_move_to_their_peaks_and_the_rest_stays():
     # What is left of an error of up to 8 px: the Gaussian around the regressed place pulls by a tenth.
     assert np.abs(found[:, :2] - truth).max() < 1.0
     np.testing.assert_array_equal(found[:, 2:], visibility)
-    ours = refinement.refine_smoothly(regressed, logits_of(truth), stride=STRIDE)
+    ours = refinement.refine_smoothly(regressed, logits_of(truth), stride=STRIDE).points
     assert np.abs(found[:, :2] - ours).max() < 1.0
 
 
@@ -55,7 +55,7 @@ def test_each_point_has_its_own_reach():
     weak, strong = logits_of(regressed + near, 0.3), logits_of(regressed - 9.0 * near, 0.9)
     logits = np.maximum(weak, strong)
     inside_graph = np.array(refined(regressed[None], logits[None], stride=STRIDE, sigmas=sigmas))[0]
-    ours = refinement.refine_smoothly(regressed, logits, stride=STRIDE, sigmas=sigmas)
+    ours = refinement.refine_smoothly(regressed, logits, stride=STRIDE, sigmas=sigmas).points
     np.testing.assert_allclose(inside_graph, ours, atol=0.5)
     assert abs(ours[0, 0] - 68.0) < 4.0 and abs(ours[1, 0] - 28.0) < 4.0
 

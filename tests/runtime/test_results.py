@@ -45,6 +45,16 @@ def test_frame():
     assert json.loads(json.dumps(document)) == document
 
 
+def test_error_bars_come_back_and_an_unsupported_point_is_null():
+    error = np.full(33, 4.256, np.float32)
+    error[5] = np.nan
+    document = json.loads(json.dumps(_result(_pose(error=error)).to_dict(), allow_nan=False))
+    assert document["error"][4:7] == [4.26, None, 4.26]
+    back = PoseResult.from_dict(document)
+    np.testing.assert_allclose(back.error, np.round(error, 2), atol=1e-6)
+    assert PoseResult.from_dict(_result(_pose()).to_dict()).error is None
+
+
 def test_nobody():
     document = results.frame_document(_result(), index=0, timestamp_ms=None)
     assert set(document) == {"frame", "timestamp_ms", "source", "milliseconds"}

@@ -1,0 +1,90 @@
+"""Spreads of heatmaps to error bars, and errors that were seen to the table that does so.
+
+The error of a landmark is the radius around it, in crop pixels, within which the labelled place lies in 90 % of the
+cases. It grows with the spread that `refinement` measures, for each group of points in its own way: the table holds, of
+each group (`topology.GROUPS`), knots from spread to error, between which it is linear. Model files carry it (key
+`error` of their metadata); `blazepose calibrate` makes it of labelled people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from blazepose_tf import documents, topology
+from blazepose_tf.specs import TrackerSpec
+
+ERROR = "error"  # key of the metadata's document: the table and how it was made
+COVERED = 0.9
+# Points to a knot at least, and knots to a group at most: the 90 % of 100 errors are known to 3 points.
+_LEAST, _KNOTS = 100, 12
+_OTHERS = "others"
+_KNOTS_OF = documents.Part(dict.fromkeys(("spread", "error"), documents.ListOf(documents.NUMBER)))
+_DOCUMENT = documents.Part({"table": documents.MapOf(_KNOTS_OF)})
+
+
+def groups_of(names: Sequence[str]) -> list[str]:
+    """Group of each point; points that the topology does not know are one group of their own."""
+    known = {name: group for group, members in topology.GROUPS.items() for name in members}
+    return [known.get(name, _OTHERS) for name in names]
+
+
+def fit(spreads, errors, names: Sequence[str]) -> dict[str, dict[str, list[float]]]:
+    """The table.
+
+    Args:
+        spreads: (N, K) cells, nan where unsupported.
+        errors: (N, K) crop pixels between the landmark and the labelled place, nan where there is none.
+        names: the K keypoint names.
+
+    Returns:
+        group -> `spread` and `error` of its knots, both rising; groups with fewer than 100 points are left out.
+    """
+    spreads, errors = (np.asarray(values, np.float64) for values in (spreads, errors))
+    groups = np.array(groups_of(names))
+    table = {}
+    for group in dict.fromkeys(groups):
+        x, y = spreads[:, groups == group].ravel(), errors[:, groups == group].ravel()
+        known = np.isfinite(x) & np.isfinite(y)
+        order = np.argsort(x[known], kind="stable")
+        x, y = x[known][order], y[known][order]
+        if len(x) < _LEAST:
+            continue
+        parts = min(len(x) // _LEAST, _KNOTS)
+        knots = np.array([np.median(part) for part in np.array_split(x, parts)])
+        radii = np.maximum.accumulate([np.quantile(part, COVERED) for part in np.array_split(y, parts)])
+        table[group] = {"spread": np.round(knots, 3).tolist(), "error": np.round(radii, 2).tolist()}
+    return table
+
+
+class ErrorBars:
+    """A table at work on the points of one model."""
+
+    def __init__(self, table: dict, names: Sequence[str], *, where: str = "error table"):
+        """Arranges the table.
+
+        Raises:
+            ValueError: numbers that are none of `fit`; the message begins with `where`.
+        """
+        groups = np.array(groups_of(names))
+        self._count, self._parts = len(names), []
+        for group, knots in table.items():
+            x, y = np.array(knots["spread"], np.float64), np.array(knots["error"], np.float64)
+            if len(x) != len(y) or not len(x) or (np.diff(x) < 0).any() or not (y > 0).all():
+                raise ValueError(f"{where}: {group}: expected as many errors above 0 as rising spreads")
+            if (groups == group).any():
+                self._parts.append((np.flatnonzero(groups == group), x, y))
+
+    @classmethod
+    def of_file(cls, document: object, spec: TrackerSpec, name: str) -> ErrorBars:
+        """Those of a model file's metadata; ValueError, which begins with its name, for anything else."""
+        where = f"{name}: metadata: {ERROR}"
+        return cls(documents.check(document, _DOCUMENT, where)["table"], spec.keypoint_names, where=where)
+
+    def __call__(self, spread: np.ndarray) -> np.ndarray:
+        """(K,) float32 crop pixels of a (K,) spread; nan where that is, and in groups without knots."""
+        errors = np.full(self._count, np.nan, np.float32)
+        for members, knots, radii in self._parts:
+            errors[members] = np.interp(spread[members], knots, radii)
+        return errors

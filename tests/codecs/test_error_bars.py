@@ -1,0 +1,56 @@
+"""Spreads to error bars: what `fit` learns holds on points that it did not see."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from blazepose_tf.codecs.error_bars import ErrorBars, fit
+from blazepose_tf.specs import TrackerSpec
+
+NAMES = ("nose", "left_knee", "right_knee", "paw")
+
+
+def _seen(rng, count):
+    """Errors that grow with the spread: normal in both directions, faces half as far off as legs."""
+    spreads = rng.uniform(3.0, 9.0, (count, len(NAMES)))
+    scale = spreads * np.array([0.5, 1.0, 1.0, 2.0])
+    return spreads, np.linalg.norm(rng.normal(0.0, scale[..., None], (*scale.shape, 2)), axis=-1)
+
+
+def test_nine_of_ten_errors_lie_within_the_bars_wherever_the_spread_is():
+    table = fit(*_seen(np.random.default_rng(0), 2000), NAMES)
+    assert list(table) == ["face", "legs", "others"]
+    bars = ErrorBars(table, NAMES)
+    spreads, errors = _seen(np.random.default_rng(1), 4000)
+    radii = np.stack([bars(row) for row in spreads])
+    for k in range(len(NAMES)):
+        for low in (3.5, 5.0, 7.0):
+            chosen = (spreads[:, k] >= low) & (spreads[:, k] < low + 1.5)
+            assert np.mean(errors[chosen, k] <= radii[chosen, k]) == pytest.approx(0.9, abs=0.05)
+    # A normal error in two directions lies within 2.146 standard deviations in 90 % of the cases.
+    np.testing.assert_allclose(bars(np.full(4, 6.0)), 6.0 * 2.146 * np.array([0.5, 1, 1, 2]), rtol=0.12)
+
+
+def test_points_without_support_or_table_have_no_bar():
+    spreads, errors = _seen(np.random.default_rng(0), 300)
+    errors[:, 0] = np.nan  # nobody labelled faces
+    spreads[:50] = np.nan
+    bars = ErrorBars(fit(spreads, errors, NAMES), NAMES)
+    found = bars(np.array([5.0, np.nan, 5.0, 5.0]))
+    assert np.isnan(found[:2]).all() and np.isfinite(found[2:]).all()
+    assert fit(spreads[:60], errors[:60], NAMES) == {}  # ten people are no calibration
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({}, "table"),
+        ({"table": {"legs": {"spread": [1.0]}}}, "error"),
+        ({"table": {"legs": {"spread": [2.0, 1.0], "error": [3.0, 4.0]}}}, "legs: expected as many errors"),
+        ({"table": {"legs": {"spread": [1.0], "error": [0.0]}}}, "legs: expected as many errors"),
+    ],
+)
+def test_a_damaged_table_is_refused_by_name(document, message):
+    with pytest.raises(ValueError, match=rf"own.tflite: metadata: error.*{message}"):
+        ErrorBars.of_file(document, TrackerSpec(), "own.tflite")
