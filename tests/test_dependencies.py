@@ -23,7 +23,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "trial": (set(), set()),
     "archives": (set(), PURE | {"keras"}),
     "geometry": ({"array_api"}, PURE),
-    "codecs": ({"geometry", "topology", "specs", "array_api"}, PURE),
+    "codecs": ({"geometry", "topology", "specs", "documents", "array_api"}, PURE),
     "layers": ({"specs", "topology"}, {"keras", "numpy"}),
     "models": (
         {"layers", "codecs", "specs", "topology", "files", "runtime.weights", "tflite.packing"},
@@ -70,6 +70,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "adapt": (
         {
+            "codecs",
             "converters",
             "data",
             "evaluation",
