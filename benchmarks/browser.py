@@ -2,7 +2,8 @@
 
     npm install --prefix tools/web
     python benchmarks/browser.py
-    python benchmarks/browser.py --tracker=lite --tracker=lite_int8_float_io.tflite --task=pose_landmarker_lite.task
+    python benchmarks/browser.py --tracker=lite --tracker=lite_int8_float_io.tflite \\
+        --task=pose_landmarker_lite.task --task=our_lite.task
 
 The film is decoded beforehand, for the browser into arrays. All run with one thread and take turns for several rounds;
 each is measured by the CPU time of its processes, the browser's all together, because other programs stretch the clock
@@ -121,7 +122,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tracker", action="append", help=".tflite file or shipped name; may be repeated")
     parser.add_argument("--detector", default="blazeface", help=".tflite file or shipped name")
-    parser.add_argument("--task", type=Path, help="pose_landmarker_lite.task, for tasks-vision")
+    parser.add_argument("--task", type=Path, action="append", default=[], help="bundle for tasks-vision; repeatable")
     parser.add_argument("--film", type=Path, help="film that the browser can decode; the page's sample without it")
     parser.add_argument("--litert_js", type=Path, default=NPM / "@litertjs" / "core")
     parser.add_argument("--tasks_vision", type=Path, default=NPM / "@mediapipe" / "tasks-vision")
@@ -147,15 +148,15 @@ def main() -> int:
             # The page without its own program, with what it may import.
             (site / "empty.html").write_text(page.replace('src="page.js"', ""), encoding="utf-8")
             systems[f"page, {tracker.stem}"] = InBrowser(site, _PAGE, args.count)
-        if args.task:
-            folder = Path(temporary) / "tasks"
+        for task in args.task:
+            folder = Path(temporary) / f"tasks_{task.stem}"
             folder.mkdir()
             (folder / "wasm").symlink_to((args.tasks_vision / "wasm").resolve())
             shutil.copyfile(args.tasks_vision / "vision_bundle.mjs", folder / "vision_bundle.mjs")
-            shutil.copyfile(args.task, folder / "model.task")
+            shutil.copyfile(task, folder / "model.task")
             shutil.copyfile(film, folder / "film.webm")
             (folder / "empty.html").write_text("<!doctype html><title>tasks-vision</title>", encoding="utf-8")
-            systems["tasks-vision"] = InBrowser(folder, _TASKS, args.count)
+            systems[f"tasks-vision, {task.stem}"] = InBrowser(folder, _TASKS, args.count)
         rounds: dict[str, list[tuple[float, float]]] = {name: [] for name in systems}
         for _ in range(args.rounds):
             for name, system in systems.items():
