@@ -4,6 +4,7 @@ blazepose predict --input=photo.jpg --output=poses
 blazepose predict --input=clip.mp4 --input="holiday/*.jpg" --output=poses --tracker=lite
 blazepose predict --input=holiday/ --output=poses --workers=2
 blazepose predict --input=clip.mp4 --output=poses --smoothing=recorded
+blazepose predict --input=clip.mp4 --output=poses --tracker=deep.tflite --view --height=1.78 --mask
 blazepose predict --input=0 --output=poses --show         (first camera; Q or Ctrl-C ends it)
 """
 
@@ -42,6 +43,15 @@ def define_flags() -> None:
     flags.DEFINE_integer("max_people", 1, "people looked for; several are drawn in shades of their own", lower_bound=1)
     flags.DEFINE_bool("closer", True, "where somebody is missing, look closer at parts of the picture")
     flags.DEFINE_bool("draw", True, "write drawn pictures and videos; --nodraw writes JSON only")
+    flags.DEFINE_bool(
+        "mask", False, "write cut-out pictures (NAME_mask.png) and films of masks; the tracker must give them"
+    )
+    flags.DEFINE_bool(
+        "view", False, "write a page (.html) that shows world landmarks in the round, where there are any"
+    )
+    flags.DEFINE_float(
+        "height", None, "standing height in metres to scale world landmarks to", lower_bound=0.4, upper_bound=2.8
+    )
     flags.DEFINE_bool("show_roi", False, "outline the region of interest in the drawings")
     flags.DEFINE_enum(
         "smoothing",
@@ -117,6 +127,9 @@ def main(argv: list[str]) -> int:
         json_format=args.format,
         draw=args.draw,
         show_roi=args.show_roi,
+        mask=args.mask,
+        view=args.view,
+        height=args.height,
         recorded=args.smoothing == "recorded",
         max_frames=args.max_frames,
         max_megapixels=args.max_megapixels,
@@ -126,7 +139,7 @@ def main(argv: list[str]) -> int:
 
     def open_pipeline() -> PosePipeline:
         detector = Detector(detector_file, threshold=args.detection_threshold, num_threads=args.threads)
-        tracker = Tracker(tracker_file, num_threads=args.threads)
+        tracker = Tracker(tracker_file, num_threads=args.threads, mask=args.mask)
         return PosePipeline(
             detector, tracker, smoothing=args.smoothing != "none", max_people=args.max_people, closer=args.closer
         )

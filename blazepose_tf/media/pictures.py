@@ -171,12 +171,11 @@ def drawn_suffix(path: str | os.PathLike) -> str:
 
 
 def encode(image: np.ndarray, suffix: str, *, quality: int = 95) -> bytes:
-    """Encodes a (H, W, 3) uint8 RGB picture in the format of a suffix; ValueError when that is impossible."""
+    """Encodes a (H, W, 3) uint8 RGB or (H, W, 4) RGBA picture in the format of a suffix; ValueError when impossible."""
     options = {".jpg": cv2.IMWRITE_JPEG_QUALITY, ".jpeg": cv2.IMWRITE_JPEG_QUALITY}.get(suffix.lower())
     try:
-        ok, content = cv2.imencode(
-            suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [options, quality] if options else []
-        )
+        order = cv2.COLOR_RGBA2BGRA if image.shape[-1] == 4 else cv2.COLOR_RGB2BGR
+        ok, content = cv2.imencode(suffix, cv2.cvtColor(image, order), [options, quality] if options else [])
     except cv2.error as error:
         raise ValueError(f"a picture cannot be encoded as {suffix!r}") from error
     if not ok:
@@ -185,7 +184,7 @@ def encode(image: np.ndarray, suffix: str, *, quality: int = 95) -> bytes:
 
 
 def write_picture(path: str | os.PathLike, image: np.ndarray) -> None:
-    """Writes a (H, W, 3) uint8 RGB picture whole or not at all.
+    """Writes a (H, W, 3) uint8 RGB or (H, W, 4) RGBA picture whole or not at all.
 
     Raises:
         OSError: the file cannot be written.

@@ -24,14 +24,16 @@ from blazepose_tf import files
 from blazepose_tf.console import one_line
 from blazepose_tf.media import pictures
 from blazepose_tf.media.headers import MAX_MEGAPIXELS
-from blazepose_tf.runtime import films
+from blazepose_tf.runtime import films, view3d
 from blazepose_tf.runtime import inputs as inputs_lib
 from blazepose_tf.runtime import results as results_lib
 from blazepose_tf.runtime.drawing import draw_pose
+from blazepose_tf.runtime.mask import cut_out
 from blazepose_tf.runtime.overlap import Ahead
 from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.poses import PoseResult
 from blazepose_tf.runtime.recording import Recording
+from blazepose_tf.runtime.stature import with_height
 
 if TYPE_CHECKING:
     from blazepose_tf.media.videos import Frame
@@ -85,6 +87,9 @@ class Options:
         json_format: "native" (one document per item), or "coco17", "coco33" (one list, results.json).
         draw: write drawn pictures and videos, too.
         show_roi: outline the region of interest on them.
+        mask: write what the masks cut out of pictures (PNG), and films of the masks, too.
+        view: write a page that shows world landmarks in the round.
+        height: standing height in metres that world landmarks are scaled to.
         recorded: smooth films with hindsight (`Recording.smoothed`); to draw them they are read a second time.
         max_frames: frames read per video, camera or stream; None is all.
         max_megapixels: a picture or film that declares more is refused before it is decoded.
@@ -95,6 +100,9 @@ class Options:
     json_format: str = results_lib.NATIVE
     draw: bool = True
     show_roi: bool = False
+    mask: bool = False
+    view: bool = False
+    height: float | None = None
     recorded: bool = False
     max_frames: int | None = None
     max_megapixels: float = MAX_MEGAPIXELS
@@ -222,12 +230,14 @@ class Batch:
 
     def _picture(self, item: inputs_lib.Item, target: Path) -> tuple[PoseResult, np.ndarray | None]:
         """Reads a photograph, writes and returns its drawing; runs in a worker."""
-        image = _labelled(item, lambda: self._read(item))
+        image = inputs_lib.labelled(item, lambda: self._read(item))
         pipeline = self._idle.get()
         try:
-            result = pipeline(image)
+            result = with_height(pipeline(image), self.options.height)
         finally:
             self._idle.put(pipeline)
+        if self.options.mask and result.mask is not None:
+            pictures.write_picture(target.with_name(target.name + "_mask.png"), cut_out(image, result.mask))
         if not self.options.draw and self._on_view is None:
             return result, None
         drawn = draw_pose(image, result, show_roi=self.options.show_roi)
@@ -283,7 +293,7 @@ class Batch:
                         raise ValueError(f"{item.label}: {size[0]}x{size[1]} pixels cannot hold a person")
                     if self.options.draw and not recorded:
                         drawn = stack.enter_context(self._drawn_film(item, target, reader, size))
-                result = stream(frame.image, frame.timestamp_ms)
+                result = with_height(stream(frame.image, frame.timestamp_ms), self.options.height)
                 if recorded:
                     seen.append((frame._replace(image=_SEEN), result))
                 else:
@@ -337,7 +347,8 @@ class Batch:
 
     def _drawn_film(self, item: inputs_lib.Item, target: Path, reader, size: tuple[int, int]) -> films.DrawnFilm:
         path = target.with_name(target.name + ".mp4")
-        return films.DrawnFilm(path, item, reader, size, show_roi=self.options.show_roi)
+        matte = target.with_name(target.name + "_mask.mp4") if self.options.mask else None
+        return films.DrawnFilm(path, item, reader, size, show_roi=self.options.show_roi, matte=matte)
 
     def _draw(self, drawn: films.DrawnFilm | None, frame: Frame, result: PoseResult) -> None:
         if self._on_view is not None:
@@ -366,6 +377,9 @@ class Batch:
             complete=complete,
         )
         files.write_text(target.with_name(target.name + ".json"), text)
+        shown = view3d.page(text) if self.options.view else None
+        if shown is not None:
+            files.write_text(target.with_name(target.name + ".html"), shown)
 
     def _collect(self, item: inputs_lib.Item, result: PoseResult, index: int) -> None:
         """Adds a COCO result; COCO's own file names are its numbers, other frames are numbered in order."""
@@ -382,13 +396,3 @@ class Batch:
                 {"file_name": item.label} if item.kind == inputs_lib.IMAGE else {"source": item.label, "frame": index}
             )
             self._coco += results_lib.coco_results(result, image_id=number, keypoints=names, **extra)
-
-
-def _labelled(item: inputs_lib.Item, read: Callable[[], Any]) -> Any:
-    """Runs `read`; its messages name what the user gave, not the temporary file of a download."""
-    try:
-        return read()
-    except (OSError, ValueError) as error:
-        if item.label == str(item.location):
-            raise
-        raise type(error)(str(error).replace(str(item.location), item.label)) from error

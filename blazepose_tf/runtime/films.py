@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from blazepose_tf.runtime import inputs as inputs_lib
 from blazepose_tf.runtime.drawing import draw_pose
 from blazepose_tf.runtime.overlap import Behind
@@ -37,9 +39,18 @@ def open_film(item: inputs_lib.Item, *, max_megapixels: float, camera: dict[str,
 
 
 class DrawnFilm:
-    """Context manager: the film with the skeletons; leaving without `finish` drops it."""
+    """Context manager: the film with the skeletons, and one of masks; leaving without `finish` drops them."""
 
-    def __init__(self, path: Path, item: inputs_lib.Item, reader: Reader, size: tuple[int, int], *, show_roi: bool):
+    def __init__(
+        self,
+        path: Path,
+        item: inputs_lib.Item,
+        reader: Reader,
+        size: tuple[int, int],
+        *,
+        show_roi: bool,
+        matte: Path | None = None,
+    ):
         """Opens the file.
 
         Args:
@@ -48,6 +59,7 @@ class DrawnFilm:
             reader: of its frames.
             size: width, height in pixels.
             show_roi: outline the region of interest.
+            matte: name of a second film, white where people are, as editors take it for opacity.
 
         Raises:
             OSError: as `VideoWriter`.
@@ -60,6 +72,9 @@ class DrawnFilm:
         self._writer = VideoWriter(path, size=size, fps=reader.fps, sound=sound, sound_starts_ms=starts)
         self._stack = ExitStack()
         self._stack.enter_context(self._writer)
+        self._matte = None if matte is None else VideoWriter(matte, size=size, fps=reader.fps)
+        if self._matte is not None:
+            self._stack.enter_context(self._matte)
         self._behind = self._stack.enter_context(Behind(self._draw))
 
     def put(self, frame: Frame, result: PoseResult) -> None:
@@ -69,6 +84,10 @@ class DrawnFilm:
     def _draw(self, frame: Frame, result: PoseResult) -> None:
         drawn = draw_pose(frame.image, result, show_roi=self._show_roi, in_place=True)
         self._writer.write(drawn, frame.timestamp_ms, frame.duration_ms)
+        if self._matte is not None:
+            mask = result.mask
+            grey = np.zeros(drawn.shape[:2], np.uint8) if mask is None else np.round(255.0 * mask).astype(np.uint8)
+            self._matte.write(np.dstack([grey] * 3), frame.timestamp_ms, frame.duration_ms)
 
     def finish(self, *, whole: bool) -> None:
         """Waits for the last frame and gives the file its name; `whole` as of `VideoWriter.commit`.
@@ -78,6 +97,8 @@ class DrawnFilm:
         """
         self._behind.finish()
         self._writer.commit(whole=whole)
+        if self._matte is not None:
+            self._matte.commit(whole=whole)
 
     def __enter__(self) -> DrawnFilm:
         return self

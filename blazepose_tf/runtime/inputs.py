@@ -13,10 +13,12 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from blazepose_tf.media.containers import VIDEO_SUFFIXES, is_video
 from blazepose_tf.media.headers import PICTURE_SUFFIXES, is_picture
 
+Read = TypeVar("Read")
 IMAGE, VIDEO, CAMERA, STREAM = "image", "video", "camera", "stream"
 RESULT_SUFFIX = "_pose"
 _TIMEOUT_SECONDS = 30
@@ -212,3 +214,13 @@ def _reason(error: object, address: str) -> str:
     for secret in {login, login.partition(":")[2], urllib.parse.unquote(login.partition(":")[2])} - {""}:
         text = text.replace(secret, "***")
     return text
+
+
+def labelled(item: Item, read: Callable[[], Read]) -> Read:
+    """Runs `read`; its messages name what the user gave, not the temporary file of a download."""
+    try:
+        return read()
+    except (OSError, ValueError) as error:
+        if item.label == str(item.location):
+            raise
+        raise type(error)(str(error).replace(str(item.location), item.label)) from error

@@ -15,7 +15,7 @@ class Mask:
     """Where a person is in the region that was read; outside of it nobody is.
 
     Attributes:
-        crop: (n, n) float32 in [0, 1], the share of each cell that is the person.
+        crop: (n, n) uint8, the share of each cell that is the person, 255 for all of it.
         matrix: (2, 3) map from the cells, in continuous units of them, to image pixels.
     """
 
@@ -28,11 +28,12 @@ class Mask:
         logits = np.asarray(logits, np.float32).reshape(logits.shape[-3], logits.shape[-2])
         matrix = np.array(crop_matrix, np.float64)
         matrix[:, :2] *= input_size / len(logits)
-        return cls(1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0))), matrix)
+        shares = 1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0)))
+        return cls(np.round(255.0 * shares).astype(np.uint8), matrix)
 
     def over(self, image_size: tuple[int, int]) -> np.ndarray:
         """(H, W) float32 in [0, 1] for a frame of this width and height."""
-        return lay_over(self.crop, affine.invert(self.matrix), image_size)
+        return lay_over(self.crop, affine.invert(self.matrix), image_size).astype(np.float32) / 255.0
 
 
 def cut_out(image: np.ndarray, mask: np.ndarray) -> np.ndarray:

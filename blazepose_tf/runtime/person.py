@@ -80,6 +80,7 @@ class Person:
             id=self.id,
             names=self._spec.keypoint_names,
             error=track.error,
+            mask=track.mask,
         )
 
     def dress(self, clothes: np.ndarray | None) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from blazepose_tf import documents, specs
 from blazepose_tf.codecs.error_bars import ERROR
 from blazepose_tf.runtime.detector import Detection
+from blazepose_tf.runtime.mask import Mask
 
 DETECTED, TRACKED, GIVEN, NONE = "detected", "tracked", "given", "none"
 
@@ -33,6 +34,7 @@ class Pose:
         names: the K keypoint names.
         error: (K,) pixels around a landmark within which 90 % of the labelled places lie (of the network, before
             filters over time), nan where its map gives the landmark no support; None where the model lacks error bars.
+        mask: of the person in the region that was read; None where the tracker was not asked for it.
     """
 
     landmarks: np.ndarray
@@ -47,6 +49,7 @@ class Pose:
     id: int
     names: tuple[str, ...]
     error: np.ndarray | None = None
+    mask: Mask | None = None
 
     @property
     def region(self) -> np.ndarray:
@@ -217,6 +220,12 @@ class PoseResult:
     def error(self) -> np.ndarray | None:
         """(K,) pixels that hold 90 % of the labelled places; nan without support."""
         return self.main.error
+
+    @property
+    def mask(self) -> np.ndarray | None:
+        """(H, W) float32 in [0, 1], where people are in the frame, made when asked for; None without masks."""
+        masks = [pose.mask.over(self.image_size) for pose in self.people if pose.mask is not None]
+        return np.maximum.reduce(masks) if masks else None
 
     @property
     def roi(self) -> np.ndarray | None:
