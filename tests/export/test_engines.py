@@ -13,10 +13,16 @@ from blazepose_tf.runtime.weights import weight_file
 
 
 @pytest.fixture(scope="module")
-def adapters():
+def benchmarks():
+    """Imports a module of benchmarks/ by name."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(Path(__file__).resolve().parents[2] / "benchmarks"))
-        yield importlib.import_module("engine_adapters")
+        yield importlib.import_module
+
+
+@pytest.fixture(scope="module")
+def adapters(benchmarks):
+    return benchmarks("engine_adapters")
 
 
 def opened(adapters, name: str, path: Path):
@@ -59,3 +65,48 @@ def test_openvino_reads_what_the_quantizer_wrote(adapters, precision, tiny_file,
         (same,) = [a for a in found if np.size(a) == value.size]
         # Integers round elsewhere: a few steps of the largest value.
         np.testing.assert_allclose(same.reshape(value.shape), value, atol=0.1 * np.abs(value).max(), err_msg=name)
+
+
+def test_a_cell_says_what_happened_and_whether_anybody_knows_why(benchmarks, adapters):
+    engines, notes = benchmarks("engines"), []
+    opencv, openvino = adapters.OpenCv(), adapters.OpenVino()
+    good = {"text": "1.10 x, 2.0e-05", "wrong": False}
+    assert engines._cell(openvino, "float32", good, notes) == ("1.10 x, 2.0e-05", "")
+    assert engines._cell(openvino, "float32", good | {"wrong": True}, notes)[1] == "other numbers: 1.10 x, 2.0e-05"
+    known = {"stage": "running", "refused": "no such thing"}
+    assert engines._cell(opencv, "int8", known, notes) == ("no (1)", "")
+    # Even one with a known limit is told apart when it takes the process with it.
+    assert engines._cell(opencv, "dynamic", {"stage": "opening", "died": "SIGSEGV"}, notes) == ("died (2)", "")
+    cell, fault = engines._cell(openvino, "int8", {"stage": "opening", "died": "SIGABRT"}, notes)
+    assert cell == "died (3)"
+    assert fault == "not explained: the process ends (SIGABRT) while opening"
+    assert notes[2].startswith("OpenVINO, int8: not explained.")
+    assert engines._cell(opencv, "int8", known, notes)[0] == "no (1)", "one note for one reason"
+
+
+def test_a_file_that_cannot_be_opened_costs_a_record(benchmarks, tmp_path):
+    """By the real program: the Interpreter refuses it, and the next trial runs."""
+    engines = benchmarks("engines")
+    path = tmp_path / "float32.tflite"
+    path.write_bytes(b"no model at all")
+    options = engines.argparse.Namespace(picture=engines.PICTURE, rounds=1)
+    record = engines._try(path, benchmarks("engine_adapters").Interpreter(), options)
+    assert record["stage"] == "LiteRT"
+    assert "refused" in record
+    path.write_bytes(weight_file("blazeface.tflite").read_bytes())
+    record = engines._try(path, benchmarks("engine_adapters").Interpreter(), options)
+    assert record["difference"] == 0.0
+    assert not record["wrong"]
+
+
+def test_blocks_of_documents(benchmarks, tmp_path):
+    blocks, document = benchmarks("blocks"), tmp_path / "a.md"
+    document.write_text("before\n<!-- table: python x.py -->\nold\n<!-- end of table -->\nafter\n")
+    blocks.replace(document, "table", "| new |\n")
+    expected = "before\n<!-- table: python x.py -->\n\n| new |\n\n<!-- end of table -->\nafter\n"
+    assert document.read_text() == expected
+    blocks.replace(document, "table", r"| new |")
+    assert document.read_text() == expected, "a second run changes nothing"
+    with pytest.raises(SystemExit, match="expected one block between"):
+        blocks.replace(document, "tables", "| new |")
+    assert document.read_text() == expected
