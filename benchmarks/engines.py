@@ -171,8 +171,13 @@ def _cell(adapter: Adapter, precision: str, record: dict, notes: list[str]) -> t
     died = "died" in record
     what = f"the process ends ({record['died']})" if died else record["refused"]
     seen = f"{what} while {record.get('stage', 'ending')}"
-    note = f"{adapter.name}, {precision}: {why or 'not explained'}. Seen: {seen}.".replace("|", "/")
-    return f"{'died' if died else 'no'} ({_number(notes, note)})", "" if why else f"not explained: {seen}"
+    note = (
+        f"{adapter.name}: {why}"
+        if why and not died
+        else f"{adapter.name}, {precision}: {why or 'not explained'} ({seen})"
+    )
+    number = _number(notes, note.replace("|", "/") + ".")
+    return f"{'died' if died else 'no'} ({number})", "" if why else f"not explained: {seen}"
 
 
 def _number(notes: list[str], note: str) -> int:
