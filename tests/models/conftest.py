@@ -59,3 +59,15 @@ def check_contract(tmp_path):
             np.testing.assert_allclose(single[name], value[:1], atol=1e-5 * scale, err_msg=name)
 
     return check
+
+
+@pytest.fixture
+def fill():
+    """`randomise`."""
+    return randomise
+
+
+@pytest.fixture
+def unreached():
+    """`unreached_weights`."""
+    return unreached_weights
