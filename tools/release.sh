@@ -11,7 +11,7 @@ case "${1:-}" in -h | --help) echo "usage: tools/release.sh [PYTHON ...]"; sed -
 cd "$(dirname "$0")/.."
 [ -z "$(git status --porcelain --untracked-files=no)" ] || { echo "error: uncommitted changes" >&2; exit 1; }
 version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' blazepose_tf/__init__.py)
-grep -q "^## \[\?$version" CHANGELOG.md || { echo "error: CHANGELOG.md has no section $version" >&2; exit 1; }
+grep -qF "## [$version]" CHANGELOG.md || { echo "error: CHANGELOG.md has no section $version" >&2; exit 1; }
 grep -qx "version: $version" CITATION.cff || { echo "error: CITATION.cff is not of version $version" >&2; exit 1; }
 pythons=("$@")
 if [ $# = 0 ]; then
