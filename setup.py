@@ -33,7 +33,10 @@ DOCS = [
 ]
 RELEASE = ["build>=1.2,<2", "twine>=6,<8"]
 DATA = ["scipy>=1.13,<2"]
-TEST = ["pytest>=8,<10", "pytest-xdist>=3.6,<4", "ruff>=0.8", "mypy>=1.15,<3"]
+TEST = [
+    *("pytest>=8,<10", "pytest-xdist>=3.6,<4", "ruff>=0.8", "mypy>=1.15,<3"),
+    *("nbclient>=0.10,<1", "ipykernel>=6.29,<8"),
+]
 
 setup(
     name="blazepose_tf",
@@ -42,6 +45,7 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     author="The contributors of blazepose_tf",
+    project_urls={"Paper": "https://arxiv.org/abs/2006.10204"},
     license="Apache-2.0",
     license_files=["LICENSE"],
     keywords=[

@@ -360,8 +360,8 @@ LIMBS: tuple[tuple[str, str], ...] = (("shoulder", "elbow"), ("elbow", "wrist"),
 def limb_indices(names: Sequence[str] = KEYPOINTS) -> tuple[tuple[int, int, int, int], ...]:
     """For each limb segment whose four ends a keypoint set has: indices of its ends on the left, then on the right."""
     index = {name: i for i, name in enumerate(names)}
-    limbs = (tuple(f"{side}_{end}" for side in ("left", "right") for end in ends) for ends in LIMBS)
-    return tuple(tuple(index[name] for name in limb) for limb in limbs if set(limb) <= set(names))
+    limbs = ((f"left_{a}", f"left_{b}", f"right_{a}", f"right_{b}") for a, b in LIMBS)
+    return tuple((index[a], index[b], index[c], index[d]) for a, b, c, d in limbs if {a, b, c, d} <= set(names))
 
 
 def remap(keypoints: np.ndarray, source: Sequence[str], target: Sequence[str] = KEYPOINTS) -> np.ndarray:

@@ -42,9 +42,9 @@ def _joints(names: Sequence[str]) -> dict[str, tuple[int, int, int]]:
         side, _, part = joint.partition("_")
         joints[f"{side}_{MOTIONS[part]}"] = points
     for side in SIDES:
-        foot = [f"{side}_{part}" for part in ("knee", "ankle", "foot_index")]
-        if all(name in index for name in foot):
-            joints[f"{side}_{ANKLE}"] = tuple(index[name] for name in foot)
+        knee, ankle, toes = (f"{side}_{part}" for part in ("knee", "ankle", "foot_index"))
+        if {knee, ankle, toes} <= set(index):
+            joints[f"{side}_{ANKLE}"] = (index[knee], index[ankle], index[toes])
     return joints
 
 

@@ -196,7 +196,7 @@ def _around(cell: np.ndarray, heatmaps: np.ndarray, reach: int) -> _Near:
     """Squares of (2 reach + 1)^2 cells around (K, 2) cells (x, y, whole numbers) of (S, S, K) logits."""
     rows, columns, count = heatmaps.shape
     flat = np.ascontiguousarray(heatmaps, np.float32).reshape(-1)
-    inside = ((cell >= 0) & (cell < (columns, rows))).all(axis=-1)
+    inside = np.all((cell >= 0) & (cell < (columns, rows)), axis=-1)
     cell = np.where(inside[:, None], cell, 0.0).astype(np.int64)
     window = np.arange(-reach, reach + 1)
     column, row = cell[:, :1] + window, cell[:, 1:] + window

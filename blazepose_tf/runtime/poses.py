@@ -96,7 +96,9 @@ class Pose:
         """
         try:
             rows = np.array(document["landmarks"], np.float32).reshape(len(names), 3)
-            optional = {key: np.array(document[key], np.float32) for key in _OPTIONAL if key in document}
+            optional: dict[str, Any] = {
+                key: np.array(document[key], np.float32) for key in _OPTIONAL if key in document
+            }
             return cls(
                 landmarks=rows[:, :2],
                 visibility=rows[:, 2],
