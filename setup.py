@@ -32,6 +32,7 @@ DOCS = [
     *("mkdocstrings>=0.30,<2", "mkdocstrings-python>=1.16,<3"),
 ]
 RELEASE = ["build>=1.2,<2", "twine>=6,<8"]
+SERVICE = ["fastapi>=0.115,<1", "uvicorn>=0.30,<1", "websockets>=13,<17"]  # examples/service.py
 DATA = ["scipy>=1.13,<2"]
 TEST = [
     *("pytest>=8,<10", "pytest-xdist>=3.6,<4", "ruff>=0.8", "mypy>=1.15,<3"),
@@ -99,6 +100,7 @@ setup(
         "evaluate": EVALUATE,
         "report": REPORT,
         "formats": FORMATS,
+        "service": SERVICE,
         "all": TRAIN + DATA + QUANTIZE + ONNX + OPENVINO + NCNN + EVALUATE + REPORT + FORMATS,
         "test": TEST,
         "docs": DOCS,

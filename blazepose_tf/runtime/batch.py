@@ -6,7 +6,6 @@ was drawn and measured so far is written, then the batch stops.
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 from collections import deque
@@ -20,15 +19,15 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from blazepose_tf import files
 from blazepose_tf.console import one_line
 from blazepose_tf.media import pictures
 from blazepose_tf.media.headers import MAX_MEGAPIXELS
-from blazepose_tf.runtime import films, view3d
+from blazepose_tf.runtime import films
 from blazepose_tf.runtime import inputs as inputs_lib
 from blazepose_tf.runtime import results as results_lib
 from blazepose_tf.runtime.drawing import draw_pose
 from blazepose_tf.runtime.mask import cut_out
+from blazepose_tf.runtime.output import Output
 from blazepose_tf.runtime.overlap import Ahead
 from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.poses import PoseResult
@@ -38,7 +37,6 @@ from blazepose_tf.runtime.stature import with_height
 if TYPE_CHECKING:
     from blazepose_tf.media.videos import Frame
 
-_RESULTS = "results.json"
 # Pictures begun before the oldest of them is written, for each worker.
 _IN_HAND = 2
 # Stands for the pixels of a frame that has been looked at.
@@ -149,21 +147,8 @@ class Batch:
         self._open_pipeline = open_pipeline
         self._pipeline = open_pipeline()
         self._idle: queue.SimpleQueue[PosePipeline] = queue.SimpleQueue()
-        self.output = Path(output)
-        try:
-            self.output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OSError(f"{self.output}: cannot be made an output folder ({error.strerror})") from error
-        probe = self.output / ".blazepose_probe"
-        files.write_bytes(probe, b"\n")
-        probe.unlink()
-        models = {"detector": self._pipeline.detector, "tracker": self._pipeline.tracker}
-        self._models = {role: Path(part.model.name).name for role, part in models.items()}
+        self._output = Output(output, self.options.json_format, self._pipeline, view=self.options.view)
         self._on_frame, self._on_error, self._on_note, self._on_view = on_frame, on_error, on_note, on_view
-        self._stems: set[str] = set()
-        self._image_ids: set[int] = set()
-        self._last_id = 0
-        self._coco: list[dict[str, Any]] = []
         self._stopping = False
         self.summary = Summary()
 
@@ -186,7 +171,7 @@ class Batch:
                     while begun and (not still or len(begun) >= _IN_HAND * self.options.workers):
                         self._finish(*begun.popleft())
                     if still:
-                        target = self._target(item)
+                        target = self._output.target(item)
                         begun.append((item, target, pool.submit(self._picture, item, target)))
                     else:
                         self._guarded(lambda item=item: self._film(item))
@@ -197,12 +182,10 @@ class Batch:
             self.summary.interrupted |= self._stopping
             for _, _, future in begun:
                 future.cancel()
-        if self.options.json_format in results_lib.COCO_FORMATS:
-            try:
-                text = json.dumps(self._coco, ensure_ascii=False, separators=(",", ":"))
-                files.write_text(self.output / _RESULTS, text + "\n")
-            except OSError as error:
-                self.fail(one_line(error))
+        try:
+            self._output.finish()
+        except OSError as error:
+            self.fail(one_line(error))
         return self.summary
 
     def fail(self, line: str) -> None:
@@ -218,15 +201,6 @@ class Batch:
         except (OSError, ValueError, cv2.error) as error:
             if not self._stopping:
                 self.fail(one_line(error))
-
-    def _target(self, item: inputs_lib.Item) -> Path:
-        """Results' path without suffix; a second item of the same name gets a number."""
-        stem, number = f"{item.stem}{inputs_lib.RESULT_SUFFIX}", 1
-        while stem in self._stems:
-            number += 1
-            stem = f"{item.stem}_{number}{inputs_lib.RESULT_SUFFIX}"
-        self._stems.add(stem)
-        return self.output / stem
 
     def _picture(self, item: inputs_lib.Item, target: Path) -> tuple[PoseResult, np.ndarray | None]:
         """Reads a photograph, writes and returns its drawing; runs in a worker."""
@@ -260,9 +234,7 @@ class Batch:
         def finish() -> None:
             result, drawn = future.result()
             self.summary.add(result)
-            frames = [results_lib.frame_json(result, index=0, timestamp_ms=None)]
-            self._write(item, target, frames, result.image_size)
-            self._collect(item, result, 0)
+            self._output.write(item, target, [self._output.frame(item, result)], result.image_size)
             self._on_frame(self.summary)
             self._view(drawn)
 
@@ -275,7 +247,7 @@ class Batch:
 
     def _film(self, item: inputs_lib.Item) -> None:
         """Reads, looks, draws and writes at the same time; ends properly when stopped."""
-        target, recorded = self._target(item), self.options.recorded
+        target, recorded = self._output.target(item), self.options.recorded
         drawing = self.options.draw or self._on_view is not None
         if recorded and drawing and not item.lasts:
             raise ValueError(f"{item.label}: can be read once only; smoothed as a recording it cannot be drawn")
@@ -298,7 +270,7 @@ class Batch:
                     seen.append((frame._replace(image=_SEEN), result))
                 else:
                     self._draw(drawn, frame, result)
-                    frames.append(self._frame(item, frame, result))
+                    frames.append(self._output.frame(item, result, frame))
                 self.summary.add(result)
                 self._on_frame(self.summary)
                 limited = self.options.max_frames is not None and max(len(frames), len(seen)) >= self.options.max_frames
@@ -312,13 +284,15 @@ class Batch:
             if seen:
                 names = self._pipeline.tracker.spec.keypoint_names
                 smoothed = Recording(tuple(result for _, result in seen), names, size, {}).smoothed()
-                frames = [self._frame(item, frame, result) for (frame, _), result in zip(seen, smoothed, strict=True)]
+                frames = [
+                    self._output.frame(item, result, frame) for (frame, _), result in zip(seen, smoothed, strict=True)
+                ]
             if frames:
                 try:
                     if drawn is not None:
                         drawn.finish(whole=whole)
                 finally:
-                    self._write(item, target, frames, size, reader, complete)
+                    self._output.write(item, target, frames, size, reader, complete)
         if seen and drawing and not self._stopping:
             self._draw_again(item, target, smoothed, whole)
         if damage:
@@ -355,44 +329,3 @@ class Batch:
             self._view(draw_pose(frame.image, result, show_roi=self.options.show_roi))
         if drawn is not None:
             drawn.put(frame, result)
-
-    def _frame(self, item: inputs_lib.Item, frame: Frame, result: PoseResult) -> str:
-        """A film's frame as it is written."""
-        self._collect(item, result, frame.index)
-        return results_lib.frame_json(
-            result, index=frame.index, timestamp_ms=frame.timestamp_ms, duration_ms=frame.duration_ms
-        )
-
-    def _write(self, item, target: Path, frames, size, reader=None, complete: bool = True) -> None:
-        if self.options.json_format != results_lib.NATIVE:
-            return
-        text = results_lib.source_json(
-            frames,
-            source=item.label,
-            size=size,
-            names=self._pipeline.tracker.spec.keypoint_names,
-            models=self._models,
-            fps=None if reader is None else reader.fps,
-            pixel_aspect=1.0 if reader is None else reader.pixel_aspect,
-            complete=complete,
-        )
-        files.write_text(target.with_name(target.name + ".json"), text)
-        shown = view3d.page(text) if self.options.view else None
-        if shown is not None:
-            files.write_text(target.with_name(target.name + ".html"), shown)
-
-    def _collect(self, item: inputs_lib.Item, result: PoseResult, index: int) -> None:
-        """Adds a COCO result; COCO's own file names are its numbers, other frames are numbered in order."""
-        if self.options.json_format not in results_lib.COCO_FORMATS:
-            return
-        number = int(item.stem) if item.kind == inputs_lib.IMAGE and item.stem.isdecimal() else None
-        if number is None or number in self._image_ids:
-            number = self._last_id + 1
-        self._image_ids.add(number)
-        self._last_id = max(self._last_id, number)
-        if result.found:
-            names = results_lib.COCO_FORMATS[self.options.json_format]
-            extra = (
-                {"file_name": item.label} if item.kind == inputs_lib.IMAGE else {"source": item.label, "frame": index}
-            )
-            self._coco += results_lib.coco_results(result, image_id=number, keypoints=names, **extra)
