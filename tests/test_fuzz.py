@@ -10,14 +10,23 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LIGHT = "jpeg,png,annotations,predictions,table,onnx,film"
+LIGHT = "jpeg,png,annotations,predictions,kept,cutouts,recording,set_out,table,onnx,film"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="commands are forked")
 def test_damaged_files_end_in_one_line():
-    command = [sys.executable, str(ROOT / "tools" / "fuzz.py"), f"--kinds={LIGHT}", "--count=5", "--minutes=0.3"]
+    command = [sys.executable, str(ROOT / "tools" / "fuzz.py"), f"--kinds={LIGHT}", "--count=3", "--minutes=0.3"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr[-2000:]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="commands are forked")
+def test_undamaged_files_are_read():
+    """Damage to a file that is refused anyhow would show nothing."""
+    command = [sys.executable, str(ROOT / "tools" / "fuzz.py"), "--kinds=kept,cutouts,tasks,labelme,gif", "--whole"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr[-2000:]
+    assert result.stdout.count(": read") == 6
 
 
 def test_the_judge_sees_each_fault(tmp_path, tool, monkeypatch):

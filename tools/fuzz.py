@@ -3,6 +3,7 @@
     python tools/fuzz.py --count=200
     python tools/fuzz.py --kinds=litert,annotations --minutes=5
     python tools/fuzz.py --kinds=litert --seed=3217 --only=41 --keep=odd     (one file again, kept)
+    python tools/fuzz.py --whole     (the undamaged files: all must be read)
     python tools/fuzz.py --count=500 --tally=counts.json     (adds to what earlier runs counted)
 
 Each run damages afresh; its seed is printed, and a seed gives the same files again. Faults are: a traceback, a crash of
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import importlib
 import json
 import os
 import random
@@ -48,8 +50,7 @@ def _forked(
     child = os.fork()
     if child == 0:
         if interrupt:
-            signal.signal(signal.SIGALRM, signal.default_int_handler)
-            signal.setitimer(signal.ITIMER_REAL, interrupt)
+            _interrupt_after(interrupt)
         _become(work, out, error, processor)
     deadline = time.monotonic() + patience
     while True:
@@ -64,6 +65,15 @@ def _forked(
         time.sleep(0.01)
     printed = "".join(p.read_text(encoding="utf-8", errors="replace") for p in (out, error) if p.exists())
     return status, printed, usage
+
+
+def _interrupt_after(seconds: float) -> None:
+    """Ctrl-C as the console command meets it, before its verb is imported as well as later."""
+    from blazepose_tf.cli import main
+
+    signal.signal(signal.SIGINT, main._leave)
+    signal.signal(signal.SIGALRM, lambda number, frame: os.kill(os.getpid(), signal.SIGINT))
+    signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _become(work: Callable[[], int], out: Path, error: Path, processor: int) -> None:
@@ -183,12 +193,33 @@ class Session:
             self._files[kind] = Path(note.read_text(encoding="utf-8"))
         return self._files[kind]
 
-    def run(self, kind: str, numbers: range, tally: collections.Counter) -> None:
-        """Damages a file and has it read; prints each fault and counts outcomes."""
+    def whole(self, kind: str) -> int:
+        """Gives the undamaged file to every command of a kind: how many end otherwise than they should."""
+        self.prepare(kind)
+        file, out, wrong = self._file(kind), self._work / "out", 0
+        for command in KINDS[kind].commands:
+            shutil.rmtree(out, ignore_errors=True)
+            out.mkdir()
+            arguments = _fill(command, file, out, self._good)
+            status, printed, usage = self._command(kind, arguments)
+            printed = f"{command}\n{printed}"
+            found = faults(status, printed, usage, out, _count(file)) + ["refused"] * bool(status)
+            wrong += bool(found)
+            print(f"{kind}: {command.split()[0]}: {', '.join(found) or 'read'}", flush=True)
+            if found:
+                print("   ", printed.strip().splitlines()[-1][:300], flush=True)
+        return wrong
+
+    def _command(self, kind: str, arguments: list[str]) -> tuple[int, str, object]:
         from blazepose_tf.cli.main import main as blazepose
 
+        interrupt = KINDS[kind].interrupt
+        return _forked(lambda: blazepose(arguments), self._work, self.patience, interrupt=interrupt)
+
+    def run(self, kind: str, numbers: range, tally: collections.Counter) -> None:
+        """Damages a file and has it read; prints each fault and counts outcomes."""
         self.prepare(kind)
-        file, interrupt = self._file(kind), KINDS[kind].interrupt
+        file = self._file(kind)
         content, people, out = file.read_bytes(), _count(file), self._work / "out"
         for number in numbers:
             chance = random.Random(f"{self.seed} {kind} {number}")
@@ -200,10 +231,7 @@ class Session:
             shutil.rmtree(out, ignore_errors=True)
             out.mkdir()
             file.write_bytes(damaged)
-            arguments = _fill(command, file, out, self._good)
-            status, printed, usage = _forked(
-                lambda words=arguments: blazepose(words), self._work, self.patience, interrupt=interrupt
-            )
+            status, printed, usage = self._command(kind, _fill(command, file, out, self._good))
             printed = f"{command}\n{printed}"
             found = faults(status, printed, usage, out, people)
             tally.update(["runs", "refused" if status else "accepted", *found])
@@ -225,11 +253,25 @@ class Session:
 
 def _import(heavy: bool) -> None:
     """What is slow to import, once, before the forks."""
-    import blazepose_tf.runtime.batch
-    import blazepose_tf.tflite.opening
     from blazepose_tf.cli.main import _prepare_libraries
 
     _prepare_libraries(quiet=True)
+    for package in (
+        "analysis",
+        "converters",
+        "evaluation",
+        "formats",
+        "labelling",
+        "media",
+        "runtime",
+        "tflite",
+        "timing",
+    ):
+        folder = Path(files.__file__).parent / package
+        for path in folder.glob("*.py"):
+            importlib.import_module(f"blazepose_tf.{package}.{path.stem}".removesuffix(".__init__"))
+    for name in ("absl.flags", "csv", "tqdm", "PIL.Image", "http.server", "webbrowser", "blazepose_tf.adapt.page"):
+        importlib.import_module(name)
     if heavy:
         import blazepose_tf.data.validation
         import blazepose_tf.evaluation.evaluate
@@ -245,6 +287,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=0, help="stop after so long; 0 is never")
     parser.add_argument("--seed", type=int, default=None, help="of an earlier run")
     parser.add_argument("--only", type=int, default=None, help="only this number of each kind")
+    parser.add_argument("--whole", action="store_true", help="give the undamaged files to every command, once")
     parser.add_argument("--patience", type=float, default=60, help="seconds that one command may wait")
     parser.add_argument("--tally", type=Path, default=None, help="JSON file that sums up several runs")
     parser.add_argument("--keep", type=Path, default=None, help="folder for files with faults; they may be harmful")
@@ -261,6 +304,8 @@ def main() -> int:
     totals: dict[str, collections.Counter] = {kind: collections.Counter() for kind in kinds}
     with tempfile.TemporaryDirectory(prefix="fuzz_") as folder:
         session = Session(Path(folder), seed, options.patience, options.keep)
+        if options.whole:
+            return int(sum(session.whole(kind) for kind in kinds) > 0)
         with contextlib.suppress(KeyboardInterrupt):
             for step in range(first, count, BATCH):
                 for kind in kinds:

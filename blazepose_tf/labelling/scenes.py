@@ -197,7 +197,10 @@ def people_in_parts_of(folder: Path, people: Path, side: int) -> Scenes:
         matrix = cutouts.place(person, size, rng)
         if matrix is None:
             return picture, []
-        paste(picture, read(pictures[person["image_id"]]), matrix, rng)
+        cutout = read(pictures[person["image_id"]])
+        if cutout.shape[2] != 4:
+            raise ValueError(f"{pictures[person['image_id']]}: expected a cut-out with a transparent background")
+        paste(picture, cutout, matrix, rng)
         return picture, [cutouts.moved(person, matrix, size)]
 
     return len(persons), scene

@@ -160,3 +160,10 @@ def test_what_cannot_be_done_is_said(files, run, flags, message):
     code, said = run(*flags)
     assert code == 1 and message in said
     assert not (files / "o.json").exists()
+
+
+def test_a_cut_out_without_transparency_is_said(files, run):
+    cv2.imwrite(str(files / "people" / "one.png"), np.full((200, 100, 3), 255, np.uint8))
+    code, said = run("--photographs=photographs", "--people=people/people.json", "--output=o.json")
+    assert code == 1 and "one.png: expected a cut-out with a transparent background" in said
+    assert not (files / "o.json").exists()
