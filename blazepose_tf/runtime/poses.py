@@ -95,18 +95,21 @@ class Pose:
             ValueError: an entry is missing, or has another shape than `names` asks for.
         """
         try:
-            rows = np.array(document["landmarks"], np.float32).reshape(len(names), 3)
+            rows = _numbers(document["landmarks"]).reshape(len(names), 3)
+            shapes = {key: (len(names), 3) if key == "world" else (len(names),) for key in _OPTIONAL}
             optional: dict[str, Any] = {
-                key: np.array(document[key], np.float32) for key in _OPTIONAL if key in document
+                key: _numbers(document[key], gaps=key == "error").reshape(shapes[key])
+                for key in _OPTIONAL
+                if key in document
             }
             return cls(
                 landmarks=rows[:, :2],
                 visibility=rows[:, 2],
-                pose_presence=float(document["pose_presence"]),
-                roi=np.array(document["roi"], np.float32).reshape(4),
+                pose_presence=_number(document["pose_presence"]),
+                roi=_numbers(document["roi"]).reshape(4),
                 source=str(document["source"]),
                 detection=_detection(document.get("detection")),
-                id=int(document.get("id", 1)),
+                id=int(_number(document.get("id", 1))),
                 names=names,
                 **{key: optional.get(key) for key in _OPTIONAL},
             )
@@ -116,6 +119,23 @@ class Pose:
 
 # Parts that only some models give, and the digits after the point that they are worth.
 _OPTIONAL = {"z": 2, "presence": 4, "world": 4, ERROR: 2}
+
+
+# Beyond it nothing is a pixel of a picture, a metre of a person or a number that arithmetic should meet.
+_LIMIT = 1e6
+
+
+def _numbers(values: object, *, gaps: bool = False) -> np.ndarray:
+    """float32 array of numbers from a document; text that looks like one ("nan") is none. A gap, null, becomes nan."""
+    holes = [value is None for value in values] if gaps and isinstance(values, list) else False
+    array = np.array([0.0 if value is None else value for value in values] if np.any(holes) else values)
+    if array.dtype.kind not in "iuf" or not (np.abs(array) <= _LIMIT).all():
+        raise ValueError(f"expected numbers within {_LIMIT:.0e}. Received: {documents.show(values)}")
+    return np.where(holes, np.nan, array).astype(np.float32)
+
+
+def _number(value: object) -> float:
+    return float(documents.check(value, documents.NUMBER, "a number of it"))
 
 
 def rounded(values: np.ndarray, digits: int) -> list:
@@ -135,8 +155,8 @@ def _detection_document(detection: Detection) -> dict[str, Any]:
 def _detection(document: dict[str, Any] | None) -> Detection | None:
     if document is None:
         return None
-    box, keypoints = (np.array(document[key], np.float32) for key in ("box", "keypoints"))
-    return Detection(box, keypoints, float(document["score"]))
+    box, keypoints = (_numbers(document[key]) for key in ("box", "keypoints"))
+    return Detection(box.reshape(4), keypoints.reshape(-1, 2), _number(document["score"]))
 
 
 def _nobody(names: tuple[str, ...]) -> Pose:
@@ -310,9 +330,11 @@ class PoseResult:
             image_size=(int(size[0]), int(size[1])),
             detections=tuple(d for d in proposed if d is not None),
             detector_ran=bool(document.get("detector_ran", any(d is not None for d in proposed))),
-            timestamp_ms=None if time is None else float(time),
+            timestamp_ms=None if time is None else _number(time),
             max_people=max(2, len(poses)) if several else 1,
-            milliseconds=dict(document.get("milliseconds", {})),
+            milliseconds=documents.check(
+                document.get("milliseconds", {}), documents.MapOf(documents.NUMBER), "milliseconds"
+            ),
         )
 
     @classmethod

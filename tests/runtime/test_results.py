@@ -114,6 +114,33 @@ def test_a_result_comes_back_from_its_json(max_people):
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        {"landmarks": [[1.0, "nan", 0.5]] * 33},
+        {"landmarks": [[1.0, 1e300, 0.5]] * 33},
+        {"landmarks": [[1.0, None, 0.5]] * 33},
+        {"roi": ["1", 2, 3, 4]},
+        {"roi": [[1, 2], [3, 4], [5, 6]]},
+        {"pose_presence": "nan"},
+        {"pose_presence": True},
+        {"timestamp_ms": "inf"},
+        {"id": None},
+        {"z": [1.0] * 32},
+        {"world": [[1.0, 2.0]] * 33},
+        {"milliseconds": {"total": "nan"}},
+        {"milliseconds": 7},
+        {"detection": {"box": [1, 2, 3], "keypoints": [[1, 2]], "score": 0.5}},
+        {"detection": 7},
+    ],
+    ids=str,
+)
+def test_numbers_of_a_document_are_numbers(change):
+    """float("nan") and np.array(["1"]) would take text for numbers, and what is written of them is no JSON."""
+    with pytest.raises(ValueError):
+        PoseResult.from_dict(_result(_pose()).to_dict() | change)
+
+
+@pytest.mark.parametrize(
     "text, message",
     [
         ("{", "not valid JSON"),
