@@ -76,7 +76,8 @@ setup(
         "Topic :: Scientific/Engineering :: Image Recognition",
         "Typing :: Typed",
     ],
-    python_requires=">=3.10,<3.14",
+    # Run on 3.10 to 3.13. Of 3.14 the runtime's wheels exist, TensorFlow 2.21's do not.
+    python_requires=">=3.10,<3.15",
     packages=find_packages(include=["blazepose_tf", "blazepose_tf.*"]),
     package_data={
         "blazepose_tf": [
