@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from blazepose_tf import files
+from blazepose_tf import documents, files
 from blazepose_tf.media.pictures import read_picture, write_picture
 from blazepose_tf.media.videos import VideoReader
 from blazepose_tf.runtime.inputs import IMAGE, VIDEO, Item, find_items
@@ -72,7 +72,8 @@ def _clip(item: Item, name: str, folder: Path, fps: float, limit: int) -> Clip:
         if not written:
             raise ValueError(f"{item.label}: not a single frame could be read")
         files.write_text(manifest, json.dumps({"source": item.label, "frames": written}))
-    frames = json.loads(manifest.read_text(encoding="utf-8"))["frames"]
+    shape = documents.Part({"frames": documents.ListOf(documents.TEXT)})
+    frames = documents.check(documents.read(manifest), shape, str(manifest))["frames"]
     return Clip(name, tuple(folder / frame for frame in frames))
 
 

@@ -13,7 +13,7 @@ import logging
 import tempfile
 from pathlib import Path
 
-from blazepose_tf import files, synthetic
+from blazepose_tf import documents, files, synthetic
 from blazepose_tf.adapt.steps import BEFORE, TEST, TRAIN, Options
 from blazepose_tf.evaluation import evaluate, model_card, report, systems, tables
 from blazepose_tf.export import accuracy
@@ -29,6 +29,9 @@ from blazepose_tf.training.loop import MODEL
 log = logging.getLogger(__name__)
 SHARES = (1.0, 0.75, 0.5, 0.25)
 CHOICE = "shares.json"
+_CHOICE = documents.Part({
+    "share": documents.NUMBER, "checks": documents.ListOf(documents.TEXT), "before": documents.ListOf(documents.NUMBER)
+})  # fmt: skip
 REPORT, CARD = "report.md", "card.md"
 _RENDERED, _SEED = 96, 3_000_000  # a series that no training draws from
 _LIMIT = 400  # people of a check
@@ -60,7 +63,7 @@ def choose_share(options: Options) -> dict:
     """
     path = options.workdir / CHOICE
     if path.exists() and (options.workdir / MODEL).exists():
-        return json.loads(path.read_text(encoding="utf-8"))
+        return documents.check(documents.read(path), _CHOICE, str(path))
     source = model_file(options.model, suffix=".npz")
     before, description = load_described(source)
     data = checks(options)

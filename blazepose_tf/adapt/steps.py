@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from blazepose_tf import files, topology
+from blazepose_tf import documents, files, topology
 from blazepose_tf.adapt import corrections, frames, splitting
 from blazepose_tf.converters.coco_document import coco_document, read_document
 from blazepose_tf.labelling import people
@@ -82,7 +82,7 @@ def begin(options: Options) -> None:
     text = json.dumps(dataclasses.asdict(options) | {"workdir": ""}, indent=1) + "\n"
     path = options.workdir / OPTIONS
     if path.exists():
-        begun, now = json.loads(path.read_text(encoding="utf-8")), json.loads(text)
+        begun, now = documents.read_object(path), json.loads(text)
         other = [name for name in now if begun.get(name) != now[name]]
         if other:
             name = other[0]

@@ -13,6 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from blazepose_tf import documents
 from blazepose_tf.runtime.detector import detector_spec
 from blazepose_tf.runtime.interpreter import LiteRtModel
 from blazepose_tf.runtime.tracker import tracker_spec
@@ -112,10 +113,10 @@ def _opened(path: str | os.PathLike) -> LiteRtModel:
 def _litert_sources(folder: Path) -> tuple[dict[str, Path], str]:
     """Name in the site -> file of LiteRT.js, and its version."""
     try:
-        about = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+        about = documents.read_object(folder / "package.json")
     except (OSError, ValueError):
         about = {}
-    if not isinstance(about, dict) or about.get("name") != NPM_PACKAGE:
+    if about.get("name") != NPM_PACKAGE:
         raise FileNotFoundError(f"{folder}: not the npm package {NPM_PACKAGE} ({_HOW})")
     sources = {"litert/core.js": folder / "dist/index.js"}
     places = [folder / "node_modules/@litertjs/wasm-utils", folder.resolve().parent / "wasm-utils"]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from blazepose_tf.adapt.frames import Clip, extract
+from blazepose_tf.adapt.frames import MANIFEST, Clip, extract
 from blazepose_tf.adapt.splitting import split
 
 
@@ -37,6 +37,14 @@ def test_what_is_there_is_not_taken_again(film, tmp_path):
     before = [p.stat().st_mtime_ns for p in clip.pictures]
     assert extract([str(film)], tmp_path, fps=5.0) == [clip]
     assert [p.stat().st_mtime_ns for p in clip.pictures] == before
+
+
+def test_a_damaged_list_of_frames_is_named(film, tmp_path):
+    extract([str(film)], tmp_path, fps=5.0)
+    for content, told in (("{", "not valid JSON"), ('{"frames": [3]}', r"frames\[0\]: expected text")):
+        (tmp_path / "jump" / MANIFEST).write_text(content)
+        with pytest.raises(ValueError, match=f"{MANIFEST}.*{told}"):
+            extract([str(film)], tmp_path, fps=5.0)
 
 
 def test_pictures_are_clips_of_their_own_and_names_stay_apart(film, tmp_path):
