@@ -80,7 +80,7 @@ def test_a_cell_says_what_happened_and_whether_anybody_knows_why(benchmarks, ada
     cell, fault = engines._cell(openvino, "int8", {"stage": "opening", "died": "SIGABRT"}, notes)
     assert cell == "died (3)"
     assert fault == "not explained: the process ends (SIGABRT) while opening"
-    assert notes[2].startswith("OpenVINO, int8: not explained.")
+    assert notes[2] == "OpenVINO, int8: not explained (the process ends (SIGABRT) while opening)."
     assert engines._cell(opencv, "int8", known, notes)[0] == "no (1)", "one note for one reason"
 
 
