@@ -116,6 +116,26 @@ def test_fitted_tracker_says_the_same(tracker):
     assert task["segmentation"].shape == (1, 256, 256, 1)
 
 
+def test_depth_metres_and_mask_are_the_models_own():
+    spec = TrackerSpec(depth=True)
+    model = randomise(build_tracker(spec, variant="tiny", world=True, segmentation=True))
+    fitted, _ = task_bundle.task_tracker(model, Description("tiny", spec))
+    image = np.random.default_rng(1).uniform(size=(1, 256, 256, 3)).astype(np.float32)
+    own, task = model(image, training=False), fitted(image, training=False)
+    own, task = ({k: keras.ops.convert_to_numpy(v) for k, v in d.items()} for d in (own, task))
+    assert [task[name].shape for name in ("landmarks", "segmentation", "world_landmarks")] == [
+        (1, 195), (1, 256, 256, 1), (1, 117),
+    ]  # fmt: skip
+    np.testing.assert_allclose(task["landmarks"].reshape(39, 5)[:33, 2], own["landmarks"][0, :, 2], rtol=1e-4, atol=1e-3)
+    world = task["world_landmarks"].reshape(39, 3)
+    np.testing.assert_allclose(world[:33], own["world_landmarks"][0], rtol=1e-4, atol=1e-5)
+    assert not world[33:35].any()
+    np.testing.assert_allclose(world[35], own["world_landmarks"][0, 19], rtol=1e-4, atol=1e-5)  # left index
+    # Twice as large: the mean of four cells is near the cell that they came from.
+    small = task["segmentation"].reshape(128, 2, 128, 2).mean(axis=(1, 3))
+    assert np.corrcoef(small.ravel(), own["segmentation"].ravel())[0, 1] > 0.9
+
+
 @pytest.mark.parametrize("anchors", [1, 2])
 def test_fitted_detector_says_the_same_on_the_tasks_anchors(anchors):
     """At 224 px our cells are those of MediaPipe's first level, whose detections begin at 0.5: its anchors 0, 2, 4, ...
