@@ -126,7 +126,8 @@ def test_depth_metres_and_mask_are_the_models_own():
     assert [task[name].shape for name in ("landmarks", "segmentation", "world_landmarks")] == [
         (1, 195), (1, 256, 256, 1), (1, 117),
     ]  # fmt: skip
-    np.testing.assert_allclose(task["landmarks"].reshape(39, 5)[:33, 2], own["landmarks"][0, :, 2], rtol=1e-4, atol=1e-3)
+    depth = task["landmarks"].reshape(39, 5)[:33, 2]
+    np.testing.assert_allclose(depth, own["landmarks"][0, :, 2], rtol=1e-4, atol=1e-3)
     world = task["world_landmarks"].reshape(39, 3)
     np.testing.assert_allclose(world[:33], own["world_landmarks"][0], rtol=1e-4, atol=1e-5)
     assert not world[33:35].any()
