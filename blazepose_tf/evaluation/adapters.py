@@ -21,9 +21,6 @@ from blazepose_tf.runtime.interpreter import load_model
 from blazepose_tf.runtime.tracker import OFFICIAL_2020, OFFICIAL_2021
 
 _PIP_TRAIN = "evaluating a .keras model needs keras: pip install 'blazepose_tf[train]'"
-# Members of MediaPipe's PoseLandmarker bundles.
-TASK_TRACKER = "pose_landmarks_detector.tflite"
-TASK_DETECTOR = "pose_detector.tflite"
 _DESCRIPTION = "blazepose_tf.json"
 
 
@@ -132,9 +129,8 @@ def open_model(path: str | os.PathLike, *, role: str = specs.LANDMARKS, num_thre
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such model file")
         return _keras_model(path, path.stat().st_mtime_ns)
-    if path.suffix == ".task":
-        return load_model(_bundle_member(path, role), num_threads=num_threads)
-    return load_model(path, num_threads=num_threads)
+    kind = specs.DETECTOR if role == specs.REGRESSORS else specs.TRACKER
+    return load_model(path, num_threads=num_threads, role=kind)
 
 
 @functools.lru_cache(maxsize=2)
@@ -147,14 +143,6 @@ def _keras_model(path: Path, modified: int) -> KerasModel:
     where = f"{path}: {_DESCRIPTION}"
     description = None if text is None else documents.check(documents.parse(text, where), documents.OBJECT, where)
     return KerasModel(model, name=str(path), description=description)
-
-
-def _bundle_member(path: Path, role: str) -> bytes:
-    member = TASK_DETECTOR if role == specs.REGRESSORS else TASK_TRACKER
-    members = archives.read_members(path, lambda name: name.endswith(".tflite"), what="a .task bundle")
-    if member not in members:
-        raise ValueError(f"{path}: the bundle has no {member}. Received: {list(members)}")
-    return members[member]
 
 
 def sha256(path: str | os.PathLike) -> str:

@@ -76,9 +76,9 @@ class Detector:
         Raises:
             ValueError: the file is not a detector.
         """
-        self.model: SharedModel = (
-            load_model(model, num_threads=num_threads) if isinstance(model, (str, os.PathLike, bytes)) else model
-        )
+        if isinstance(model, (str, os.PathLike, bytes)):
+            model = load_model(model, num_threads=num_threads, role=specs.DETECTOR)
+        self.model: SharedModel = model
         self.spec = detector_spec(self.model)
         if threshold is None:
             threshold = self.spec.score_threshold

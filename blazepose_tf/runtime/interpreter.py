@@ -18,7 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from blazepose_tf import specs
+from blazepose_tf import archives, specs
 from blazepose_tf.runtime import metadata as metadata_lib
 from blazepose_tf.runtime.weights import is_shipped, model_file
 
@@ -26,13 +26,18 @@ log = logging.getLogger(__name__)
 _PIP_ONNX = "running .onnx files needs onnxruntime: pip install 'blazepose_tf[onnx]'"
 
 
-def load_model(source: str | os.PathLike | bytes, *, num_threads: int = 1) -> SharedModel:
+# Members of MediaPipe's .task bundles, a zip of LiteRT files.
+TASK_MEMBERS = {specs.DETECTOR: "pose_detector.tflite", specs.TRACKER: "pose_landmarks_detector.tflite"}
+
+
+def load_model(source: str | os.PathLike | bytes, *, num_threads: int = 1, role: str | None = None) -> SharedModel:
     """Opens a model file.
 
     Args:
-        source: path of a .tflite or .onnx file or of a folder of another engine (`engines`), name of a shipped
+        source: path of a .tflite, .onnx or .task file or of a folder of another engine (`engines`), name of a shipped
             model, or the content of a .tflite file.
         num_threads: threads that one inference may use.
+        role: `specs.DETECTOR` or `specs.TRACKER`, which of a .task bundle's models is wanted.
 
     Raises:
         OSError: the file cannot be read.
@@ -51,17 +56,27 @@ def load_model(source: str | os.PathLike | bytes, *, num_threads: int = 1) -> Sh
         model = engines.open_folder(path, num_threads=num_threads)
     else:
         try:
-            content = path.read_bytes()
+            content = _member(path, role) if path.suffix == ".task" else path.read_bytes()
         except FileNotFoundError:
             raise FileNotFoundError(f"{path}: no such model file") from None
         kind: type[OnnxModel | LiteRtModel] = OnnxModel if path.suffix == ".onnx" else LiteRtModel
         model = kind(content, name=str(path), num_threads=num_threads)
-    model.reopening = (str(path.absolute()), num_threads)
+    model.reopening = (str(path.absolute()), num_threads, role)
     return model
 
 
-def _reopen(path: str, num_threads: int) -> SharedModel:
-    return load_model(path, num_threads=num_threads)
+def _reopen(path: str, num_threads: int, role: str | None) -> SharedModel:
+    return load_model(path, num_threads=num_threads, role=role)
+
+
+def _member(path: Path, role: str | None) -> bytes:
+    """The LiteRT file of a bundle that does what is wanted."""
+    if role is None:
+        raise ValueError(f"{path}: a bundle holds a detector and a tracker: role must be one of {list(TASK_MEMBERS)}")
+    members = archives.read_members(path, lambda name: name.endswith(".tflite"), what="a .task bundle")
+    if TASK_MEMBERS[role] not in members:
+        raise ValueError(f"{path}: the bundle has no {TASK_MEMBERS[role]}. Received: {list(members)}")
+    return members[TASK_MEMBERS[role]]
 
 
 def _square_input(shape, name: str) -> int:
@@ -101,14 +116,14 @@ class SharedModel:
         metadata: the document our exporter wrote, or None.
         input_size: side of the square input in pixels.
         output_shapes: shape of each output by name.
-        reopening: path and threads of the file that was opened; None for content from memory.
+        reopening: path, threads and role of the file that was opened; None for content from memory.
     """
 
     name: str
     metadata: dict[str, Any] | None
     input_size: int
     output_shapes: dict[str, tuple[int, ...]]
-    reopening: tuple[str, int] | None = None
+    reopening: tuple[str, int, str | None] | None = None
     __call__: Callable[..., dict[str, np.ndarray]]
 
     def __init__(self) -> None:

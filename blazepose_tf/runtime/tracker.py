@@ -89,9 +89,9 @@ class Tracker:
             ValueError: the file is not a tracker, or refinement is wanted from one without heatmaps, or a mask from
                 one without.
         """
-        self.model: SharedModel = (
-            load_model(model, num_threads=num_threads) if isinstance(model, (str, os.PathLike, bytes)) else model
-        )
+        if isinstance(model, (str, os.PathLike, bytes)):
+            model = load_model(model, num_threads=num_threads, role=specs.TRACKER)
+        self.model: SharedModel = model
         self.spec, self._presence_is_logit = tracker_spec(self.model)
         shapes = self.model.output_shapes
         self._count = landmark_codec.MEDIAPIPE_POINTS if self.spec.mediapipe_head else self.spec.num_keypoints

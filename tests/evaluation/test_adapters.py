@@ -10,6 +10,7 @@ import pytest
 from blazepose_tf import specs
 from blazepose_tf.evaluation import adapters
 from blazepose_tf.runtime.detector import Detector
+from blazepose_tf.runtime.interpreter import TASK_MEMBERS
 from blazepose_tf.runtime.tracker import Tracker
 
 
@@ -21,8 +22,8 @@ def image():
 def test_a_bundle_opens_like_its_files(tmp_path, real_tracker, real_detector, image):
     bundle = tmp_path / "pose.task"
     with zipfile.ZipFile(bundle, "w", zipfile.ZIP_STORED) as archive:
-        archive.write(real_tracker, adapters.TASK_TRACKER)
-        archive.write(real_detector, adapters.TASK_DETECTOR)
+        archive.write(real_tracker, TASK_MEMBERS[specs.TRACKER])
+        archive.write(real_detector, TASK_MEMBERS[specs.DETECTOR])
     region = np.array([60, 80, 150, 0.1], np.float32)
     direct, bundled = (Tracker(adapters.open_model(p))(image, region) for p in (real_tracker, bundle))
     np.testing.assert_array_equal(direct.points, bundled.points)

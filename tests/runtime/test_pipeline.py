@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from blazepose_tf import specs
 from blazepose_tf.media.pictures import read_picture
 from blazepose_tf.runtime.detector import Detection, Detector
+from blazepose_tf.runtime.interpreter import TASK_MEMBERS, load_model
 from blazepose_tf.runtime.pipeline import PosePipeline
 
 SIDE = 128
@@ -187,3 +190,15 @@ def test_a_model_from_memory_has_no_file_to_reopen(scripted, shipped):
     from_memory = PosePipeline(Path(shipped.detector.model.name).read_bytes(), scripted[1])
     with pytest.raises(TypeError, match="no file to reopen"):
         pickle.dumps(from_memory)
+
+
+def test_a_bundle_gives_both_models(shipped, testdata_dir, tmp_path):
+    bundle = tmp_path / "pose.task"
+    with zipfile.ZipFile(bundle, "w") as archive:
+        for role, part in ((specs.DETECTOR, shipped.detector), (specs.TRACKER, shipped.tracker)):
+            archive.write(part.model.name, TASK_MEMBERS[role])
+    picture = _people(testdata_dir)[0]
+    bundled = pickle.loads(pickle.dumps(PosePipeline(bundle, bundle)))
+    np.testing.assert_array_equal(bundled(picture).landmarks, shipped(picture).landmarks)
+    with pytest.raises(ValueError, match="role must be one of"):
+        load_model(bundle)
