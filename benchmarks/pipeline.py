@@ -1,13 +1,16 @@
-"""What the pipeline costs per 720p frame, and its frames/s against MediaPipe's Python solution, in one run.
+"""What the pipeline costs per 720p frame: ours, ours of an earlier checkout, and MediaPipe Tasks, in one run.
 
-    python benchmarks/pipeline.py --clip clip.mp4 --detector blazeface --tracker full --tracker lite
-    python benchmarks/pipeline.py --clip clip.mp4 --detector pose_detection.tflite --tracker pose_landmark_full.tflite \
-        --mediapipe_python /path/to/env/with/mediapipe/bin/python
+    python benchmarks/pipeline.py --clip clip.mp4 --tracker lite
+    python benchmarks/pipeline.py --clip clip.mp4 --tracker lite --before ../before \\
+        --mediapipe_python /path/to/env/with/mediapipe/bin/python --task pose_landmarker_lite.task
 
 Every system runs as a process of its own, pinned to one core, over the same frames scaled to 1280x720 in memory; the
-processes take turns for several rounds, so that a busy machine hurts all alike. Overhead is the pipeline's time less
-the two networks' own. Frames per CPU second leave out the time in which other programs held the core; frames/s by the
-clock are printed beside them. Stages are the 25th percentile over frames, in the best round.
+processes take turns for several rounds, so that a busy machine hurts all alike. The other checkout is a worktree of an
+earlier commit (`git worktree add ../before COMMIT`). Columns: milliseconds outside of the two networks and of the
+networks per frame (25th percentile over frames), processor milliseconds per frame of the whole process, megabytes
+that it holds beyond those before it opened its models, and seconds from the start of a Python process to the JSON of
+one photograph. All are the best of the rounds, for what other programs take only adds. `benchmarks/predict.py` measures
+films and folders of photographs.
 """
 
 from __future__ import annotations
@@ -42,74 +45,116 @@ def frames_of(clip: str, count: int):
     return [period[i % len(period)] for i in range(count)]
 
 
-class _Clock:
-    """Wall and CPU time (of all threads) since it was made."""
+def _megabytes() -> float:
+    """What the process holds now."""
+    with open("/proc/self/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024.0
+
+
+class _Costs:
+    """Processor time of all threads and memory since it was made; `start` leaves out what came before."""
 
     def __init__(self) -> None:
-        self._wall, self._cpu = time.perf_counter(), time.process_time()
+        self._held = _megabytes()
+        self.start()
 
-    def rates(self, frames: int) -> dict[str, float]:
-        wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
-        return {"fps": frames / wall, "fps_cpu": frames / cpu}
+    def start(self) -> None:
+        self._processor = time.process_time()
+
+    def of(self, frames: int) -> dict[str, float]:
+        spent = time.process_time() - self._processor
+        return {"processor_ms": 1e3 * spent / frames, "megabytes": _megabytes() - self._held}
 
 
-def measure_ours(frames, detector: str, tracker: str) -> dict:
-    """Milliseconds per frame of the tracking loop, by stage."""
-    import cv2
+def measure_ours(frames, args) -> dict:
+    """The tracking loop."""
     import numpy as np
+
+    costs = _Costs()
+    import cv2
 
     from blazepose_tf.runtime import PosePipeline
 
     cv2.setNumThreads(1)
-    pipeline = PosePipeline(detector, tracker)
+    pipeline = PosePipeline(args.detector, args.tracker)
     stages, tracked = [], 0
-    clock = _Clock()
     for i, frame in enumerate(frames):
         if i == WARM_UP:
-            clock = _Clock()
+            costs.start()
         result = pipeline(frame, i * 1000 / 30)
         if i >= WARM_UP:
             tracked += result.source == "tracked"
             stages.append(result.milliseconds)
-    speed = clock.rates(len(stages))
-    table = {stage: float(np.percentile([s[stage] for s in stages], 25)) for stage in stages[0]}
-    overhead = float(np.percentile([s["total"] - s["detector"] - s["tracker"] for s in stages], 25))
-    return {**speed, "tracked": tracked / len(stages), "overhead": overhead, **table}
+    found = costs.of(len(stages))
+    networks = np.array([s["detector"] + s["tracker"] for s in stages])
+    outside = np.array([s["total"] for s in stages]) - networks
+    quarter = {"outside_ms": np.percentile(outside, 25), "networks_ms": np.percentile(networks, 25)}
+    parts = {part: np.percentile([s[part] for s in stages], 25) for part in ("warp", "decode", "filter")}
+    return found | {"tracked": tracked / len(stages)} | {name: float(v) for name, v in (quarter | parts).items()}
 
 
-def measure_mediapipe(frames) -> dict:
-    """Frames/s of mp.solutions.pose with model_complexity 1, in video mode."""
+def measure_tasks(frames, args) -> dict:
+    """MediaPipe Tasks with a bundle, in its video mode."""
+    costs = _Costs()
     import mediapipe
+    from mediapipe.tasks.python import BaseOptions, vision
 
+    options = vision.PoseLandmarkerOptions(
+        base_options=BaseOptions(model_asset_path=args.task), running_mode=vision.RunningMode.VIDEO
+    )
     tracked = 0
-    with mediapipe.solutions.pose.Pose(static_image_mode=False, model_complexity=1) as pose:
-        clock = _Clock()
+    with vision.PoseLandmarker.create_from_options(options) as landmarker:
         for i, frame in enumerate(frames):
             if i == WARM_UP:
-                clock = _Clock()
-            found = pose.process(frame).pose_landmarks is not None
+                costs.start()
+            image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=frame)
+            found = bool(landmarker.detect_for_video(image, int(i * 1000 / 30)).pose_landmarks)
             tracked += found and i >= WARM_UP
-        count = len(frames) - WARM_UP
-        return {**clock.rates(count), "tracked": tracked / count}
+        return costs.of(len(frames) - WARM_UP) | {"tracked": tracked / (len(frames) - WARM_UP)}
+
+
+PHOTO_OURS = """
+import sys, cv2
+from blazepose_tf.runtime import PosePipeline
+result = PosePipeline(sys.argv[2], sys.argv[3])(cv2.imread(sys.argv[1])[..., ::-1].copy())
+print(result.to_json())
+"""
+PHOTO_TASKS = """
+import json, sys, mediapipe
+from mediapipe.tasks.python import BaseOptions, vision
+options = vision.PoseLandmarkerOptions(base_options=BaseOptions(model_asset_path=sys.argv[2]))
+with vision.PoseLandmarker.create_from_options(options) as landmarker:
+    found = landmarker.detect(mediapipe.Image.create_from_file(sys.argv[1])).pose_landmarks
+print(json.dumps([[[p.x, p.y, p.visibility] for p in person] for person in found]))
+"""
 
 
 def worker(args) -> int:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {args.core})
     frames = frames_of(args.clip, args.frames + WARM_UP)
-    measured = (
-        measure_mediapipe(frames) if args.worker == "mediapipe" else measure_ours(frames, args.detector, args.worker)
-    )
-    print(json.dumps(measured))
+    print(json.dumps((measure_tasks if args.worker == "tasks" else measure_ours)(frames, args)))
     return 0
+
+
+def photograph(python: str, code: str, environment: dict, core: int, arguments: list[str]) -> float:
+    """Seconds from the start of a process to its end, which prints JSON."""
+    command = ["taskset", "-c", str(core), python, "-c", code, *arguments]
+    started = time.perf_counter()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    seconds = time.perf_counter() - started
+    json.loads(done.stdout.strip().splitlines()[-1])
+    return seconds
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clip", required=True, help="video with one person")
     parser.add_argument("--detector", default="blazeface", help="file or shipped name")
-    parser.add_argument("--tracker", action="append", help="file or shipped name; may be repeated")
-    parser.add_argument("--mediapipe_python", help="interpreter of an environment with mediapipe 0.10.21")
+    parser.add_argument("--tracker", default="lite", help="file or shipped name")
+    parser.add_argument("--before", type=Path, help="checkout of the version to compare with")
+    parser.add_argument("--mediapipe_python", help="interpreter of an environment with mediapipe 1.2.3")
+    parser.add_argument("--task", help="bundle for MediaPipe Tasks")
     parser.add_argument("--frames", type=int, default=100, help="frames per round")
     parser.add_argument("--rounds", type=int, default=3)
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
@@ -121,34 +166,53 @@ def main() -> int:
         return worker(args)
     if args.output and not Path(args.output).absolute().parent.is_dir():
         parser.error(f"no folder for --output={args.output}")
+    if bool(args.mediapipe_python) != bool(args.task):
+        parser.error("--mediapipe_python and --task go together")
 
-    systems = {Path(t).stem: (sys.executable, t) for t in args.tracker or ["full"]}
-    if args.mediapipe_python:
-        systems["mp.solutions.pose"] = (args.mediapipe_python, "mediapipe")
-    root = str(Path(__file__).resolve().parents[1])
-    environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1", "GLOG_minloglevel": "2"}
+    root = Path(__file__).resolve().parents[1]
+    systems = {"now": (sys.executable, "ours", root)}
+    if args.before:
+        systems["before"] = (sys.executable, "ours", args.before.resolve())
+    if args.task:
+        systems["tasks"] = (args.mediapipe_python, "tasks", root)
+    photo = str(sorted((root / "testdata" / "people" / "images").glob("*.jpg"))[0])
     rounds: dict[str, list[dict]] = {name: [] for name in systems}
     for _ in range(args.rounds):
-        for name, (python, what) in systems.items():
-            command = [python, __file__, "--worker", what, "--clip", args.clip, "--detector", args.detector]
-            command += ["--frames", str(args.frames), "--core", str(args.core)]
+        for name, (python, what, checkout) in systems.items():
+            environment = {**os.environ, "PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1", "GLOG_minloglevel": "2"}
+            command = [python, __file__, "--worker", what, "--clip", args.clip, "--frames", str(args.frames)]
+            command += ["--detector", args.detector, "--tracker", args.tracker, "--core", str(args.core)]
+            command += ["--task", args.task, "--mediapipe_python", python] if args.task else []
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             if done.returncode:
                 print(f"error: {name}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
                 return 1
-            rounds[name].append(json.loads(done.stdout.strip().splitlines()[-1]))
-    print(f"{SIZE[0]}x{SIZE[1]}, {args.frames} frames, {args.rounds} rounds in turn, one core, one thread")
+            measured = json.loads(done.stdout.strip().splitlines()[-1])
+            models = [args.task] if what == "tasks" else [args.detector, args.tracker]
+            code = PHOTO_TASKS if what == "tasks" else PHOTO_OURS
+            measured["photo_s"] = photograph(python, code, environment, args.core, [photo, *models])
+            rounds[name].append(measured)
+    print(f"{SIZE[0]}x{SIZE[1]}, {args.frames} frames, best of {args.rounds} rounds in turn, one core, one thread")
+    columns = (
+        "outside_ms",
+        "warp",
+        "decode",
+        "filter",
+        "networks_ms",
+        "processor_ms",
+        "megabytes",
+        "photo_s",
+        "tracked",
+    )
+    print("".join(f"{text:>13s}" for text in ("", *columns)))
+    best = {}
     for name, results in rounds.items():
-        best = max(results, key=lambda r: r["fps_cpu"])
-        line = f"{name}: {best['fps_cpu']:.1f} frames per CPU second, {best['fps']:.1f} frames/s by the clock "
-        line += f"(worst round {min(r['fps_cpu'] for r in results):.1f}, {min(r['fps'] for r in results):.1f}), "
-        line += f"person in {100 * best['tracked']:.0f} % of the frames"
-        if "overhead" in best:
-            line += (
-                f"; {best['total']:.2f} ms per frame = tracker {best['tracker']:.2f} + overhead {best['overhead']:.2f} "
-                f"(warp {best['warp']:.2f}, decode {best['decode']:.2f}, filter {best['filter']:.2f})"
-            )
-        print(line)
+        best[name] = {key: (max if key == "tracked" else min)(r[key] for r in results) for key in results[0]}
+        cells = (f"{best[name][key]:.2f}" if key in best[name] else "-" for key in columns)
+        print(f"{name:>13s}" + "".join(f"{cell:>13s}" for cell in cells))
+    for other in [name for name in best if name != "now"]:
+        ratios = {key: best["now"][key] / best[other][key] for key in columns[:-1] if best[other].get(key)}
+        print(f"now / {other}: " + ", ".join(f"{key} {value:.2f}" for key, value in ratios.items()))
     if args.output:
         Path(args.output).write_text(json.dumps(rounds, indent=1) + "\n", encoding="utf-8")
     return 0
