@@ -44,8 +44,8 @@ class Output:
         probe = self.folder / ".blazepose_probe"
         files.write_bytes(probe, b"\n")
         probe.unlink()
-        models = {"detector": pipeline.detector, "tracker": pipeline.tracker}
-        self._models = {role: Path(part.model.name).name for role, part in models.items()}
+        models = {"detector": pipeline.detector.model, "tracker": pipeline.tracker.model}
+        self._models = {role: Path(model.name).name for role, model in models.items()}
         self._names = pipeline.tracker.spec.keypoint_names
         self._format, self._view = json_format, view
         self._stems: set[str] = set()

@@ -125,7 +125,7 @@ _OPTIONAL = {"z": 2, "presence": 4, "world": 4, ERROR: 2}
 _LIMIT = 1e6
 
 
-def _numbers(values: object, *, gaps: bool = False) -> np.ndarray:
+def _numbers(values: Any, *, gaps: bool = False) -> np.ndarray:
     """float32 array of numbers from a document; text that looks like one ("nan") is none. A gap, null, becomes nan."""
     holes = [value is None for value in values] if gaps and isinstance(values, list) else False
     array = np.array([0.0 if value is None else value for value in values] if np.any(holes) else values)
