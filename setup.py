@@ -27,6 +27,7 @@ QUANTIZE = ["ai-edge-quantizer>=0.5,<1"]
 EVALUATE = ["pycocotools>=2.0.8,<3"]
 REPORT = ["matplotlib>=3.9,<4"]
 FORMATS = ["ezc3d>=1.5,<2", "ndx-pose>=0.4,<1", "pynwb>=4,<5"]
+CLUSTER = ["ray>=2.50,<3"]
 DOCS = [
     *("mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10"),
     *("mkdocstrings>=0.30,<2", "mkdocstrings-python>=1.16,<3"),
@@ -102,8 +103,9 @@ setup(
         "report": REPORT,
         "formats": FORMATS,
         "service": SERVICE,
-        "all": TRAIN + DATA + QUANTIZE + ONNX + OPENVINO + NCNN + EVALUATE + REPORT + FORMATS,
+        "all": TRAIN + DATA + QUANTIZE + ONNX + OPENVINO + NCNN + EVALUATE + REPORT + FORMATS + CLUSTER,
         "test": TEST,
+        "cluster": CLUSTER,
         "docs": DOCS,
         "release": RELEASE,
     },

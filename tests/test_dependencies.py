@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "blazepose_tf"
 PURE = {"numpy"}
-EVERYWHERE = {"__version__", "files", "documents", "archives", "console", "trial"}
+EVERYWHERE = {"__version__", "files", "documents", "archives", "console", "trial", "cluster"}
 # package or module -> (own packages, third-party packages) that it may import; the standard library always.
 RULES: dict[str, tuple[set[str], set[str]]] = {
     "topology": (set(), PURE),
@@ -21,6 +21,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "documents": (set(), set()),
     "console": (set(), set()),
     "trial": (set(), set()),
+    "cluster": (set(), {"ray", "tqdm"}),
     "archives": (set(), PURE | {"keras"}),
     "geometry": ({"array_api"}, PURE),
     "codecs": ({"geometry", "topology", "specs", "documents", "array_api"}, PURE),

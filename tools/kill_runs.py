@@ -37,6 +37,11 @@ VERBS = {
         "--set=stages.heatmaps.steps=2", "--set=stages.joint.steps=4", "--set=checkpoint_every=1",
         "--set=stages.heatmaps.batch_size=4", "--set=stages.joint.batch_size=4",
     ],
+    "label": ["label", f"--images={DATA}/images", "--tracker=lite", "--output=OUT/o.json", "--doubtful=OUT/d.json"],
+    "adapt": [
+        "adapt", f"{ROOT}/testdata/person.mp4", "--workdir=OUT", "--teacher=lite", "--steps=3", "--threads=1",
+        "--precision=float16",
+    ],
     "export": ["export", "--model=lite", "--output=OUT/o.tflite", "--precision=float16", "--crops=1"],
 }  # fmt: skip
 # Times differ from run to run, and so does what is computed from them.

@@ -1,4 +1,4 @@
-"""What a model learns from and what it is judged by: never frames of one clip, nor neighbours in time, in both."""
+"""What a model learns from, what chooses it, and what judges it: never neighbours in time in two of them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ _ASIDE = 0.2
 _GAP = 0.05  # of a single clip between its two parts: frames so near are the same picture
 
 
-def split(clips: Sequence[Clip], aside: Sequence[str] = ()) -> tuple[list, list]:
-    """Pictures to learn from and pictures kept aside.
+def split(clips: Sequence[Clip], aside: Sequence[str] = ()) -> tuple[list, list, list]:
+    """Pictures to learn from, pictures to choose by, and pictures kept aside.
+
+    To choose by is the last fifth of each clip that is not kept aside; pictures of their own give every fifth.
 
     Args:
         clips: films, or pictures of their own.
@@ -21,7 +23,7 @@ def split(clips: Sequence[Clip], aside: Sequence[str] = ()) -> tuple[list, list]
             fifth of each.
 
     Returns:
-        Two lists of picture files.
+        Three lists of picture files.
 
     Raises:
         ValueError: an unknown name, or nothing left on one side.
@@ -31,19 +33,26 @@ def split(clips: Sequence[Clip], aside: Sequence[str] = ()) -> tuple[list, list]
     if unknown:
         raise ValueError(f"no clip {unknown[0]!r} to keep aside. Received: {', '.join(names)}")
     if not aside and len(clips) < 3:
-        first, last = [], []
-        for clip in clips:
-            count = len(clip.pictures)
-            end = count - max(1, round(_ASIDE * count))
-            first += clip.pictures[: max(0, end - round(_GAP * count))]
-            last += clip.pictures[end:]
+        parts = [_tail(clip.pictures) for clip in clips]
+        rest, last = [first for first, _ in parts], [picture for _, tail in parts for picture in tail]
     else:
         # The same ones for the same names, spread over their order.
         count = max(1, round(_ASIDE * len(clips)))
         middle = np.linspace(0, len(clips), count, endpoint=False) + len(clips) / (2 * count)
         chosen = set(aside) or {names[int(i)] for i in middle}
-        first = [picture for clip in clips if clip.name not in chosen for picture in clip.pictures]
+        rest = [clip.pictures for clip in clips if clip.name not in chosen]
         last = [picture for clip in clips if clip.name in chosen for picture in clip.pictures]
-    if not first or not last:
+    films = [_tail(pictures) for pictures in rest if len(pictures) > 1]
+    own = [picture for pictures in rest if len(pictures) == 1 for picture in pictures]
+    first = [picture for part, _ in films for picture in part] + [p for i, p in enumerate(own) if i % 5 != 2]
+    choosing = [picture for _, part in films for picture in part] + own[2::5]
+    if not first or not choosing or not last:
         raise ValueError(f"{len(clips)} clips with {sum(len(c.pictures) for c in clips)} frames are too few to split")
-    return first, last
+    return first, choosing, last
+
+
+def _tail(pictures: Sequence) -> tuple[Sequence, Sequence]:
+    """The pictures of a film without its last fifth and what is too near to that, and the last fifth."""
+    count = len(pictures)
+    end = count - max(1, round(_ASIDE * count))
+    return pictures[: max(0, end - round(_GAP * count))], pictures[end:]

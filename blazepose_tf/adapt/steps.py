@@ -1,7 +1,7 @@
 """`blazepose adapt`, step by step: each leaves its result in the working folder, and is not done twice.
 
 frames/       pictures of every clip                 labels/    who is in them, by models that agree
-correct/      the least certain ones, to correct     train.json, test.json    split by clip
+correct/      the least certain ones, to correct     train.json, choose.json, test.json    split by clip
 run/          the fine-tuning                        shares.json, model.keras    how much of it is kept
 before.tflite, NAME.tflite                           report/, card.md         what it brought
 """
@@ -23,7 +23,7 @@ from blazepose_tf.labelling import people
 
 log = logging.getLogger(__name__)
 OPTIONS = "adapt.json"
-TRAIN, TEST, BEFORE = "train.json", "test.json", "before.tflite"
+TRAIN, CHOOSE, TEST, BEFORE = "train.json", "choose.json", "test.json", "before.tflite"
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,13 @@ class Options:
         aside: clips that are kept aside for judging; every fifth without any.
         fps: frames of a film per second of it.
         minutes: of training.
+        steps: of training, instead; 0 for the minutes.
         corrections: frames set out for correction.
         more_data: further training data, as `blazepose train --data`: what shall not be forgotten.
         check_data: annotation files on which no more than `max_loss` points may be lost.
         max_loss: points of PCK@0.2.
         precision: of the file, `int8` or `float16`; float16 where int8 would lose more than a point.
+        compiled_kernels: train with `blazepose_tf.kernels`.
     """
 
     inputs: tuple[str, ...]
@@ -56,11 +58,13 @@ class Options:
     aside: tuple[str, ...] = ()
     fps: float = 10.0
     minutes: float = 45.0
+    steps: int = 0
     corrections: int = 30
     more_data: str = ""
     check_data: tuple[str, ...] = ()
     max_loss: float = 1.0
     precision: str = "int8"
+    compiled_kernels: bool = False
 
     def __post_init__(self):
         if not self.inputs:
@@ -68,6 +72,8 @@ class Options:
         for name in ("fps", "minutes", "max_loss"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be positive. Received: {getattr(self, name)}")
+        if self.steps < 0:
+            raise ValueError(f"steps must not be negative. Received: {self.steps}")
         if self.corrections < 0:
             raise ValueError(f"corrections must not be negative. Received: {self.corrections}")
 
@@ -79,7 +85,9 @@ def begin(options: Options) -> None:
         ValueError: it was begun with other options.
     """
     options.workdir.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(dataclasses.asdict(options) | {"workdir": ""}, indent=1) + "\n"
+    content = dataclasses.asdict(options) | {"workdir": ""}
+    del content["compiled_kernels"]  # it changes the speed only
+    text = json.dumps(content, indent=1) + "\n"
     path = options.workdir / OPTIONS
     if path.exists():
         begun, now = documents.read_object(path), json.loads(text)
@@ -121,22 +129,22 @@ def set_out(options: Options, clips: Sequence[frames.Clip]) -> str | None:
     folder = options.workdir / "correct"
     if not options.corrections or (folder / corrections.FRAMES).exists():
         return None
-    learned = set(splitting.split(clips, options.aside)[0])
+    learned = {picture for part in splitting.split(clips, options.aside)[:2] for picture in part}
     documents = [path for clip in clips for path in labels_of(options, clip)]
     found = corrections.least_certain(documents, options.corrections, among={path.resolve() for path in learned})
     return corrections.set_out(found, folder) if found else None
 
 
 def split(options: Options, clips: Sequence[frames.Clip]) -> str:
-    """Writes `train.json` and `test.json`, corrected people in the places of their drafts; returns what they hold."""
-    train, test = options.workdir / TRAIN, options.workdir / TEST
-    if not (train.exists() and test.exists()):
+    """Writes `train.json`, `choose.json` and `test.json`, corrected people in the places of their drafts."""
+    paths = [options.workdir / name for name in (TRAIN, CHOOSE, TEST)]
+    if not all(path.exists() for path in paths):
         corrected = corrections.read_back(options.workdir / "correct")
-        for path, pictures in zip((train, test), splitting.split(clips, options.aside), strict=True):
+        for path, pictures in zip(paths, splitting.split(clips, options.aside), strict=True):
             document = _gathered(options, clips, {picture.resolve() for picture in pictures}, corrected, path)
             files.write_text(path, json.dumps(document))
-    counts = [len(read_document(path)["annotations"]) for path in (train, test)]
-    return f"{counts[0]} people to learn from, {counts[1]} kept aside"
+    counts = [len(read_document(path)["annotations"]) for path in paths]
+    return f"{counts[0]} people to learn from, {counts[1]} to choose by, {counts[2]} kept aside"
 
 
 def _gathered(options: Options, clips, pictures: set[Path], corrected, path: Path) -> dict:
@@ -161,7 +169,7 @@ def _gathered(options: Options, clips, pictures: set[Path], corrected, path: Pat
             if person["image_id"] in numbers:
                 number = len(annotations) + 1
                 annotations.append({**person, "id": number, "image_id": numbers[person["image_id"]]})
-    if not annotations:
+    if not annotations and path.name != CHOOSE:
         raise ValueError(f"{path}: nobody was labelled in {len(pictures)} frames")
     return coco_document(images, annotations, topology.KEYPOINTS, description=f"{path.stem} part of own clips")
 
@@ -190,11 +198,19 @@ def finetune(options: Options) -> Path:
         batch = min(experiment.stages[0].batch_size, source.num_examples)
         stages = tuple(dataclasses.replace(stage, batch_size=batch) for stage in experiment.stages)
         experiment = dataclasses.replace(experiment, stages=stages)
-        speeds = plan.measure(experiment, source)
-        experiment = plan.within(experiment, source, speeds, options.minutes)
+        speeds: Sequence[plan.Speed] = ()
+        if options.steps:
+            (stage,) = experiment.stages
+            experiment = dataclasses.replace(experiment, stages=(dataclasses.replace(stage, steps=options.steps),))
+        else:
+            speeds = plan.measure(experiment, source, compiled_kernels=options.compiled_kernels)
+            experiment = plan.within(experiment, source, speeds, options.minutes)
         for line in plan.lines(experiment, source, speeds):
             log.info("plan: %s", line)
-    result = train(experiment, workdir=run, source=source, resume=True, init_from=weights)
+    result = train(
+        experiment, workdir=run, source=source, resume=True, init_from=weights,
+        compiled_kernels=options.compiled_kernels,
+    )  # fmt: skip
     if result.status != FINISHED:
         raise KeyboardInterrupt
     return run / MODEL

@@ -29,12 +29,14 @@ def define_flags() -> None:
     flags.DEFINE_list("aside", [], "names of clips (files without suffix) to judge by; every fifth without it")
     flags.DEFINE_float("fps", 10.0, "frames of a film per second of it")
     flags.DEFINE_float("minutes", 45.0, "of training")
+    flags.DEFINE_integer("steps", 0, "of training, instead of --minutes: the same ones on every machine")
     flags.DEFINE_integer("corrections", 30, "frames set out for correction")
     flags.DEFINE_bool("pause", False, "stop when they are set out")
     flags.DEFINE_string("more_data", "", "training data along with the clips, as of blazepose train")
     flags.DEFINE_list("check_data", [], "annotations on which no more than --max_loss points may be lost")
     flags.DEFINE_float("max_loss", 1.0, "points of PCK@0.2 of what the model knew before")
     flags.DEFINE_enum("precision", "int8", ["int8", "float16"], "of the file; float16 where int8 loses over a point")
+    flags.DEFINE_bool("compiled_kernels", False, "compile kernels for this CPU, which train faster")
     flags.DEFINE_integer("threads", 0, "CPU threads of TensorFlow; 0 = all cores")
     flags.mark_flag_as_required("workdir")
 
@@ -56,11 +58,13 @@ def main(argv: list[str]) -> int:
         aside=tuple(FLAGS.aside),
         fps=FLAGS.fps,
         minutes=FLAGS.minutes,
+        steps=FLAGS.steps,
         corrections=FLAGS.corrections,
         more_data=FLAGS.more_data,
         check_data=tuple(FLAGS.check_data),
         max_loss=FLAGS.max_loss,
         precision=FLAGS.precision,
+        compiled_kernels=FLAGS.compiled_kernels,
     )
     steps.begin(options)
     clips = steps.label(options)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from absl import flags
 
+from blazepose_tf import cluster
 from blazepose_tf.cli import UserError
 
 _SHOWN = 20  # damaged entries printed; all are counted
@@ -52,6 +53,7 @@ def define_flags() -> None:
     flags.DEFINE_bool("recompute_alignment", False, "Replace alignments that the source has.")
     flags.DEFINE_bool("every_person", False, "Shards: one record per person instead of one per picture.")
     flags.DEFINE_integer("shards", None, "Shards: number of files.", lower_bound=1)
+    flags.DEFINE_string("cluster", "", f"Shards: who writes them: {cluster.HELP}.")
     flags.DEFINE_string("val_output", None, "Second output, for pictures that are kept aside for validation.")
     flags.DEFINE_float("val_share", 0.1, "Share of the pictures (of the groups) that is kept aside.")
     flags.DEFINE_string(
@@ -129,7 +131,7 @@ def main(argv: list[str]) -> int:
 
             report = shards.write_shards(
                 target, part, names, images=source.images, name=values.dataset or kind,
-                every_person=values.every_person, num_shards=values.shards,
+                every_person=values.every_person, num_shards=values.shards, where=values.cluster,
             )  # fmt: skip
             print(f"{report.written} records in {target}, {report.reused_shards} finished shards reused")
         print(f"{target}: {len(names)} keypoints, {len(part)} pictures")

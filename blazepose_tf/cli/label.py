@@ -6,7 +6,8 @@ blazepose label --data=train.json --tracker=heavy.tflite --output=others.json   
 blazepose label --data=train.json --tracker=heavy.tflite --attributes --output=deep.json     # depth and masks
 
 A detector proposes people. A tracker looks at each three times, once mirrored; --second is a MoveNet file that has to
-see the same. --doubtful takes drafts of those on whom the looks do not agree: blazepose correct sets them out.
+see the same. --doubtful takes drafts of those on whom the looks do not agree: blazepose correct sets them out. The same
+command goes on where it was stopped; --cluster has it done by the machines of a Ray cluster.
 With --attributes nobody is looked for: those who are labelled get the depth, the points in metres and the mask that a
 tracker with such outputs gives them, plain and mirrored alike.
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from absl import flags
 
+from blazepose_tf import cluster
 from blazepose_tf.cli import UserError
 
 FLAGS = flags.FLAGS
@@ -38,6 +40,7 @@ def define_flags() -> None:
         "limit", 0, "with --attributes: pictures, spread evenly over the file; all when 0", lower_bound=0
     )
     flags.DEFINE_string("output", None, "COCO file to write")
+    flags.DEFINE_string("cluster", "", cluster.HELP)
     flags.mark_flags_as_required(["output"])
 
 
@@ -52,7 +55,7 @@ def main(argv: list[str]) -> int:
         chosen = attributes.Options(Path(FLAGS.data), Path(FLAGS.output), FLAGS.tracker, FLAGS.limit)
         print(attributes.write(chosen))
         return 0
-    from blazepose_tf.labelling.people import Options, write
+    from blazepose_tf.labelling.parts import Options, write
 
     options = Options(
         output=Path(FLAGS.output),
@@ -66,6 +69,7 @@ def main(argv: list[str]) -> int:
         weight=FLAGS.weight,
         dataset=FLAGS.dataset,
         doubtful=Path(FLAGS.doubtful) if FLAGS.doubtful else None,
+        cluster=FLAGS.cluster,
     )
     print(write(options))
     return 0

@@ -19,6 +19,7 @@ INTERRUPTED = 130
 EXTRAS = {
     "tensorflow": "train", "keras": "train", "h5py": "train", "scipy": "train", "pycocotools": "evaluate",
     "matplotlib": "report", "onnx": "onnx", "onnxruntime": "onnx", "tf2onnx": "onnx", "ai_edge_quantizer": "export",
+    "ray": "cluster",
 }  # fmt: skip
 _HEADLESS = "opencv-python-headless"
 # Libraries that OpenCV's build with windows needs and a server lacks.

@@ -3,6 +3,7 @@
 blazepose predict --input=photo.jpg --output=poses
 blazepose predict --input=clip.mp4 --input="holiday/*.jpg" --output=poses --tracker=lite
 blazepose predict --input=holiday/ --output=poses --workers=2
+blazepose predict --input=archive/ --output=poses --cluster=HOST:6379      (a Ray cluster; the same command goes on)
 blazepose predict --input=clip.mp4 --output=poses --smoothing=recorded
 blazepose predict --input=clip.mp4 --output=poses --tracker=deep.tflite --view --height=1.78 --mask
 blazepose predict --input=0 --output=poses --show         (first camera; Q or Ctrl-C ends it)
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from absl import flags
 
+from blazepose_tf import cluster
 from blazepose_tf.cli import UserError
 from blazepose_tf.console import one_line
 
@@ -75,6 +77,7 @@ def define_flags() -> None:
     flags.DEFINE_float(
         "max_megapixels", 200.0, "pictures and films that declare larger frames are refused undecoded", lower_bound=0.01
     )
+    flags.DEFINE_string("cluster", "", cluster.HELP)
     flags.DEFINE_list("camera", [], "wishes of a camera, e.g. width=1280,height=720,fps=30; it takes what is nearest")
     flags.DEFINE_bool("show", False, "show the drawn pictures and frames in a window; Q or Escape ends")
 
@@ -99,6 +102,31 @@ def _camera(wishes: list[str]) -> dict[str, float]:
             raise UserError(f"--camera takes width=, height= and fps= with numbers. Received: {wish!r}")
         found[name] = float(value)
     return found
+
+
+def _on_cluster(texts: list[str], detector, tracker, pipeline: dict, options) -> int:
+    """As without it, but for the progress, which is told by part."""
+    from blazepose_tf.runtime import parts
+    from blazepose_tf.runtime.inputs import find_items
+
+    args = flags.FLAGS
+    models = {"detector": str(detector), "tracker": str(tracker)}
+    models |= {"threshold": args.detection_threshold, "threads": args.threads}
+    items, errors = [], []
+    with tempfile.TemporaryDirectory() as downloads:
+        for text in texts:
+            try:
+                items += find_items(text, downloads=downloads, on_note=lambda line: print(line, file=sys.stderr))
+            except (OSError, ValueError) as error:
+                errors.append(one_line(error))
+        summary = parts.run(items, models, pipeline, Path(args.output), options, args.cluster)
+    for line in (*errors, *summary.errors):
+        print(f"error: {line}", file=sys.stderr)
+    print(
+        f"{summary.items} of {len(items)} inputs, {summary.frames} frames, {summary.persons} with a person, "
+        f"{summary.detector_runs} detector runs, median {summary.median_ms:.1f} ms per frame; written to {args.output}"
+    )
+    return 1 if errors or summary.errors else 0
 
 
 def main(argv: list[str]) -> int:
@@ -136,6 +164,10 @@ def main(argv: list[str]) -> int:
         workers=args.workers,
         camera=_camera(args.camera),
     )
+
+    if args.cluster:
+        pipeline = {"smoothing": args.smoothing != "none", "max_people": args.max_people}
+        return _on_cluster(texts, detector_file, tracker_file, pipeline, options)
 
     def open_pipeline() -> PosePipeline:
         detector = Detector(detector_file, threshold=args.detection_threshold, num_threads=args.threads)

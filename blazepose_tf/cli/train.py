@@ -42,6 +42,7 @@ def define_flags() -> None:
     flags.DEFINE_float("minutes", None, "length of the training; the experiment's own steps without it")
     flags.DEFINE_bool("compiled_kernels", False, "compile kernels for this CPU: faster with precision=mixed_bfloat16")
     flags.DEFINE_integer("threads", 0, "CPU threads of TensorFlow; 0 = all cores")
+    flags.DEFINE_string("data_service", "", "host:port of blazepose data-service, whose workers prepare the batches")
     flags.DEFINE_string("coordinator", "", "host:port of process 0 when several train together (KERAS_BACKEND=jax)")
     flags.DEFINE_integer("processes", 1, "number of processes that train together", lower_bound=1)
     flags.DEFINE_integer("process", 0, "index of this process", lower_bound=0)
@@ -149,7 +150,10 @@ def main(argv: list[str]) -> int:
     if FLAGS.processes > 1:
         group = join(FLAGS.coordinator, processes=FLAGS.processes, process=FLAGS.process)
     cache = Path(FLAGS.cache or os.path.join(FLAGS.workdir, "data"))
-    source = open_data(FLAGS.data, experiment=experiment, folder=cache, partial=FLAGS.partial_data, group=group)
+    source = open_data(
+        FLAGS.data, experiment=experiment, folder=cache, partial=FLAGS.partial_data, group=group,
+        data_service=FLAGS.data_service,
+    )  # fmt: skip
     val_data = FLAGS.val_data or (SYNTHETIC if FLAGS.data == SYNTHETIC else None)
     validation = None
     if val_data:

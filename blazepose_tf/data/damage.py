@@ -42,9 +42,9 @@ def fill_holes(
     dataset: tf.data.Dataset,
     blank: dict[str, tf.Tensor],
     *,
-    start: int,
-    end: int,
-    report: DamageReport,
+    start: int | tf.Tensor,
+    end: int | tf.Tensor,
+    report: DamageReport | None,
     describe: Callable[[int], str],
 ) -> tf.data.Dataset:
     """Drops failing elements and puts blanks in their places.
@@ -54,7 +54,7 @@ def fill_holes(
         blank: an element that counts for nothing.
         start: first position.
         end: one behind the last position.
-        report: what was skipped.
+        report: what was skipped; without it a line of the process that prepares says where.
         describe: why the example at a position fails, for people; only called for such examples.
 
     Returns:
@@ -71,7 +71,10 @@ def fill_holes(
         position = element["position"]
 
         def damaged():
-            done = tf.numpy_function(note, [expected, position], tf.int64)
+            if report is None:  # a worker of another process, which has no Python of ours
+                done = tf.print("skipped damaged examples: positions", expected, "to", position - 1)
+            else:
+                done = tf.numpy_function(note, [expected, position], tf.int64)
             with tf.control_dependencies([done]):
                 return position - expected
 
@@ -83,7 +86,7 @@ def fill_holes(
         filler = {**blank, "position": element["position"]}
         return tf.data.Dataset.from_tensors(filler).repeat(gap).concatenate(tf.data.Dataset.from_tensors(element))
 
-    sentinel = {**blank, "position": tf.constant(end, tf.int64)}
+    sentinel = {**blank, "position": tf.cast(end, tf.int64)}
     whole = dataset.ignore_errors().concatenate(tf.data.Dataset.from_tensors(sentinel))
-    whole = whole.scan(tf.constant(start, tf.int64), find)
-    return whole.flat_map(fill).take(end - start)
+    whole = whole.scan(tf.cast(start, tf.int64), find)
+    return whole.flat_map(fill).take(tf.cast(end - start, tf.int64))

@@ -113,6 +113,7 @@ def detector_samples(
     skip_examples: int = 0,
     training: bool = True,
     report: DamageReport | None = None,
+    rows: tf.Tensor | None = None,
 ) -> tf.data.Dataset:
     """Single prepared pictures, in order.
 
@@ -125,6 +126,7 @@ def detector_samples(
         skip_examples: positions of the epoch to leave out at its start.
         training: False: plain letterbox, order of the files.
         report: where damaged examples are counted.
+        rows: (B, 3) source, record and consecutive positions of one batch, instead of a whole epoch.
 
     Returns:
         Dataset of dicts: image (S, S, 3) 0..255 before colour, colour (9,), logits (A, 1), regressors
@@ -135,7 +137,8 @@ def detector_samples(
     names = all_names(sources)
     load = loader(sources, names, config.dataset_weights)
     complete = tf.constant([source.complete for source in sources])
-    rows = epoch_order(sources, seed=seed, epoch=epoch, shuffle=training)
+    if rows is None:
+        rows = epoch_order(sources, seed=seed, epoch=epoch, shuffle=training)
 
     def prepare(row) -> dict:
         example = {**load(row[0], row[1]), "complete": complete[row[0]]}
@@ -169,6 +172,7 @@ def detector_dataset(
     skip_examples: int = 0,
     training: bool = True,
     report: DamageReport | None = None,
+    rows: tf.Tensor | None = None,
 ) -> tf.data.Dataset:
     """Batches of one epoch.
 
@@ -182,6 +186,7 @@ def detector_dataset(
         skip_examples: examples of this epoch that an interrupted run has seen already.
         training: False for evaluation.
         report: where damaged examples are counted.
+        rows: (B, 3) source, record and consecutive positions of one batch, instead of a whole epoch.
 
     Returns:
         Dataset of ({"image": (B, S, S, 3)}, {"logits": (B, A, 1), "regressors": (B, A, num_values)}, weights), the
@@ -197,6 +202,7 @@ def detector_dataset(
         skip_examples=skip_examples,
         training=training,
         report=report,
+        rows=rows,
     )
 
     def targets_of(batch: dict):

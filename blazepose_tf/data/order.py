@@ -74,6 +74,11 @@ def epoch_order(sources: Sequence[Source], *, seed: int, epoch: int, shuffle: bo
     return rows[rng.permutation(len(rows))] if shuffle else rows
 
 
+def numbered(rows: np.ndarray) -> np.ndarray:
+    """(n, 3) int64: rows of an epoch with their positions."""
+    return np.concatenate([rows, np.arange(len(rows))[:, None]], axis=1).astype(np.int64)
+
+
 def all_names(sources: Sequence[Source], *more: Sequence[str]) -> tuple[str, ...]:
     """Union of the sources' keypoint names and others, in order of first appearance."""
     names: dict[str, None] = dict.fromkeys(topology.KEYPOINTS)

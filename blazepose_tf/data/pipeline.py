@@ -17,7 +17,7 @@ from blazepose_tf.data import example as example_lib
 from blazepose_tf.data import records as records_lib
 from blazepose_tf.data.config import TrackerDataConfig
 from blazepose_tf.data.damage import DamageReport, fill_holes
-from blazepose_tf.data.order import Source, all_names, as_sources, epoch_order
+from blazepose_tf.data.order import Source, all_names, as_sources, epoch_order, numbered
 from blazepose_tf.data.targets import tracker_targets
 from blazepose_tf.geometry import affine
 from blazepose_tf.geometry import roi as roi_lib
@@ -197,6 +197,7 @@ def tracker_samples(
     skip_examples: int = 0,
     training: bool = True,
     report: DamageReport | None = None,
+    rows: tf.Tensor | None = None,
 ) -> tf.data.Dataset:
     """Single prepared crops, in order.
 
@@ -209,6 +210,7 @@ def tracker_samples(
         skip_examples: positions of the epoch to leave out at its start.
         training: False: no augmentation, order of the files, no negatives but pictures without people.
         report: where damaged examples are counted.
+        rows: (B, 3) source, record and consecutive positions of one batch, instead of a whole epoch.
 
     Returns:
         Dataset of dicts: image (S, S, 3) 0..255 before colour, colour (9,), points (K, 2) crop px, state (K,),
@@ -220,7 +222,8 @@ def tracker_samples(
     sources = as_sources(records)
     names = all_names(sources, spec.keypoint_names)
     load = loader(sources, names, config.dataset_weights)
-    rows = epoch_order(sources, seed=seed, epoch=epoch, shuffle=training)
+    if rows is None:
+        rows = epoch_order(sources, seed=seed, epoch=epoch, shuffle=training)
 
     def prepare(row) -> dict:
         example = load(row[0], row[1])
@@ -253,12 +256,16 @@ def tracker_samples(
 
 def run(rows, prepare, blank, sources, *, skip: int, report: DamageReport | None, parallel_calls: int):
     """Maps `prepare` over rows (source, record, position) of an epoch from `skip` on; holes become `blank`."""
-    rows = np.concatenate([rows, np.arange(len(rows))[:, None]], axis=1).astype(np.int64)
+    prepare = tf.autograph.experimental.do_not_convert(prepare)  # nothing to convert, and tracing is three times faster
+    calls = parallel_calls or tf.data.AUTOTUNE
+    if tf.is_tensor(rows):  # of one batch
+        dataset = tf.data.Dataset.from_tensor_slices(rows).map(prepare, num_parallel_calls=calls, deterministic=True)
+        return fill_holes(dataset, blank, start=rows[0, 2], end=rows[-1, 2] + 1, report=None, describe=str)
+    rows = numbered(rows)
     if not 0 <= skip <= len(rows):
         raise ValueError(f"skip_examples must be in [0, {len(rows)}]. Received: skip_examples={skip}")
     dataset = tf.data.Dataset.from_tensor_slices(rows[skip:])
-    prepare = tf.autograph.experimental.do_not_convert(prepare)  # nothing to convert, and tracing is three times faster
-    dataset = dataset.map(prepare, num_parallel_calls=parallel_calls or tf.data.AUTOTUNE, deterministic=True)
+    dataset = dataset.map(prepare, num_parallel_calls=calls, deterministic=True)
 
     def describe(position: int) -> str:
         source, record = rows[position, :2]
@@ -316,6 +323,7 @@ def tracker_dataset(
     skip_examples: int = 0,
     training: bool = True,
     report: DamageReport | None = None,
+    rows: tf.Tensor | None = None,
 ) -> tf.data.Dataset:
     """Batches of one epoch: (inputs, targets, weights) as `targets.tracker_targets` describes them.
 
@@ -329,6 +337,7 @@ def tracker_dataset(
         skip_examples: examples of this epoch that an interrupted run has seen already.
         training: False for evaluation: fixed order, no augmentation, all examples.
         report: where damaged examples are counted.
+        rows: (B, 3) source, record and consecutive positions of one batch, instead of a whole epoch.
 
     Returns:
         Dataset of ({"image": (B, S, S, 3) in spec.value_range}, targets, weights).
@@ -343,6 +352,7 @@ def tracker_dataset(
         skip_examples=skip_examples,
         training=training,
         report=report,
+        rows=rows,
     )
 
     def targets_of(batch: dict):

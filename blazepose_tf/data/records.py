@@ -27,7 +27,7 @@ from typing import TypeVar
 import numpy as np
 import tensorflow as tf
 
-from blazepose_tf import documents, files
+from blazepose_tf import cluster, documents, files
 from blazepose_tf.data import example as example_lib
 
 log = logging.getLogger(__name__)
@@ -77,6 +77,7 @@ def write_shards(
     num_shards: int | None = None,
     workers: int = 4,
     describe: Callable[[Item], str] = str,
+    where: str = "",
 ) -> WriteReport:
     """Writes one record per item.
 
@@ -88,6 +89,7 @@ def write_shards(
         num_shards: number of files; by default one per 1,000 items.
         workers: shards written at a time (threads: reading files and serialising leave the interpreter free).
         describe: a stable name for an item; the names decide whether an existing shard still fits.
+        where: machines that write the shards, as `cluster.mapped`; without them threads do.
 
     Returns:
         The report; it is also in the manifest.
@@ -119,8 +121,13 @@ def write_shards(
             failed.set()  # an interrupt or a full disk ends the conversion, not one shard after the other
             raise
 
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        shards = list(pool.map(write, range(count)))
+    if where:
+        slices = [slice(bounds[i], bounds[i + 1]) for i in range(count)]
+        wanted = [(p.resolve(), items[s], keys[s], build, done.get(p.name)) for p, s in zip(paths, slices, strict=True)]
+        shards = [entry for _, entry in sorted(cluster.mapped(_write_shard, wanted, where), key=lambda pair: pair[0])]
+    else:
+        with ThreadPoolExecutor(max(1, workers)) as pool:
+            shards = list(pool.map(write, range(count)))
     names = {tuple(s["names"]) for s in shards if s["names"]}
     if len(names) > 1:
         raise ValueError(f"dataset {name!r} mixes {len(names)} keypoint sets; write one dataset per set")

@@ -26,6 +26,7 @@ def write_shards(
     every_person: bool = False,
     num_shards: int | None = None,
     workers: int = 4,
+    where: str = "",
 ):
     """Writes pictures as record shards; a second call with the same labels reuses finished shards.
 
@@ -38,10 +39,13 @@ def write_shards(
         every_person: one record per person, that person first, as a tracker wants it; else one per picture.
         num_shards: number of files; one per 1,000 records by default.
         workers: shards written at a time.
+        where: machines that write them, as `cluster.mapped`.
 
     Returns:
         The report of `data.records.write_shards`.
     """
+
+    images = images.resolve()  # other machines start elsewhere
 
     def build(item: tuple[Picture, int]):
         picture, person = item
@@ -64,7 +68,7 @@ def write_shards(
     counts = [n if every_person else 1 for n in usable]
     items = [(picture, i) for picture, count in zip(pictures, counts, strict=True) for i in range(count)]
     return records.write_shards(
-        items, build, folder=folder, name=name, num_shards=num_shards, workers=workers, describe=describe
+        items, build, folder=folder, name=name, num_shards=num_shards, workers=workers, describe=describe, where=where
     )
 
 

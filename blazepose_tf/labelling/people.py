@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from blazepose_tf import files, topology
+from blazepose_tf.console import one_line
 from blazepose_tf.converters.annotations import image_folder
 from blazepose_tf.converters.coco_document import coco_document, read_document
 from blazepose_tf.geometry import alignment as alignment_lib
@@ -37,6 +39,7 @@ _MOVED = 0.5  # radii from the proposal's mid-hip: farther away is somebody else
 _APART = 0.5  # radii between two people's mid-hips
 _MIRROR = topology.mirror_permutation()
 DATASET = "labelled_by_tracker"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,15 +203,23 @@ def pictures_of(data: Path) -> list[Source]:
 
 
 def labelled(
-    sources: Sequence[Source], teachers: Teachers
+    sources: Sequence[Source], teachers: Teachers, on_damage: Callable[[str], None]
 ) -> Iterator[tuple[Source, tuple[int, int], list[Label], list[Label]]]:
-    """Each picture that shows further people, its width and height, these people, and drafts of others."""
+    """Each picture that shows further people, its width and height, these people, and drafts of others.
+
+    `on_damage` gets a line for every picture that cannot be read.
+    """
     known_of: dict[str, list[Label]] = {}
     for source in sources:
         known_of.setdefault(source.origin, []).extend(source.known)
     before: list[Label] = []
     for source in tqdm(sources, desc="pictures", unit="picture", disable=None):
-        picture = read_picture(source.path)
+        try:
+            picture = read_picture(source.path)
+        except (OSError, ValueError) as error:
+            on_damage(one_line(error))
+            before = []
+            continue
         known = known_of[source.origin]
         found, doubtful = people(picture, source.known, teachers, before if source.follows else ())
         before = [*found, *doubtful]
@@ -218,7 +229,7 @@ def labelled(
             yield source, picture.shape[1::-1], found, doubtful
 
 
-class _Document:
+class Document:
     """Pictures and people that were found, in the making."""
 
     def __init__(self, path: Path, dataset: str | None, weight: float):
@@ -226,16 +237,16 @@ class _Document:
         self.images: list[dict] = []
         self.annotations: list[dict] = []
 
-    def add(self, source: Source, size: tuple[int, int], labels: Sequence[Label]) -> None:
-        if not labels:
+    def add(self, source: Source, size: tuple[int, int], people: Sequence[dict]) -> None:
+        if not people:
             return
         number = len(self.images) + 1
         name = os.path.relpath(source.path, self.path.parent)
         self.images.append({"id": number, "file_name": name, "width": size[0], "height": size[1]})
         dataset = self.dataset or source.dataset or DATASET
-        for label in labels:
+        for person in people:
             entry = {"id": len(self.annotations) + 1, "image_id": number, "dataset": dataset}
-            self.annotations.append(entry | {"weight": self.weight} | label.annotation(size))
+            self.annotations.append(entry | {"weight": self.weight} | person)
 
     def write(self, description: str) -> None:
         document = coco_document(self.images, self.annotations, topology.KEYPOINTS, description=description)
@@ -266,75 +277,16 @@ def label(
     Returns:
         Numbers of people, of the pictures that show them, and of drafts.
     """
-    sure, doubted = _Document(output, dataset, weight), _Document(doubtful or output, dataset, weight)
-    for source, size, found, drafts in labelled(sources, teachers):
-        sure.add(source, size, found)
-        doubted.add(source, size, drafts)
-    if doubtful:
-        doubted.write(f"drafts by {by} of people on whom looks do not agree")
-    sure.write(f"people found by a detector, labelled by {by}")
+    sure, doubted = Document(output, dataset, weight), Document(doubtful or output, dataset, weight)
+    for source, size, *people in labelled(sources, teachers, log.warning):
+        for document, labels in zip((sure, doubted), people, strict=True):
+            document.add(source, size, [label.annotation(size) for label in labels])
+    finish(sure, doubted, by, doubtful)
     return len(sure.annotations), len(sure.images), len(doubted.annotations)
 
 
-@dataclass(frozen=True)
-class Options:
-    """What to label.
-
-    Attributes:
-        output: COCO file to write.
-        images: folder of pictures in which nobody is labelled; or
-        data: COCO file, whose people stay out.
-        tracker: model that labels.
-        detector: model that proposes people.
-        second: MoveNet file that has to agree.
-        threshold: of the detector's scores; its own without it.
-        min_radius: of the body circle, in pixels.
-        weight: of a person in training.
-        dataset: name in the labels; that of the labelled people beside without it.
-        doubtful: COCO file for drafts of people on whom the looks do not agree.
-    """
-
-    output: Path
-    images: Path | None = None
-    data: Path | None = None
-    tracker: str = "full"
-    detector: str = "blazeface"
-    second: str | None = None
-    threshold: float | None = None
-    min_radius: float = 40.0
-    weight: float = 1.0
-    dataset: str | None = None
-    doubtful: Path | None = None
-
-
-def write(options: Options) -> str:
-    """Looks for people and writes the documents; returns what was done.
-
-    Raises:
-        OSError, ValueError: what cannot be read, or nobody was found; nothing is written then.
-    """
-    if (options.images is None) == (options.data is None):
-        raise ValueError("give either --images or --data")
-    sources = pictures_in(options.images) if options.images else pictures_of(options.data)
-    teachers = Teachers.open(
-        options.tracker,
-        options.detector,
-        second=options.second,
-        threshold=options.threshold,
-        min_radius=options.min_radius,
-    )
-    by = Path(options.tracker).name + (f" and {Path(options.second).name}" if options.second else "")
-    with files.atomic_path(options.output) as temporary:
-        # File names in it are relative to its folder, which is the output's.
-        found, pictures, drafts = label(
-            sources,
-            teachers,
-            Path(temporary),
-            doubtful=options.doubtful,
-            dataset=options.dataset,
-            weight=options.weight,
-            by=by,
-        )
-        if not found:
-            raise ValueError(f"nobody in {len(sources)} pictures was seen the same way three times")
-    return f"{options.output}: {found} people in {pictures} of {len(sources)} pictures, {drafts} in doubt"
+def finish(sure: Document, doubted: Document, by: str, doubtful: Path | None) -> None:
+    """Writes the drafts, where they are wanted, and the labels."""
+    if doubtful:
+        doubted.write(f"drafts by {by} of people on whom looks do not agree")
+    sure.write(f"people found by a detector, labelled by {by}")

@@ -203,6 +203,8 @@ class Experiment:
         validate_every: steps between validations.
         validate_examples: at most this many validation examples; 0 = all.
         checkpoint_every: steps between checkpoints.
+        keep_best: end with the weights that validation found best in the last stage, those that it began with
+            included; without validation data with the last ones.
         pictures: validation crops drawn with their predictions.
     """
 
@@ -226,6 +228,7 @@ class Experiment:
     validate_every: int = 500
     validate_examples: int = 0
     checkpoint_every: int = 250
+    keep_best: bool = False
     pictures: int = 8
 
     def __post_init__(self):

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from blazepose_tf import documents, synthetic, topology
-from blazepose_tf.data import align, coco_reader, detector_pipeline, order, pipeline
+from blazepose_tf.data import align, coco_reader, detector_pipeline, order, pipeline, service
 from blazepose_tf.data import records as records_lib
 from blazepose_tf.data.config import weakened
 from blazepose_tf.data.damage import DamageReport
@@ -41,6 +41,7 @@ def open_data(
     partial: str = "",
     validation: bool = False,
     group: Group | None = None,
+    data_service: str = "",
 ) -> Inputs:
     """Opens what a `--data` flag names.
 
@@ -51,6 +52,7 @@ def open_data(
         partial: more data of the same kinds, in whose pictures not everyone is labelled (`order.Source.complete`).
         validation: rendered pictures come from another series, a quarter as many.
         group: this process among several.
+        data_service: host:port of a tf.data service's dispatcher, whose workers prepare the training batches.
 
     Raises:
         OSError: a file is missing.
@@ -66,7 +68,7 @@ def open_data(
     if experiment.model == "tracker" and not validation and experiment.data.tracker.view.mirror_probability > 0:
         for remark in topology.mirror_remarks(experiment.keypoint_names):
             log.warning("%s", remark)
-    return Inputs(sources, experiment, group=group)
+    return Inputs(sources, experiment, group=group, data_service=data_service)
 
 
 def _open(text: str, experiment: Experiment, folder: Path, validation: bool) -> records_lib.Records:
@@ -107,14 +109,23 @@ class Inputs:
     Args:
         sources: opened record shards, all of which are used.
         experiment: model, pipeline options, seed.
-        group: this process among several; each prepares the global batch and feeds its rows.
+        group: this process among several; each prepares and feeds its rows of the global batch.
+        data_service: host:port of a tf.data service's dispatcher.
 
     Raises:
         ValueError: no examples.
     """
 
-    def __init__(self, sources: Sequence[order.Source], experiment: Experiment, *, group: Group | None = None):
+    def __init__(
+        self,
+        sources: Sequence[order.Source],
+        experiment: Experiment,
+        *,
+        group: Group | None = None,
+        data_service: str = "",
+    ):
         self.experiment = experiment
+        self.data_service = data_service
         self.group = group or Group()
         self.num_examples = sum(len(source.records) for source in sources)
         if not self.num_examples:
@@ -153,6 +164,8 @@ class Inputs:
                 f"the run stands at example {skipped} of its round over the data, which now has {examples}: "
                 "resume it with the data that it was started with"
             )
+        if self.group.count > 1 or self.data_service:
+            return self._one_by_one(stage, epoch=epoch, first=skip_batches)
         dataset = self._dataset(
             stage,
             training=True,
@@ -160,10 +173,25 @@ class Inputs:
             epoch=epoch,
             skip_examples=skipped,
         )
-        if self.group.count > 1:
-            rows = self.group.rows(stage.batch_size)
-            dataset = dataset.map(lambda *batch: tf.nest.map_structure(lambda x: x[rows], batch))
         return self._iterate(dataset)
+
+    def _one_by_one(self, stage: Stage, *, epoch: int, first: int) -> Iterator:
+        """This process' rows of the same batches, prepared here or by the service."""
+        size, part = stage.batch_size, self.group.rows(stage.batch_size)
+        rows = order.numbered(order.epoch_order(self.sources, seed=self.experiment.seed, epoch=epoch))
+        count = len(rows) // size
+        rows = rows[: count * size].reshape(count, size, 3)[:, part]
+
+        def make(some) -> tf.data.Dataset:
+            return self._dataset(
+                stage, training=True, batch_size=part.stop - part.start, epoch=epoch, skip_examples=0, rows=some
+            )
+
+        def prepare(index: int) -> tuple:
+            return next(self._iterate(make(tf.constant(rows[index]))))
+
+        elements = self._iterate(service.dataset(make, rows, first=first, service=self.data_service))
+        return service.in_order(elements, prepare, first=first, count=count)
 
     def validation_batches(self, stage: Stage, *, limit: int = 0) -> Iterator:
         """All examples (or the first `limit`) in fixed order, unchanged, with a remainder batch."""
@@ -172,7 +200,7 @@ class Inputs:
             dataset = dataset.unbatch().take(limit).batch(min(stage.batch_size, 32))
         return self._iterate(dataset)
 
-    def _dataset(self, stage: Stage, *, training: bool, batch_size: int, epoch: int, skip_examples: int):
+    def _dataset(self, stage: Stage, *, training: bool, batch_size: int, epoch: int, skip_examples: int, rows=None):
         options = {
             "spec": self.experiment.spec(stage.input_size),
             "batch_size": batch_size,
@@ -181,6 +209,7 @@ class Inputs:
             "skip_examples": skip_examples,
             "training": training,
             "report": self.report,
+            "rows": rows,
         }
         if self.experiment.model == "detector":
             config = weakened(self.experiment.data.detector, stage.augmentation)

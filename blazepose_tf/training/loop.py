@@ -227,12 +227,18 @@ def _train(run: _Run, pose: np.ndarray | None, initial: dict[str, np.ndarray]) -
         else:
             _start_weights(run, training, before, initial)
             run.state = dataclasses.replace(run.state, stage=index, step=0)
+            if run.experiment.keep_best:
+                _validate(run, training)
         if not _run_stage(run, training):
             return Result(STOPPED, run.stop.signal_number, run.state, run.scores)
         before = training
     if run.group.count > 1:
         log.info("process %d of %d ends with weights %s", run.group.index, run.group.count, before.average.digest())
     if run.group.is_primary:
+        if run.experiment.keep_best and run.validation is not None:
+            best = checkpoint.read_weights(run.workdir / BEST)
+            before.average.values = [best[variable.path] for variable in before.average.variables]
+            log.info("kept: the weights of step %d", checkpoint.read_state(run.workdir / BEST).total_step)
         with before.averaged() as model:
             spec = run.experiment.spec(before.stage.input_size)
             # Without the compiled state: whoever loads it wants neither optimizer nor losses.

@@ -15,10 +15,11 @@ from blazepose_tf.training.config import Experiment, Stage
 from blazepose_tf.training.inputs import Inputs
 
 log = logging.getLogger(__name__)
-_UNTIMED, _TIMED = 2, 6  # steps; the first ones trace the graph
+_UNTIMED, _TIMED = 2, 4  # steps; the first ones trace the graph
 # Of a budget; the rest is for building, validation and checkpoints.
 _STEPPING = 0.85
 _MIN_STEPS = 10
+_VALIDATIONS = 3  # of the longest stage, at least: the best of them may be kept
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ def within(experiment: Experiment, source: Inputs, speeds: Sequence[Speed], minu
                 f"{minutes:g} minutes are too few for stage {stage.name!r} on this machine: at least {needed:.1f}"
             )
         stages.append(dataclasses.replace(stage, steps=wanted, epochs=0.0))
-    return dataclasses.replace(experiment, stages=tuple(stages))
+    every = max(1, min(experiment.validate_every, max(stage.steps for stage in stages) // _VALIDATIONS))
+    return dataclasses.replace(experiment, stages=tuple(stages), validate_every=every)
 
 
 def lines(experiment: Experiment, source: Inputs, speeds: Sequence[Speed] = ()) -> list[str]:

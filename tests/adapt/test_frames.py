@@ -65,16 +65,20 @@ def clips(*lengths: int) -> list[Clip]:
 
 
 def test_every_fifth_clip_is_kept_aside_whole():
-    first, last = split(clips(*[4] * 10))
+    first, choose, last = split(clips(*[4] * 10))
     assert {p.parent.name for p in last} == {"c2", "c7"} and len(last) == 8
-    assert len(first) == 32 and not {p.parent for p in first} & {p.parent for p in last}
-    assert {p.parent.name for p in split(clips(3, 3, 3), aside=["c0", "c1"])[1]} == {"c0", "c1"}
+    assert (
+        len(first) == 24 and len(choose) == 8 and not {p.parent for p in (*first, *choose)} & {p.parent for p in last}
+    )
+    assert {p.parent.name for p in split(clips(3, 3, 3), aside=["c0", "c1"])[2]} == {"c0", "c1"}
 
 
 def test_of_a_single_clip_the_end_is_kept_and_its_neighbours_are_left_out():
-    first, last = split(clips(100))
+    first, choose, last = split(clips(100))
     assert [p.stem for p in last] == [f"{i:03d}" for i in range(80, 100)]
-    assert first[-1].stem == "074"
+    # Of the 75 before it and its neighbours the last fifth chooses.
+    assert [p.stem for p in choose] == [f"{i:03d}" for i in range(60, 75)]
+    assert first[-1].stem == "055"
 
 
 def test_what_cannot_be_split_is_said():

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from blazepose_tf import topology
-from blazepose_tf.adapt import corrections, steps
+from blazepose_tf.adapt import corrections, splitting, steps
 from blazepose_tf.adapt.frames import Clip
 from blazepose_tf.converters.coco_document import coco_document
 
@@ -32,7 +32,7 @@ def options(tmp_path) -> steps.Options:
 
 @pytest.fixture
 def clips(options) -> list[Clip]:
-    """Two clips of four frames; labels of the first three of each, a draft of the fourth."""
+    """Two clips of four frames; labels of the first three of each, a draft of the fourth, which chooses."""
     made = []
     for name in ("a", "b"):
         pictures = []
@@ -76,7 +76,7 @@ def test_options_without_sense_are_refused(options, change, message):
 
 
 def test_clips_are_split_whole_and_drafts_are_not_trained_on(options, clips):
-    assert steps.split(options, clips) == "3 people to learn from, 3 kept aside"
+    assert steps.split(options, clips) == "3 people to learn from, 0 to choose by, 3 kept aside"
     assert frames_of(options.workdir / "train.json") == [f"frames/a/{10 * i:06d}.jpg" for i in range(3)]
     assert frames_of(options.workdir / "test.json") == [f"frames/b/{10 * i:06d}.jpg" for i in range(3)]
 
@@ -95,11 +95,24 @@ def test_corrected_people_take_the_places_of_their_drafts(options, clips):
     del document["annotations"][0]["keypoint_source"]
     document["annotations"] = document["annotations"][:1]  # nobody is in the second picture
     (folder / corrections.CORRECTED).write_text(json.dumps(document))
-    assert steps.split(options, clips) == "3 people to learn from, 3 kept aside"
-    content = json.loads((options.workdir / "train.json").read_text())
-    assert frames_of(options.workdir / "train.json") == [
-        "frames/a/000000.jpg", "frames/a/000010.jpg", "correct/images/001_a_000030.jpg",
-    ]  # fmt: skip
+    assert steps.split(options, clips) == "2 people to learn from, 1 to choose by, 3 kept aside"
+    assert frames_of(options.workdir / "train.json") == ["frames/a/000000.jpg", "frames/a/000010.jpg"]
+    content = json.loads((options.workdir / "choose.json").read_text())
+    assert frames_of(options.workdir / "choose.json") == ["correct/images/001_a_000030.jpg"]
     moved = content["annotations"][-1]
     assert moved["keypoints"][:3] == [77.0, 66.0, 2] and moved["dataset"] == "corrected"
     assert moved["image_id"] == content["images"][-1]["id"]
+
+
+def test_three_parts_of_the_pictures_have_no_neighbours():
+    films = [Clip(name, tuple(Path(f"{name}/{i:06d}.jpg") for i in range(20))) for name in "abc"]
+    learn, choose, judge = splitting.split(films, aside=("b",))
+    assert learn == [f.pictures[i] for f in (films[0], films[2]) for i in range(15)]
+    assert choose == [f.pictures[i] for f in (films[0], films[2]) for i in range(16, 20)]
+    assert judge == list(films[1].pictures)
+    alone = splitting.split(films[:1])
+    # The last fifth judges; of the 15 before it and its neighbour a fifth chooses.
+    assert [[int(p.stem) for p in part] for part in alone] == [list(range(11)), [12, 13, 14], [16, 17, 18, 19]]
+    own = [Clip(f"p{i}", (Path(f"p{i}.jpg"),)) for i in range(12)]
+    learn, choose, judge = splitting.split(own)
+    assert len(learn) + len(choose) + len(judge) == 12 and len(judge) == 2 and len(choose) == 2

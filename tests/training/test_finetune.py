@@ -30,7 +30,7 @@ SQUAT = tuple(f"{side}_{part}" for part in ("shoulder", "hip", "knee", "ankle") 
 def test_a_tracker_gives_variant_size_and_keypoints(name):
     experiment = finetune(describe(weight_file(f"{name}.npz")))
     assert (experiment.model, experiment.variant, experiment.keypoint_names) == ("tracker", name, topology.KEYPOINTS)
-    assert [stage.input_size for stage in experiment.stages] == [256, 256]
+    assert [stage.input_size for stage in experiment.stages] == [256]
     own = finetune(Description("lite", TrackerSpec(128, SQUAT)))
     assert (own.keypoint_names, own.stages[0].input_size) == (SQUAT, 128)
 
@@ -174,11 +174,11 @@ def test_the_command_says_its_plan_and_keeps_to_its_minutes(source, tmp_path):
     command = [
         sys.executable, "-m", "blazepose_tf", "train", "--experiment=finetune", f"--init_from={source}",
         f"--keypoints={','.join(SQUAT)}", "--data=synthetic", "--set=data.synthetic_examples=24", "--threads=1",
-        "--set=stages.joint.batch_size=2", "--set=stages.regression.batch_size=2", "--minutes=0.2",
+        "--set=stages.joint.batch_size=2", "--minutes=0.2",
         f"--workdir={tmp_path / 'run'}",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr
-    assert "plan: stage 1 of 2 'joint': " in done.stderr and "plan: in all about " in done.stderr
+    assert "plan: stage 1 of 1 'joint': " in done.stderr and "plan: in all about " in done.stderr
     assert load_described(tmp_path / "run" / "model.keras")[1].spec.keypoint_names == SQUAT
     assert FINETUNE.stages[0].steps > 0

@@ -1,0 +1,104 @@
+"""Work in parts gives the same files here, on a cluster, after a stop, and when a machine is lost on the way."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from blazepose_tf import cluster
+
+ROOT = Path(__file__).resolve().parents[1]
+PICTURES = ROOT / "testdata" / "people" / "images"
+
+
+def double(value: int, log: str) -> dict:
+    with open(log, "a", encoding="utf-8") as file:
+        file.write(f"{value}\n")
+    if value < 0:
+        raise ValueError(f"{value} is negative")
+    return {"twice": 2 * value}
+
+
+def test_results_come_in_order_and_leave_nothing_behind(tmp_path):
+    parts = [(value, str(tmp_path / "log")) for value in (3, 1, 2)]
+    assert [r["twice"] for r in cluster.kept(double, parts, folder=tmp_path / "parts")] == [6, 2, 4]
+    assert not (tmp_path / "parts").exists()
+
+
+def test_what_is_done_is_not_done_again(tmp_path):
+    log = tmp_path / "log"
+    parts = [(value, str(log)) for value in (3, 1, -1)]
+    with pytest.raises(ValueError, match="-1 is negative"):
+        list(cluster.kept(double, parts, folder=tmp_path / "parts"))
+    found = list(cluster.kept(double, [*parts[:2], (4, str(log))], folder=tmp_path / "parts"))
+    assert [r["twice"] for r in found] == [6, 2, 8]
+    assert log.read_text().split() == ["3", "1", "-1", "4"]
+
+
+def label(folder: Path, *more: str) -> subprocess.CompletedProcess:
+    command = [
+        sys.executable, "-m", "blazepose_tf", "label", f"--images={folder / 'pictures'}", "--tracker=lite",
+        f"--output={folder / 'labels.json'}", f"--doubtful={folder / 'drafts.json'}", *more,
+    ]  # fmt: skip
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
+
+
+@pytest.fixture
+def pictures(tmp_path) -> Path:
+    """A folder of rendered people and one damaged file."""
+    shutil.copytree(PICTURES, tmp_path / "pictures")
+    (tmp_path / "pictures" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    return tmp_path
+
+
+def test_a_bad_file_costs_a_line(pictures):
+    done = label(pictures)
+    assert done.returncode == 0, done.stderr
+    assert "broken.jpg" in done.stderr and "1 not read" in done.stdout
+    assert sorted(p.name for p in pictures.iterdir()) == ["drafts.json", "labels.json", "pictures"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
+def test_a_cluster_that_loses_a_machine_ends_with_the_same_files(pictures, tmp_path_factory, monkeypatch):
+    """Two machines of one processor each on the loopback interface; one goes while parts are under way."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    from ray.cluster_utils import Cluster
+
+    for copy in range(1, 8):
+        for picture in sorted(PICTURES.iterdir()):
+            shutil.copyfile(picture, pictures / "pictures" / f"{picture.stem}_{copy}{picture.suffix}")
+    alone = label(pictures)
+    assert alone.returncode == 0, alone.stderr
+    expected = {name: (pictures / name).read_bytes() for name in ("labels.json", "drafts.json")}
+    for name in expected:
+        (pictures / name).unlink()
+    machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    try:
+        nodes = [machines.add_node(num_cpus=1) for _ in range(2)]
+        command = [
+            sys.executable, "-m", "blazepose_tf", "label", f"--images={pictures / 'pictures'}", "--tracker=lite",
+            f"--output={pictures / 'labels.json'}", f"--doubtful={pictures / 'drafts.json'}",
+            f"--cluster={machines.address}",
+        ]  # fmt: skip
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+        parts = pictures / ".labels.json.parts"
+        while process.poll() is None and not (parts.is_dir() and any(p.suffix == ".json" for p in parts.iterdir())):
+            time.sleep(0.05)
+        left = len(list(parts.glob("*.json"))) if parts.is_dir() else -1
+        assert left > 0, process.communicate()
+        machines.remove_node(nodes[0], allow_graceful=False)
+        _, err = process.communicate(timeout=900)
+        assert process.returncode == 0, err
+    finally:
+        machines.shutdown()
+    assert json.loads(expected["labels.json"])["annotations"]
+    assert {name: (pictures / name).read_bytes() for name in expected} == expected
