@@ -14,6 +14,11 @@ from pathlib import Path
 import pytest
 
 from blazepose_tf import cluster
+from blazepose_tf.runtime import parts
+from blazepose_tf.runtime.batch import Batch, Options
+from blazepose_tf.runtime.inputs import find_items
+from blazepose_tf.runtime.pipeline import PosePipeline
+from blazepose_tf.runtime.weights import model_file
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "testdata" / "people" / "images"
@@ -28,17 +33,17 @@ def double(value: int, log: str) -> dict:
 
 
 def test_results_come_in_order_and_leave_nothing_behind(tmp_path):
-    parts = [(value, str(tmp_path / "log")) for value in (3, 1, 2)]
-    assert [r["twice"] for r in cluster.kept(double, parts, folder=tmp_path / "parts")] == [6, 2, 4]
+    wanted = [(value, str(tmp_path / "log")) for value in (3, 1, 2)]
+    assert [r["twice"] for r in cluster.kept(double, wanted, folder=tmp_path / "parts")] == [6, 2, 4]
     assert not (tmp_path / "parts").exists()
 
 
 def test_what_is_done_is_not_done_again(tmp_path):
     log = tmp_path / "log"
-    parts = [(value, str(log)) for value in (3, 1, -1)]
+    wanted = [(value, str(log)) for value in (3, 1, -1)]
     with pytest.raises(ValueError, match="-1 is negative"):
-        list(cluster.kept(double, parts, folder=tmp_path / "parts"))
-    found = list(cluster.kept(double, [*parts[:2], (4, str(log))], folder=tmp_path / "parts"))
+        list(cluster.kept(double, wanted, folder=tmp_path / "parts"))
+    found = list(cluster.kept(double, [*wanted[:2], (4, str(log))], folder=tmp_path / "parts"))
     assert [r["twice"] for r in found] == [6, 2, 8]
     assert log.read_text().split() == ["3", "1", "-1", "4"]
 
@@ -66,6 +71,35 @@ def test_a_bad_file_costs_a_line(pictures):
     assert sorted(p.name for p in pictures.iterdir()) == ["drafts.json", "labels.json", "pictures"]
 
 
+def plain(folder: Path) -> dict:
+    """Documents of `blazepose predict` by name, without times."""
+    found = {}
+    for path in sorted(folder.glob("*.json")):
+        content = json.loads(path.read_text())
+        for frame in content["frames"]:
+            frame.pop("milliseconds")
+        found[path.name] = content
+    return found
+
+
+def test_prediction_in_parts_writes_what_a_batch_writes(pictures, tmp_path_factory):
+    """Two folders hold pictures of the same names; one file is damaged."""
+    others = tmp_path_factory.mktemp("others")
+    for picture in sorted(PICTURES.iterdir())[:2]:
+        shutil.copyfile(picture, others / picture.name)
+    items = [item for folder in (pictures / "pictures", others) for item in find_items(str(folder), downloads=others)]
+    models = {"detector": str(model_file("blazeface")), "tracker": str(model_file("lite"))}
+    options = Options(draw=False)
+    batch = Batch(lambda: PosePipeline(model_file("blazeface"), model_file("lite")), others / "whole", options)
+    whole = batch.run(items)
+    models |= {"threshold": None, "threads": 1, "mask": False}
+    found = parts.run(items, models, {}, others / "parts", options, "")
+    assert plain(others / "parts") == plain(others / "whole")
+    assert (found.items, found.frames, found.errors) == (whole.items, whole.frames, whole.errors)
+    assert whole.items == len(items) - 1 and "broken.jpg" in whole.errors[0]
+    assert not (others / "parts" / ".parts").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 def test_a_cluster_that_loses_a_machine_ends_with_the_same_files(pictures, tmp_path_factory, monkeypatch):
@@ -90,10 +124,10 @@ def test_a_cluster_that_loses_a_machine_ends_with_the_same_files(pictures, tmp_p
             f"--cluster={machines.address}",
         ]  # fmt: skip
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
-        parts = pictures / ".labels.json.parts"
-        while process.poll() is None and not (parts.is_dir() and any(p.suffix == ".json" for p in parts.iterdir())):
+        kept = pictures / ".labels.json.parts"
+        while process.poll() is None and not any(kept.glob("*.json")):
             time.sleep(0.05)
-        left = len(list(parts.glob("*.json"))) if parts.is_dir() else -1
+        left = len(list(kept.glob("*.json")))
         assert left > 0, process.communicate()
         machines.remove_node(nodes[0], allow_graceful=False)
         _, err = process.communicate(timeout=900)

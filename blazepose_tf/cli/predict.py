@@ -111,7 +111,7 @@ def _on_cluster(texts: list[str], detector, tracker, pipeline: dict, options) ->
 
     args = flags.FLAGS
     models = {"detector": str(detector), "tracker": str(tracker)}
-    models |= {"threshold": args.detection_threshold, "threads": args.threads}
+    models |= {"threshold": args.detection_threshold, "threads": args.threads, "mask": args.mask}
     items, errors = [], []
     with tempfile.TemporaryDirectory() as downloads:
         for text in texts:
@@ -166,7 +166,7 @@ def main(argv: list[str]) -> int:
     )
 
     if args.cluster:
-        pipeline = {"smoothing": args.smoothing != "none", "max_people": args.max_people}
+        pipeline = {"smoothing": args.smoothing != "none", "max_people": args.max_people, "closer": args.closer}
         return _on_cluster(texts, detector_file, tracker_file, pipeline, options)
 
     def open_pipeline() -> PosePipeline:

@@ -22,7 +22,8 @@ def _work(models: dict, pipeline: dict, output: str, options: dict, items: list)
 
     def open_pipeline() -> PosePipeline:
         detector = Detector(models["detector"], threshold=models["threshold"], num_threads=models["threads"])
-        return PosePipeline(detector, Tracker(models["tracker"], num_threads=models["threads"]), **pipeline)
+        tracker = Tracker(models["tracker"], num_threads=models["threads"], mask=models["mask"])
+        return PosePipeline(detector, tracker, **pipeline)
 
     summary = Batch(open_pipeline, output, Options(**options)).run([Item(*item) for item in items])
     return dataclasses.asdict(summary)
@@ -52,7 +53,7 @@ def run(items: Sequence[Item], models: dict, pipeline: dict, output: Path, optio
 
     Args:
         items: pictures and films, files that all machines see under the same paths.
-        models: `detector`, its `threshold`, `tracker` and `threads`.
+        models: `detector`, its `threshold`, `tracker`, whether it gives a `mask`, and `threads`.
         pipeline: arguments of `PosePipeline`.
         output: folder.
         options: see `Options`.
