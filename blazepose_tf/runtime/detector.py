@@ -19,6 +19,8 @@ from blazepose_tf.runtime.interpreter import SharedModel, load_model
 from blazepose_tf.runtime.warp import check_image, warp
 
 IOU_THRESHOLD = 0.3
+# Nobody needs more people of one picture; the numbers of a damaged network may see one at every anchor.
+MAX_DETECTIONS = 50
 # A closer look takes squares of this share of the long side, and must be surer, in nats: it sees more places where
 # nobody is, and bodies that are cut. Both were chosen on pictures (docs/design.md).
 CLOSER_SHARE = 0.7
@@ -129,7 +131,8 @@ class Detector:
         matrix = np.asarray(matrix, np.float32)
         faces = affine.apply(matrix, faces.reshape(-1, 2, 2)).reshape(-1, 4)
         points = affine.apply(matrix, points)
-        found = [Detection(b, p, float(s)) for b, p, s in zip(faces, points, scores, strict=True)]
+        best = slice(MAX_DETECTIONS)
+        found = [Detection(b, p, float(s)) for b, p, s in zip(faces[best], points[best], scores[best], strict=True)]
         # The numbers of a damaged network may overflow on the way to image pixels.
         return [d for d in found if np.isfinite(d.box).all() and np.isfinite(d.keypoints).all()]
 

@@ -8,7 +8,7 @@ import pytest
 from blazepose_tf import specs
 from blazepose_tf.geometry import alignment
 from blazepose_tf.runtime import metadata
-from blazepose_tf.runtime.detector import Detector
+from blazepose_tf.runtime.detector import MAX_DETECTIONS, Detector
 from blazepose_tf.runtime.weights import weight_file
 
 OFFICIAL = ["pose_detection_2020.tflite", "pose_detection_2021.tflite"]
@@ -133,3 +133,17 @@ def test_body_circles_say_who_is_the_same(onnx_model):
     share = 0.5 / (0.5 + first.score)
     np.testing.assert_allclose(first.alignment, [[16 + share, 36], [16 + share, 20]], atol=1e-3)
     np.testing.assert_allclose(second.alignment, [[48, 36], [48, 20]], atol=1e-3)
+
+
+def test_a_network_that_sees_people_everywhere_gives_a_bounded_list():
+    detector = Detector("blazeface")
+    anchors = detector.spec.num_anchors
+    rng = np.random.default_rng(0)
+    outputs = {
+        specs.LOGITS: rng.normal(1.0, 0.1, (1, anchors, 1)).astype(np.float32),
+        specs.REGRESSORS: rng.normal(0.0, 0.1, (1, anchors, detector.spec.num_values)).astype(np.float32),
+    }
+    found = detector.decode(outputs, np.float32([[1, 0, 0], [0, 1, 0]]))
+    assert len(found) == MAX_DETECTIONS
+    scores = [detection.score for detection in found]
+    assert scores == sorted(scores, reverse=True)
