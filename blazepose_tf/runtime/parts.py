@@ -71,7 +71,9 @@ def run(items: Sequence[Item], models: dict, pipeline: dict, output: Path, optio
     output = output.resolve()
     parts = []
     for group in divided(items):
-        texts = [dataclasses.astuple(dataclasses.replace(i, location=str(Path(i.location).resolve()))) for i in group]
+        texts = [
+            dataclasses.astuple(dataclasses.replace(i, location=str(Path(str(i.location)).resolve()))) for i in group
+        ]
         parts.append((models, pipeline, str(output), dataclasses.asdict(options), texts))
     total = Summary()
     for result in cluster.kept(_work, parts, folder=output / ".parts", where=where):
