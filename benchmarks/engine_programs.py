@@ -155,7 +155,7 @@ class MediaPipeTasks(Adapter):
             done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
             if done.returncode:
                 raise ValueError(f"exit code {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")
-            theirs = json.loads(result.read_text())["found"]
+            theirs = json.loads(result.read_text(encoding="utf-8"))["found"]
         pipeline, distances, ours = PosePipeline("blazeface", path), [], 0.0
         for file, found in zip(pictures, theirs, strict=True):
             image, times = np.ascontiguousarray(cv2.imread(str(file))[..., ::-1]), []

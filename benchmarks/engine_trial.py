@@ -5,6 +5,7 @@ python benchmarks/engine_trial.py ENGINE PRECISION.tflite PICTURE ROUNDS RESULT.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -18,7 +19,10 @@ from blazepose_tf.console import one_line
 
 def main() -> None:
     """Writes what was found, or how far it came."""
-    engine, path, picture, rounds, result = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("engine", "path", "picture", "rounds", "result"):
+        parser.add_argument(name)
+    engine, path, picture, rounds, result = vars(parser.parse_args()).values()
     adapter = next(a for a in engine_programs.ALL if a.name == engine)
     adapter.missing()
     last = "starting"

@@ -299,7 +299,7 @@ def film() -> list[dict]:
 def film_cases() -> dict[str, Any]:
     """The whole loop."""
     detector, tracker = Recorded(DETECTOR), Recorded(FILM_TRACKER)
-    stream = PosePipeline(Detector(detector), Tracker(tracker)).stream()
+    stream = PosePipeline(Detector(detector), Tracker(tracker), closer=False).stream()
     image = picture(320, 240)
     frames = film()
     for frame in frames:

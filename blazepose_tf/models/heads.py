@@ -108,7 +108,7 @@ def _depth_features(x):
         activation="relu",
         kernel_initializer="he_normal",
         dtype="float32",
-        name="depth_features",
+        name="depth_features_0_conv",
     )(x)
 
 
