@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 
@@ -119,9 +120,9 @@ def spoilt(whole, source) -> bytes:
             if action < 0.15:
                 del node[last]
             elif action < 0.25 and isinstance(node, list):
-                node.append(node[last])
+                node.append(copy.deepcopy(node[last]))
             else:
-                node[last] = source.choice(ODD)
+                node[last] = copy.deepcopy(source.choice(ODD))  # a value set into itself would be a circle
         data = bytearray(json.dumps(document).encode())
         if source.random() < 0.7:
             return bytes(data)
