@@ -53,6 +53,7 @@ def build_model(experiment: Experiment, stage: Stage, *, mean_pose: np.ndarray |
             mean_pose=mean_pose,
             world=experiment.world and stage.trains != "heatmaps",
             segmentation=experiment.mask and stage.trains != "heatmaps",
+            attribute_barrier=experiment.attribute_barrier,
         )
     finally:
         keras.config.set_dtype_policy(before)

@@ -191,6 +191,7 @@ class Experiment:
         depth: landmarks with z.
         world: metric landmarks.
         mask: of the person.
+        attribute_barrier: z, metric landmarks and mask do not teach the features that points are read from.
         heatmaps: train with the heatmap branch (ablation of the paper; without it stages must be `joint`).
         stop_gradient: gradients of the regression stop before the heatmap features (ablation of the paper).
         stages: the schedule.
@@ -216,6 +217,7 @@ class Experiment:
     depth: bool = False
     world: bool = False
     mask: bool = False
+    attribute_barrier: bool = True
     heatmaps: bool = True
     stop_gradient: bool = True
     stages: tuple[Stage, ...] = ()
