@@ -8,8 +8,8 @@ followed.
 
 crop.json: regions to matrices, a small picture by a formula to crops. detection.json: tensors to people.
 landmarks.json: alignment to regions, tensors to landmarks with both refinements. filters.json: clock and filters over
-time. angles.json: angles of joints. film.json: the whole loop over recorded outputs of networks. Each names the
-contract (sizes, anchors, constants) that it was made with.
+time. angles.json: angles of joints. film.json and stills.json: the whole loop over recorded outputs of networks, frames
+of a film and pictures that stand alone. Each names the contract (sizes, anchors, constants) that it was made with.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from blazepose_tf import specs, topology
 from blazepose_tf.files import write_text
 from blazepose_tf.geometry import angles, roi
 from blazepose_tf.runtime import filters, metadata
-from blazepose_tf.runtime.detector import Detector
+from blazepose_tf.runtime.detector import CLOSER_SHARE, Detector
 from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.tracker import Tracker
 from blazepose_tf.runtime.warp import warp
@@ -117,7 +117,11 @@ def crop_cases() -> dict[str, Any]:
         crop = warp(picture(*size), matrix, crop_size, border=border)
         case = {"picture": list(size), "matrix": _plain(matrix, 6), "crop_size": crop_size, "border": border}
         warps.append({**case, "crop": crop.reshape(-1).tolist()})
-    return {"matrices": matrices, "warps": warps}
+    parts = []
+    for width, height, share in ((320, 240, 0.7), (320, 180, 0.7), (101, 200, 0.5), (90, 100, 0.9)):
+        rois = _plain(roi.parts(width, height, share))
+        parts.append({"picture": [width, height], "share": share, "rois": rois})
+    return {"matrices": matrices, "warps": warps, "parts": parts}
 
 
 def _people(anchors, rng, faces) -> list:
@@ -134,7 +138,7 @@ def _people(anchors, rng, faces) -> list:
 
 
 def detection_cases() -> dict[str, Any]:
-    """Tensors of a detector to people: two near each other, one far, one too uncertain; and nobody."""
+    """Tensors of a detector to people: two near each other, one far, one too uncertain; nobody; and with doubt."""
     from blazepose_tf.codecs.anchors import grid_anchors
 
     rng, anchors = np.random.default_rng(1), grid_anchors(DETECTOR)
@@ -142,11 +146,12 @@ def detection_cases() -> dict[str, Any]:
     detector = Detector(recorded)
     matrix = roi.crop_matrix(roi.whole_image(320, 240), DETECTOR.input_size)
     cases = []
-    for faces in (((20, 22, 9, 3), (24, 25, 9, 1.5), (50, 14, 6, 0.8), (10, 55, 8, -3)), ()):
-        call = {"anchors": _people(anchors, rng, faces)}
-        found = detector.decode(recorded.tensors(call), matrix)
+    some = _people(anchors, rng, ((20, 22, 9, 3), (24, 25, 9, 1.5), (50, 14, 6, 0.8), (10, 55, 8, -3)))
+    for rows, doubt in ((some, 0.0), ([], 0.0), (some, 1.7)):
+        call = {"anchors": rows}
+        found = detector.decode(recorded.tensors(call), matrix, doubt)
         people = [{"score": d.score, "box": _plain(d.box), "keypoints": _plain(d.keypoints)} for d in found]
-        cases.append({"anchors": call["anchors"], "matrix": _plain(matrix, 6), "detections": people})
+        cases.append({"anchors": rows, "doubt": doubt, "matrix": _plain(matrix, 6), "detections": people})
     return {"contract": contract(DETECTOR, TRACKER), "grid": _plain(anchors), "cases": cases}
 
 
@@ -257,64 +262,123 @@ def _tracker_call(rng, presence: float, *, shift=(0.0, 0.0), jump: float = 0.0) 
     }
 
 
+# Faces in pixels of a whole picture of 320x240: middle x, y, side, logit. At a glance the third is not to be seen.
+ONE, TWO, SMALL = (150.0, 60.0, 40.0, 3.0), (60.0, 160.0, 30.0, 2.0), (240.0, 100.0, 20.0, 2.0)
+
+
+class Script:
+    """Networks' outputs as random numbers and the wishes of a film make them."""
+
+    def __init__(self, seed: int, size: tuple[int, int] = (320, 240)):
+        from blazepose_tf.codecs.anchors import grid_anchors
+
+        self.rng, self.anchors = np.random.default_rng(seed), grid_anchors(DETECTOR)
+        self.regions = [roi.whole_image(*size), *roi.parts(*size, CLOSER_SHARE)]
+
+    def detector(self, *faces, part: int | None = None) -> dict:
+        """The detector's outputs for faces in the picture's pixels: of the whole, or of a part of the closer look."""
+        x, y, side, _ = self.regions[0 if part is None else part + 1]
+        scale, left, top = DETECTOR.input_size / side, x - side / 2, y - side / 2
+        seen = [((fx - left) * scale, (fy - top) * scale, size * scale, sure) for fx, fy, size, sure in faces]
+        return {"kind": specs.DETECTOR, "anchors": _people(self.anchors, self.rng, seen)}
+
+    def seen(self, **how) -> dict:
+        """The tracker's, sure of a person."""
+        return _tracker_call(self.rng, 3.0, **how)
+
+    def unseen(self) -> dict:
+        """The tracker's, sure of nobody."""
+        return _tracker_call(self.rng, -2.0)
+
+
 def film() -> list[dict]:
     """Frames of a film: time, and the networks' outputs in the order in which the loop asks for them."""
-    from blazepose_tf.codecs.anchors import grid_anchors
-
-    rng, anchors = np.random.default_rng(4), grid_anchors(DETECTOR)
-
-    def detector(*faces) -> dict:
-        return {"kind": specs.DETECTOR, "anchors": _people(anchors, rng, faces)}
-
-    one, two = (30, 20, 8, 3), (12, 40, 6, 2)
-    seen = lambda **how: _tracker_call(rng, 3.0, **how)  # noqa: E731
-    unseen = lambda: _tracker_call(rng, -2.0)  # noqa: E731
+    script = Script(4)
+    detector, seen, unseen = script.detector, script.seen, script.unseen
     steps = [
-        (0, detector()),  # nobody
-        (33, detector(one, two), unseen(), seen()),  # the second candidate is somebody
+        (0, detector(), detector(part=0)),  # nobody, nor in the middle
+        (33, detector(ONE, TWO), unseen(), seen()),  # the second candidate is somebody
         (67, seen(shift=(3, 1))),
         (100, seen(shift=(-2, 2))),
         (133, seen(jump=200.0)),  # a point jumps: held back
         (167, seen(jump=200.0)),  # still there: followed
         (200, seen(shift=(2, 2))),
-        (233, unseen(), unseen(), detector(one), seen()),  # lost, also where the motion leads; the detector finds
+        (233, unseen(), unseen(), detector(ONE), seen()),  # lost, also where the motion leads; the detector finds
         (267, seen(shift=(4, 3))),
         (300, seen(shift=(5, 2))),
         (333, unseen(), seen(shift=(1, 1))),  # lost, and found where the motion leads
         (367, seen()),
-        (400, unseen(), unseen(), detector()),  # gone
-        (433, unseen(), detector()),  # nor where the motion would have led
+        (400, unseen(), unseen(), detector(), detector(part=1)),  # gone, nor in the next part
+        (433, unseen(), detector(), detector(part=2)),  # nor where the motion would have led
         (467, seen(shift=(-2, 0))),  # but there a frame later
-        (2500, detector(one), seen()),  # a gap: the detector looks although someone was followed
+        (2500, detector(ONE), seen()),  # a gap: the detector looks although someone was followed
         (2500, seen(shift=(1, 0))),  # the same time again
         (2533, seen(shift=(-900, 0))),  # a body far outside of the picture is not followed
-        (2567, detector()),  # so the detector looks, and finds nobody
-        (2600, detector(one), unseen()),  # a face, but no body
-        (2633, detector(two), seen()),
+        (2567, detector(), detector(part=3)),  # so the detector looks, and finds nobody
+        (2600, detector(ONE), unseen(), detector(ONE, part=4)),  # a face, but no body: nor is it asked for again
+        (2633, detector(TWO), seen()),
         (None, seen(shift=(-3, 0))),  # no time: a nominal step
+        (4000, detector(), detector(SMALL, part=0), unseen()),  # a gap; a face in the middle, but no body
+        (4033, detector(TWO), unseen(), detector(part=1)),
+        (4067, detector(), detector(SMALL, part=2), seen()),  # somebody whom the next part shows
+        (4100, seen(shift=(2, 1))),
     ]  # fmt: skip
     return [{"timestamp_ms": time, "calls": list(calls)} for time, *calls in steps]
 
 
+def _expected(result) -> dict[str, Any]:
+    return {
+        "source": result.source,
+        "detector_ran": result.detector_ran,
+        "pose_presence": result.pose_presence,
+        "roi": None if result.roi is None else _plain(result.roi),
+        "landmarks": _plain(result.landmarks),
+        "visibility": _plain(result.visibility),
+    }
+
+
 def film_cases() -> dict[str, Any]:
-    """The whole loop."""
+    """The whole loop on film."""
     detector, tracker = Recorded(DETECTOR), Recorded(FILM_TRACKER)
-    stream = PosePipeline(Detector(detector), Tracker(tracker), closer=False).stream()
+    stream = PosePipeline(Detector(detector), Tracker(tracker)).stream()
     image = picture(320, 240)
     frames = film()
     for frame in frames:
         detector.script = tracker.script = list(frame["calls"])
-        result = stream(image, frame["timestamp_ms"])
+        frame["expected"] = _expected(stream(image, frame["timestamp_ms"]))
         assert not tracker.script, "the film has outputs that the loop did not ask for"
-        frame["expected"] = {
-            "source": result.source,
-            "detector_ran": result.detector_ran,
-            "pose_presence": result.pose_presence,
-            "roi": None if result.roi is None else _plain(result.roi),
-            "landmarks": _plain(result.landmarks),
-            "visibility": _plain(result.visibility),
-        }
     return {"contract": contract(DETECTOR, FILM_TRACKER), "picture": [320, 240], "frames": frames}
+
+
+def stills() -> list[dict]:
+    """Pictures that stand alone: their size, and the networks' outputs as the loop asks for them."""
+    wide = (320, 180)
+    script = Script(6)
+    detector, seen, unseen = script.detector, script.seen, script.unseen
+    in_wide = Script(7, wide).detector
+    parts = lambda **found: [detector(*found.get(f"part{i}", ()), part=i) for i in range(5)]  # noqa: E731
+    steps = [
+        ((320, 240), detector(ONE), seen(), seen(shift=(2, 1))),  # read twice
+        ((320, 240), detector(ONE), seen(), unseen()),  # not seen the second time: the first reading stays
+        ((320, 240), detector(), *parts()),  # nobody
+        ((320, 240), detector(), *parts(part0=[SMALL], part2=[SMALL]), seen(), seen()),  # in two parts, asked for once
+        # A face without a body: not asked for again; of two others in the parts the surer one first.
+        ((320, 240), detector(ONE), unseen(), *parts(part0=[ONE, SMALL], part3=[TWO]), unseen(), seen(), seen()),
+        (wide, in_wide(), in_wide(part=0), in_wide(part=1), in_wide(SMALL, part=2), seen(), seen()),
+    ]  # fmt: skip
+    return [{"picture": list(size), "calls": list(calls)} for size, *calls in steps]
+
+
+def still_cases() -> dict[str, Any]:
+    """The whole loop on pictures."""
+    detector, tracker = Recorded(DETECTOR), Recorded(FILM_TRACKER)
+    pipeline = PosePipeline(Detector(detector), Tracker(tracker))
+    cases = stills()
+    for case in cases:
+        detector.script = tracker.script = list(case["calls"])
+        case["expected"] = _expected(pipeline(picture(*case["picture"])))
+        assert not tracker.script, "the picture has outputs that the loop did not ask for"
+    return {"contract": contract(DETECTOR, FILM_TRACKER), "cases": cases}
 
 
 def documents() -> dict[str, dict]:
@@ -326,6 +390,7 @@ def documents() -> dict[str, dict]:
         "filters.json": filter_cases(),
         "angles.json": angle_cases(),
         "film.json": film_cases(),
+        "stills.json": still_cases(),
     }
 
 

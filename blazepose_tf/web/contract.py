@@ -12,6 +12,7 @@ from typing import Any
 from blazepose_tf import __version__, topology
 from blazepose_tf.codecs import refinement
 from blazepose_tf.geometry.alignment import SAME_PERSON
+from blazepose_tf.runtime import detector as detector_lib
 from blazepose_tf.runtime import filters, look, person, pipeline
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
@@ -77,6 +78,8 @@ def contract(
             "candidates": pipeline.CANDIDATES,
             "min_region": look.MIN_REGION,
             "max_region": look.MAX_REGION,
+            "closer_share": detector_lib.CLOSER_SHARE,
+            "closer_doubt": detector_lib.CLOSER_DOUBT,
             "motion_seconds": person.MOTION_SECONDS,
         },
         **extra,

@@ -52,6 +52,7 @@ for (const { whole_image, roi, crop_size, matrix } of crop.matrices) {
   if (whole_image) close(loop.wholeImage(...whole_image), roi, 0, "wholeImage");
   close(loop.cropMatrix(roi, crop_size), flat(matrix), 1e-4, "cropMatrix");
 }
+for (const { picture: size, share, rois } of crop.parts) close(loop.parts(...size, share), rois, 1e-4, "parts");
 for (const { picture: size, matrix, crop_size, border, crop: expected } of crop.warps) {
   const actual = Array.from(warp(picture(...size), flat(matrix), crop_size, border, [0, 255]));
   // OpenCV places samples to 1/32 of a pixel; across the rectangle's side that is a few levels.
@@ -61,8 +62,8 @@ for (const { picture: size, matrix, crop_size, border, crop: expected } of crop.
 
 const detection = read("detection.json"), spec = detection.contract.detector, grid = loop.gridAnchors(spec);
 close(grid, detection.grid, 0, "gridAnchors");
-for (const { anchors, matrix, detections } of detection.cases) {
-  const found = loop.decodeDetections(spec, grid, detectorTensors(spec, anchors), flat(matrix));
+for (const { anchors, doubt, matrix, detections } of detection.cases) {
+  const found = loop.decodeDetections(spec, grid, detectorTensors(spec, anchors), flat(matrix), doubt);
   close(found.map((d) => [d.score, ...d.box, ...d.keypoints.flat()]),
     detections.map((d) => [d.score, ...d.box, ...d.keypoints.flat()]), 1e-3, "decodeDetections");
 }
@@ -99,21 +100,33 @@ const next = (kind) => {
   if (call?.kind !== kind) throw new Error(`the loop asks the ${kind}, the film has ${call?.kind} next`);
   return call;
 };
-const following = new loop.PoseLoop(film.contract, {
+const recorded = {
   detector: async () => detectorTensors(film.contract.detector, next("detector").anchors),
   tracker: async () => trackerTensors((({ kind, ...rest }) => rest)(next("tracker"))),
-});
+};
+const following = new loop.PoseLoop(film.contract, recorded);
+function same(result, expected, what) {
+  if (calls.length) throw new Error(`${what}: outputs that the loop did not ask for`);
+  if (result.source !== expected.source || result.detectorRan !== expected.detector_ran) {
+    throw new Error(`${what}: ${result.source}, expected ${expected.source}`);
+  }
+  close(result.roi ?? [], expected.roi ?? [], 2e-3, `${what} roi`);
+  close(result.landmarks, expected.landmarks, 5e-3, `${what} landmarks`);
+  close([...result.visibility, result.posePresence], [...expected.visibility, expected.pose_presence], 1e-4, what);
+}
 for (const [number, frame] of film.frames.entries()) {
   calls.push(...frame.calls);
-  const result = await following.frame(picture(...film.picture), frame.timestamp_ms), { expected } = frame;
-  if (calls.length) throw new Error(`frame ${number}: outputs that the loop did not ask for`);
-  if (result.source !== expected.source || result.detectorRan !== expected.detector_ran) {
-    throw new Error(`frame ${number}: ${result.source}, expected ${expected.source}`);
-  }
-  close(result.roi ?? [], expected.roi ?? [], 2e-3, `frame ${number} roi`);
-  close(result.landmarks, expected.landmarks, 5e-3, `frame ${number} landmarks`);
-  close([...result.visibility, result.posePresence], [...expected.visibility, expected.pose_presence], 1e-4, "film");
+  same(await following.frame(picture(...film.picture), frame.timestamp_ms), frame.expected, `frame ${number}`);
 }
+const stills = read("stills.json"), alone = new loop.PoseLoop(stills.contract, recorded);
+for (const [number, still] of stills.cases.entries()) {
+  calls.push(...still.calls);
+  same(await alone.still(picture(...still.picture)), still.expected, `picture ${number}`);
+}
+// Who does not want the closer look does not pay for it.
+calls.push(film.frames[0].calls[0]);
+await new loop.PoseLoop(film.contract, recorded, false).frame(picture(...film.picture), 0);
+if (calls.length) throw new Error("the closer look that was not wanted");
 // A network whose outputs are no numbers sees nobody, whichever of them it is.
 for (const name of ["landmarks", "pose_presence", "alignment"]) {
   const frame = film.frames.find(({ expected }) => expected.source === "detected");

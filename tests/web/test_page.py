@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 
@@ -31,6 +33,26 @@ FILM = """(async () => {
     results.push({ source, landmarks, visibility });
   }
   return results;
+})()"""
+PICTURE = """(() => {
+  const bytes = Uint8Array.from(atob("BASE64"), (c) => c.charCodeAt(0)), files = new DataTransfer();
+  files.items.add(new File([bytes], "picture.png", { type: "image/png" }));
+  const input = document.getElementById("file");
+  input.files = files.files;
+  input.dispatchEvent(new Event("change"));
+})()"""
+STILL = """(async () => {
+  const engine = await import("@litertjs/core");
+  engine.unloadLiteRt();
+  const site = await (await fetch("contract.json")).json();
+  const { openNetworks } = await import("./engine.js"), { PoseLoop } = await import("./loop.js");
+  const loop = new PoseLoop(site, (await openNetworks(site, { accelerator: "wasm" })).networks);
+  const bytes = Uint8Array.from(atob("BASE64"), (c) => c.charCodeAt(0));
+  const bitmap = await createImageBitmap(new Blob([bytes])), { width, height } = bitmap;
+  const context = new OffscreenCanvas(width, height).getContext("2d");
+  context.drawImage(bitmap, 0, 0);
+  const { source, roi, landmarks, visibility } = await loop.still(context.getImageData(0, 0, width, height));
+  return { source, roi, landmarks, visibility };
 })()"""
 
 
@@ -91,6 +113,30 @@ def test_a_file_that_is_no_film_costs_one_line(page):
     browser.wait("!document.getElementById('error').hidden")
     assert _text(browser, "error").startswith("The browser cannot read this film")
     assert _text(browser, "state") == "Choose a source"
+
+
+def _png(image: np.ndarray) -> str:
+    return base64.b64encode(cv2.imencode(".png", image[..., ::-1])[1].tobytes()).decode("ascii")
+
+
+def _film_frame(site, number: int) -> np.ndarray:
+    from blazepose_tf.media.videos import VideoReader
+
+    with VideoReader(site / "sample.webm") as video:
+        return list(video)[number].image
+
+
+def test_a_picture_is_read(page, site):
+    browser, _ = page
+    browser.run(PICTURE.replace("BASE64", _png(_film_frame(site, 20))))
+    browser.wait("document.getElementById('state').textContent === 'A person'")
+    assert _text(browser, "rate") == "–"
+    assert float(_text(browser, "time")) > 0
+    assert any(value != "–" for row in _rows(browser) for value in row[1:])
+    browser.run(PICTURE.replace("BASE64", base64.b64encode(b"no picture").decode()))
+    browser.wait("!document.getElementById('error').hidden")
+    assert _text(browser, "error").startswith("The browser cannot read this picture")
+    assert _noise(browser) == []
 
 
 def test_a_camera_without_a_person(page):
@@ -176,3 +222,22 @@ def test_the_film_gives_the_landmarks_of_the_python_runtime(page, site):
     assert np.median(distance, axis=1).max() <= 0.5
     assert np.percentile(distance, 99) <= 2.0
     assert np.median(seen) <= 0.01
+
+
+def test_pictures_give_what_the_python_runtime_gives(page, site):
+    from blazepose_tf.runtime.pipeline import PosePipeline
+
+    browser, _ = page
+    frame = _film_frame(site, 20)
+    # The same person small and at the rim, where it takes a closer look; and nobody.
+    wide = np.full((720, 960, 3), frame[0, 0], np.uint8)
+    wide[-260:-20, -340:-20] = frame
+    pipeline = PosePipeline(site / "models/detector.tflite", site / "models/tracker.tflite")
+    for image in (frame, wide, np.full_like(frame, 90)):
+        expected, found = pipeline(image), browser.run(STILL.replace("BASE64", _png(image)), 100)
+        assert found["source"] == expected.source
+        if expected.found:
+            assert np.abs(np.asarray(found["roi"]) - expected.roi).max() < 0.5
+            assert np.abs(np.asarray(found["landmarks"]) - expected.landmarks).max() < 0.5
+            assert np.abs(np.asarray(found["visibility"]) - expected.visibility).max() < 0.02
+    assert pipeline(frame).found

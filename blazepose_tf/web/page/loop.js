@@ -21,7 +21,7 @@
  * @typedef {{landmarks: OneEuroSettings, alignment: OneEuroSettings, visibility: number, fastest: number,
  *   farthest: number, nominal_seconds: number, gap_seconds: number}} FilterSettings
  * @typedef {{presence_threshold: number, candidates: number, min_region: number, max_region: number,
- *   motion_seconds: number}} LoopSettings
+ *   motion_seconds: number, closer_share: number, closer_doubt: number}} LoopSettings
  * @typedef {{detector: DetectorSpec, tracker: TrackerSpec, refinement: Refinement, filters: FilterSettings,
  *   pipeline: LoopSettings}} Contract
  * @typedef {Float32Array | number[]} Numbers
@@ -31,6 +31,7 @@
  *   tracker: (input: Float32Array) => Promise<TrackerOutputs>}} Networks each takes S x S x 3 values of its range
  * @typedef {{box: Roi, keypoints: Point[], score: number}} Detection box: x0, y0, x1, y1
  * @typedef {{points: Point[], visibility: number[], posePresence: number, alignment: Point[]}} Track
+ * @typedef {{track: Track, roi: Roi}} Sighting what the tracker confirmed, and where
  * @typedef {{source: "detected" | "tracked" | "none", detectorRan: boolean, roi: Roi | null, landmarks: Point[],
  *   visibility: number[], posePresence: number, milliseconds: {total: number, networks: number}}} PoseResult
  */
@@ -42,6 +43,14 @@ import { warp } from "./warp.js";
 /** The region of a letterboxed picture. @returns {Roi} */
 export const wholeImage = (/** @type {number} */ width, /** @type {number} */ height) =>
   [width / 2, height / 2, Math.max(width, height), 0];
+
+/** Regions of a closer look: overlapping squares of a share of the long side, the middle first. @returns {Roi[]} */
+export function parts(/** @type {number} */ width, /** @type {number} */ height, /** @type {number} */ share) {
+  const side = share * Math.max(width, height);
+  const [xs, ys] = [width, height].map((s) => (s <= side ? [s / 2] : [side / 2, s - side / 2]));
+  const centers = [[width / 2, height / 2], ...ys.flatMap((y) => xs.map((x) => [x, y]))];
+  return centers.map(([x, y]) => [x, y, side, 0]);
+}
 
 /** @param {Roi} roi @param {number} size side of the crop @returns {Matrix} */
 export function cropMatrix([x, y, side, rotation], size) {
@@ -83,18 +92,18 @@ export function gridAnchors(/** @type {DetectorSpec} */ spec) {
   return anchors;
 }
 
-/** People of a detector's tensors, best first. @returns {Detection[]} */
+/** People of a detector's tensors, best first; `doubt` is taken off the logits. @returns {Detection[]} */
 export function decodeDetections(/** @type {DetectorSpec} */ spec, /** @type {Point[]} */ anchors,
-  /** @type {DetectorOutputs} */ { regressors, logits }, /** @type {Matrix} */ matrix) {
+  /** @type {DetectorOutputs} */ { regressors, logits }, /** @type {Matrix} */ matrix, doubt = 0) {
   const least = Math.log(spec.score_threshold / (1 - spec.score_threshold)), values = 4 + 2 * spec.num_keypoints;
   const found = /** @type {{corners: number[], score: number}[]} */ ([]);
   anchors.forEach(([x, y], i) => {
-    if (!(logits[i] >= least)) return;
+    if (!(logits[i] - doubt >= least)) return;
     const v = Array.from(regressors.slice(i * values, (i + 1) * values));
     if (!v.every(Number.isFinite)) return;
     const points = v.slice(4).map((value, j) => value + (j % 2 ? y : x));
     const corners = [v[0] + x - v[2] / 2, v[1] + y - v[3] / 2, v[0] + x + v[2] / 2, v[1] + y + v[3] / 2, ...points];
-    found.push({ corners, score: sigmoid(logits[i]) });
+    found.push({ corners, score: sigmoid(logits[i] - doubt) });
   });
   return merged(found, spec.same_person).map(({ corners, score }) => {
     const points = /** @type {Point[]} */ ([]);
@@ -108,7 +117,7 @@ function merged(/** @type {{corners: number[], score: number}[]} */ candidates, 
   let rest = [...candidates].sort((p, q) => q.score - p.score);
   const kept = [];
   while (rest.length) {
-    const best = rest[0], group = rest.filter((r) => r === best || apart(best.corners, r.corners) < threshold);
+    const best = rest[0], group = rest.filter((r) => r === best || apart(best.corners, r.corners, 4) < threshold);
     rest = rest.filter((r) => !group.includes(r));
     const total = group.reduce((sum, r) => sum + r.score, 0);
     const corners = best.corners.map((_, i) => group.reduce((sum, r) => sum + r.corners[i] * r.score, 0) / total);
@@ -117,11 +126,11 @@ function merged(/** @type {{corners: number[], score: number}[]} */ candidates, 
   return kept;
 }
 
-/** How far two bodies are apart, in radii of the larger body circle: the mean distance of the alignment points. */
-function apart(/** @type {number[]} */ p, /** @type {number[]} */ q) {
+/** How far two alignments are apart, in radii of the larger body circle: the mean distance of their points. */
+function apart(/** @type {number[]} */ p, /** @type {number[]} */ q, at = 0) {
   const distance = (/** @type {number} */ i) => Math.hypot(p[i] - q[i], p[i + 1] - q[i + 1]);
-  const radius = (/** @type {number[]} */ c) => Math.hypot(c[6] - c[4], c[7] - c[5]);
-  return (distance(4) + distance(6)) / 2 / Math.max(radius(p), radius(q), 1e-6);
+  const radius = (/** @type {number[]} */ c) => Math.hypot(c[at + 2] - c[at], c[at + 3] - c[at + 1]);
+  return (distance(at) + distance(at + 2)) / 2 / Math.max(radius(p), radius(q), 1e-6);
 }
 
 /** Landmarks in picture pixels of a tracker's tensors. @returns {Track} */
@@ -142,7 +151,7 @@ export function decodeTrack(/** @type {Contract} */ contract, /** @type {Tracker
   };
 }
 
-/** Finds one person and follows; calls of `frame` are the consecutive frames of one film. */
+/** Finds one person: calls of `frame` are the consecutive frames of one film, in which they are followed. */
 export class PoseLoop {
   /** @type {Roi | null} */
   region = null;
@@ -153,10 +162,16 @@ export class PoseLoop {
   velocity = /** @type {Point} */ ([0, 0]);
   absent = 0;
   size = "";
+  /** Of the closer look, the square that was looked at last. */
+  part = -1;
   networkMs = 0;
 
-  /** @param {Contract} contract @param {Networks} networks */
-  constructor(contract, networks) {
+  /**
+   * @param {Contract} contract @param {Networks} networks
+   * @param {boolean} closer whether the detector looks at parts of a picture in whose whole nobody was found
+   */
+  constructor(contract, networks, closer = true) {
+    this.closer = closer;
     this.contract = contract;
     this.networks = networks;
     this.anchors = gridAnchors(contract.detector);
@@ -166,6 +181,7 @@ export class PoseLoop {
 
   /** Forgets the person and the time, as before the first frame. */
   reset() {
+    this.part = -1;
     this.clock.reset();
     this.forget();
   }
@@ -198,7 +214,7 @@ export class PoseLoop {
    * @returns {Promise<PoseResult>}
    */
   async frame(picture, timestampMs) {
-    const started = performance.now(), { tracker, pipeline } = this.contract;
+    const started = performance.now();
     this.networkMs = 0;
     const { seconds, gap } = this.clock.step(timestampMs), size = `${picture.width}x${picture.height}`;
     if (gap || size !== this.size) this.forget();
@@ -213,11 +229,8 @@ export class PoseLoop {
     if (!track) {
       detectorRan = true;
       source = "detected";
-      for (const { keypoints } of (await this.detect(picture)).slice(0, pipeline.candidates)) {
-        roi = regionOf(keypoints, tracker.roi_scale);
-        track = this.usable(roi, picture) ? await this.track(picture, roi, null) : null;
-        if (track) break;
-      }
+      const found = await this.find(picture, (squares) => [squares[(this.part = (this.part + 1) % squares.length)]]);
+      if (found) ({ track, roi } = found);
     }
     const result = { detectorRan, landmarks: /** @type {Point[]} */ ([]), visibility: /** @type {number[]} */ ([]) };
     if (track) {
@@ -231,6 +244,63 @@ export class PoseLoop {
       posePresence: track ? track.posePresence : 0,
       milliseconds: { total: performance.now() - started, networks: this.networkMs },
     };
+  }
+
+  /**
+   * Reads the pose of one person in a picture that stands alone: where nobody is found in the whole, all squares of the
+   * closer look are asked; the region is read a second time; nothing is filtered, and the film is not disturbed.
+   * @returns {Promise<PoseResult>}
+   */
+  async still(/** @type {Picture} */ picture) {
+    const started = performance.now();
+    this.networkMs = 0;
+    let found = await this.find(picture, (squares) => squares);
+    if (found) found = (await this.sight(picture, found.track.alignment)) ?? found;
+    return {
+      source: found ? "detected" : "none",
+      detectorRan: true,
+      roi: found ? found.roi : null,
+      landmarks: found ? found.track.points : [],
+      visibility: found ? found.track.visibility : [],
+      posePresence: found ? found.track.posePresence : 0,
+      milliseconds: { total: performance.now() - started, networks: this.networkMs },
+    };
+  }
+
+  /**
+   * Whom the detector sees and the tracker confirms: in the whole picture, else in parts of it.
+   * @param {Picture} picture @param {(squares: Roi[]) => Roi[]} choose the parts that are looked at now
+   * @returns {Promise<Sighting | null>}
+   */
+  async find(picture, choose) {
+    const { width, height } = picture, { closer_share, closer_doubt } = this.contract.pipeline;
+    const seen = await this.detect(picture, wholeImage(width, height));
+    const found = await this.confirm(picture, seen);
+    if (found || !this.closer) return found;
+    const closer = [], fresh = /** @type {Detection[]} */ ([]);
+    for (const square of choose(parts(width, height, closer_share))) {
+      closer.push(...(await this.detect(picture, square, closer_doubt)));
+    }
+    const known = (/** @type {Detection} */ person) => [...seen, ...fresh].some((other) =>
+      apart(person.keypoints.flat(), other.keypoints.flat()) < this.contract.detector.same_person);
+    for (const person of closer.sort((p, q) => q.score - p.score)) if (!known(person)) fresh.push(person);
+    return this.confirm(picture, fresh);
+  }
+
+  /** The first of the best detections in whose region the tracker sees a person. @returns {Promise<Sighting | null>} */
+  async confirm(/** @type {Picture} */ picture, /** @type {Detection[]} */ detections) {
+    for (const { keypoints } of detections.slice(0, this.contract.pipeline.candidates)) {
+      const sighting = await this.sight(picture, keypoints);
+      if (sighting) return sighting;
+    }
+    return null;
+  }
+
+  /** Null where the region is no sensible one, or the tracker sees nobody in it. @returns {Promise<Sighting | null>} */
+  async sight(/** @type {Picture} */ picture, /** @type {Point[]} */ alignment) {
+    const roi = regionOf(alignment, this.contract.tracker.roi_scale);
+    const track = this.usable(roi, picture) ? await this.track(picture, roi, null) : null;
+    return track && { track, roi };
   }
 
   /** The next frame's region, and what the filters make of this one's landmarks. */
@@ -252,11 +322,10 @@ export class PoseLoop {
   }
 
   /** @returns {Promise<Detection[]>} */
-  async detect(/** @type {Picture} */ picture) {
-    const spec = this.contract.detector;
-    const matrix = cropMatrix(wholeImage(picture.width, picture.height), spec.input_size);
+  async detect(/** @type {Picture} */ picture, /** @type {Roi} */ region, doubt = 0) {
+    const spec = this.contract.detector, matrix = cropMatrix(region, spec.input_size);
     const input = warp(picture, matrix, spec.input_size, "zero", spec.value_range);
-    return decodeDetections(spec, this.anchors, await this.timed(this.networks.detector(input)), matrix);
+    return decodeDetections(spec, this.anchors, await this.timed(this.networks.detector(input)), matrix, doubt);
   }
 
   /** @returns {Promise<Track | null>} null where the tracker sees nobody */

@@ -1,5 +1,5 @@
 // @ts-check
-/** The page: a film or a camera in, skeleton, angles and frames/s out. All of the pose is loop.js's. */
+/** The page: a film, a camera or a picture in, skeleton, angles and frames/s out. All of the pose is loop.js's. */
 
 import { drawPose, jointAngles } from "./drawing.js";
 import { openNetworks } from "./engine.js";
@@ -44,6 +44,7 @@ function reason(/** @type {any} */ error) {
     NotReadableError: "The camera is in use by another program.",
     InsecureContext: "The camera needs a page served over https or from localhost.",
     FilmUnreadable: "The browser cannot read this film: it knows MP4 with H.264 and WebM with VP8, VP9 or AV1.",
+    PictureUnreadable: "The browser cannot read this picture: it knows JPEG, PNG, WebP and AVIF.",
   });
   return lines[error?.name] ?? `It failed: ${error?.message ?? error}`;
 }
@@ -60,24 +61,34 @@ function stopSource() {
   video.removeAttribute("src");
 }
 
-/** Plays what `attach` gives to the video element. */
-async function start(/** @type {string} */ name, /** @type {() => Promise<void>} */ attach) {
+/** Another source instead of what was: its number. */
+function open(/** @type {string} */ name) {
   stopSource();
-  const own = current;
   $("error").hidden = true;
   setPaused(false);
   pauseButton.disabled = true;
   loop.reset();
   times = [];
+  $("rate").textContent = $("time").textContent = "–";
   say(`Opening: ${name}`);
+  return current;
+}
+
+function fail(/** @type {any} */ error) {
+  stopSource();
+  say("Choose a source");
+  showError(reason(error));
+}
+
+/** Plays what `attach` gives to the video element. */
+async function start(/** @type {string} */ name, /** @type {() => Promise<void>} */ attach) {
+  const own = open(name);
   try {
     await attach();
     await video.play();
   } catch (error) {
-    if (own !== current) return;
-    stopSource();
-    say("Choose a source");
-    showError(reason(/** @type {any} */ (error)?.name === "NotSupportedError" ? named("FilmUnreadable") : error));
+    const unread = /** @type {any} */ (error)?.name === "NotSupportedError";
+    if (own === current) fail(unread ? named("FilmUnreadable") : error);
     return;
   }
   if (own !== current) return;
@@ -85,13 +96,32 @@ async function start(/** @type {string} */ name, /** @type {() => Promise<void>}
   next(own);
 }
 
+/** Reads one picture, which is looked at as closely as it takes. */
+async function readPicture(/** @type {File} */ file) {
+  const own = open(file.name);
+  try {
+    const picture = await createImageBitmap(file).catch(() => Promise.reject(named("PictureUnreadable")));
+    if (own !== current) return;
+    const pose = await loop.still(draw(picture, picture.width, picture.height));
+    if (own !== current) return;
+    $("time").textContent = pose.milliseconds.total.toFixed(0);
+    showPose(pose, pose.roi ? "A person" : "Nobody is found in this picture");
+  } catch (error) {
+    if (own === current) fail(error);
+  }
+}
+
+/** The canvas's pixels with what is drawn there. */
+function draw(/** @type {CanvasImageSource} */ picture, /** @type {number} */ width, /** @type {number} */ height) {
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  context.drawImage(picture, 0, 0);
+  return context.getImageData(0, 0, width, height);
+}
+
 /** Waits for the next frame that is shown. */
 function next(/** @type {number} */ own) {
   const callback = (/** @type {number} */ now, /** @type {{mediaTime: number} | undefined} */ frame) => {
-    onFrame(own, 1000 * (frame ? frame.mediaTime : video.currentTime)).catch((error) => {
-      stopSource();
-      showError(reason(error));
-    });
+    onFrame(own, 1000 * (frame ? frame.mediaTime : video.currentTime)).catch(fail);
   };
   if ("requestVideoFrameCallback" in video) video.requestVideoFrameCallback(callback);
   else requestAnimationFrame((now) => callback(now, undefined));
@@ -101,9 +131,7 @@ async function onFrame(/** @type {number} */ own, /** @type {number} */ millisec
   if (own !== current) return;
   const { videoWidth: width, videoHeight: height } = video;
   if (width && height) {
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    context.drawImage(video, 0, 0);
-    const pose = await loop.frame(context.getImageData(0, 0, width, height), milliseconds);
+    const pose = await loop.frame(draw(video, width, height), milliseconds);
     if (own !== current) return;
     show(pose);
   }
@@ -111,7 +139,6 @@ async function onFrame(/** @type {number} */ own, /** @type {number} */ millisec
 }
 
 function show(/** @type {import("./loop.js").PoseResult} */ pose) {
-  drawPose(context, pose, site.tracker);
   const now = performance.now();
   times.push({ total: pose.milliseconds.total, interval: now - lastEnd });
   lastEnd = now;
@@ -120,9 +147,13 @@ function show(/** @type {import("./loop.js").PoseResult} */ pose) {
   const rate = 1000 / mean("interval");
   $("rate").textContent = times.length > 1 ? rate.toFixed(rate < 10 ? 1 : 0) : "–";
   $("time").textContent = mean("total").toFixed(1);
-  const found = pose.source !== "none";
-  say(found ? "Following a person" : "Looking for a person");
-  const label = found ? "Picture with the skeleton of a person" : "Picture without a person";
+  showPose(pose, pose.roi ? "Following a person" : "Looking for a person");
+}
+
+function showPose(/** @type {import("./loop.js").PoseResult} */ pose, /** @type {string} */ state) {
+  drawPose(context, pose, site.tracker);
+  say(state);
+  const label = pose.roi ? "Picture with the skeleton of a person" : "Picture without a person";
   if (canvas.getAttribute("aria-label") !== label) canvas.setAttribute("aria-label", label);
   showAngles(pose);
 }
@@ -166,7 +197,8 @@ function listen() {
   fileInput.addEventListener("change", () => {
     const file = fileInput.files?.[0];
     fileInput.value = "";
-    if (file) start(file.name, async () => void (video.src = URL.createObjectURL(file)));
+    if (file?.type.startsWith("image/")) readPicture(file);
+    else if (file) start(file.name, async () => void (video.src = URL.createObjectURL(file)));
   });
   pauseButton.addEventListener("click", () => {
     const paused = !video.paused;

@@ -67,6 +67,8 @@ class LoopSettings(document: JSONObject) {
     val minRegion = document.getDouble("min_region")
     val maxRegion = document.getDouble("max_region")
     val motionSeconds = document.getDouble("motion_seconds")
+    val closerShare = document.getDouble("closer_share")
+    val closerDoubt = document.getDouble("closer_doubt")
 }
 
 private fun JSONObject.pairs(name: String) = getJSONArray(name).let { all ->

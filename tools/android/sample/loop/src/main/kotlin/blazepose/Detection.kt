@@ -20,17 +20,19 @@ fun gridAnchors(spec: DetectorSpec): List<Point> = spec.strides.indices.flatMap 
     }
 }
 
-/** People of the detector's outputs, best first. */
+/** People of the detector's outputs, best first; `doubt` is taken off the logits. */
 fun decodeDetections(
     spec: DetectorSpec,
     anchors: List<Point>,
     outputs: DetectorOutputs,
-    matrix: Matrix
+    matrix: Matrix,
+    doubt: Double = 0.0
 ): List<Detection> {
     val least = ln(spec.scoreThreshold / (1 - spec.scoreThreshold))
     val found = ArrayList<Detection>()
     for ((i, anchor) in anchors.withIndex()) {
-        if (!(outputs.logits[i] >= least)) continue
+        val logit = outputs.logits[i] - doubt
+        if (!(logit >= least)) continue
         val v = List(8) { outputs.regressors[8 * i + it].toDouble() }
         if (!v.all { it.isFinite() }) continue
         val corners = listOf(
@@ -40,7 +42,7 @@ fun decodeDetections(
             Point(v[6], v[7])
         )
         val points = corners.map { Point(it.x + anchor.x, it.y + anchor.y) }
-        found += Detection(points, sigmoid(outputs.logits[i].toDouble()))
+        found += Detection(points, sigmoid(logit))
     }
     return merged(found, spec.samePerson).map { person -> Detection(person.points.map(matrix::apply), person.score) }
 }

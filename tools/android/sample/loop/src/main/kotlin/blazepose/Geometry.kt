@@ -39,6 +39,14 @@ data class Region(val x: Double, val y: Double, val side: Double, val rotation: 
         /** The region of a letterboxed picture. */
         fun wholeImage(width: Int, height: Int) = Region(width / 2.0, height / 2.0, max(width, height).toDouble(), 0.0)
 
+        /** Regions of a closer look: overlapping squares of a share of the long side, the middle first. */
+        fun parts(width: Int, height: Int, share: Double): List<Region> {
+            val side = share * max(width, height)
+            val places = { length: Int -> if (length <= side) listOf(length / 2.0) else listOf(side / 2, length - side / 2) }
+            val corners = places(height).flatMap { y -> places(width).map { x -> Region(x, y, side, 0.0) } }
+            return listOf(Region(width / 2.0, height / 2.0, side, 0.0)) + corners
+        }
+
         /** Region around a body circle; `scale` is its side over the circle's diameter. */
         fun of(alignment: Alignment, scale: Double): Region {
             val dx = alignment.top.x - alignment.center.x

@@ -51,8 +51,18 @@ fun decodeTrack(contract: Contract, outputs: TrackerOutputs, matrix: Matrix, pre
     )
 }
 
-/** Finds one person and follows; calls of `frame` are the consecutive frames of one film. */
-class PoseLoop(private val contract: Contract, private val networks: Networks) {
+/** What the tracker confirmed, and where. */
+private class Sighting(val track: Track, val region: Region)
+
+/**
+ * Finds one person: calls of `frame` are the consecutive frames of one film, in which they are followed; `closer` is
+ * whether the detector looks at parts of a picture in whose whole nobody was found.
+ */
+class PoseLoop(
+    private val contract: Contract,
+    private val networks: Networks,
+    private val closer: Boolean = true
+) {
     private val anchors = gridAnchors(contract.detector)
     private val clock = FrameClock(contract.filters)
     private val smoother = PoseSmoother(contract.filters)
@@ -65,8 +75,12 @@ class PoseLoop(private val contract: Contract, private val networks: Networks) {
     private var velocity = Point(0.0, 0.0)
     private var absent = 0.0
 
+    // Of the closer look, the square that was looked at last.
+    private var part = -1
+
     /** Forgets the person and the time, as before the first frame. */
     fun reset() {
+        part = -1
         clock.reset()
         forget()
     }
@@ -108,13 +122,12 @@ class PoseLoop(private val contract: Contract, private val networks: Networks) {
         }
         val followed = track != null
         if (!followed) {
-            for (person in detect(picture).take(contract.loop.candidates)) {
-                val here = Region.of(person.alignment, contract.tracker.roiScale)
-                val usable = here.isUsable(picture.width, picture.height, contract.loop)
-                track = if (usable) track(picture, here, null) else null
-                read = here
-                if (track != null) break
+            val found = find(picture) { squares ->
+                part = (part + 1) % squares.size
+                listOf(squares[part])
             }
+            track = found?.track
+            read = found?.region
         }
         if (track == null || read == null) {
             absent += seconds
@@ -124,6 +137,51 @@ class PoseLoop(private val contract: Contract, private val networks: Networks) {
         val source = if (followed) Source.TRACKED else Source.DETECTED
         if (!followed) velocity = Point(0.0, 0.0)
         return follow(picture, track, read, seconds, source)
+    }
+
+    /**
+     * Reads the pose of one person in a picture that stands alone: where nobody is found in the whole, all squares of
+     * the closer look are asked; the region is read a second time; nothing is filtered, the film is not disturbed.
+     */
+    fun still(picture: Picture): PoseResult {
+        val first = find(picture) { it } ?: return PoseResult(Source.NONE, true, null, listOf(), listOf(), 0.0)
+        val sighting = sight(picture, first.track.alignment) ?: first
+        val track = sighting.track
+        return PoseResult(
+            Source.DETECTED, true, sighting.region, track.points, track.visibility, track.posePresence
+        )
+    }
+
+    /** Whom the detector sees and the tracker confirms: in the whole picture, else in the parts that are chosen now. */
+    private fun find(picture: Picture, choose: (List<Region>) -> List<Region>): Sighting? {
+        val seen = detect(picture, Region.wholeImage(picture.width, picture.height), 0.0)
+        val found = confirm(picture, seen)
+        if (found != null || !closer) return found
+        val squares = choose(Region.parts(picture.width, picture.height, contract.loop.closerShare))
+        val known = ArrayList(seen)
+        val fresh = ArrayList<Detection>()
+        val parts = squares.flatMap { detect(picture, it, contract.loop.closerDoubt) }
+        for (person in parts.sortedByDescending { it.score }) {
+            if (known.any { person.alignment.apart(it.alignment) < contract.detector.samePerson }) continue
+            known += person
+            fresh += person
+        }
+        return confirm(picture, fresh)
+    }
+
+    /** The first of the best detections in whose region the tracker sees a person. */
+    private fun confirm(picture: Picture, detections: List<Detection>): Sighting? {
+        for (person in detections.take(contract.loop.candidates)) {
+            sight(picture, person.alignment)?.let { return it }
+        }
+        return null
+    }
+
+    /** Null where the region is no sensible one, or the tracker sees nobody in it. */
+    private fun sight(picture: Picture, alignment: Alignment): Sighting? {
+        val here = Region.of(alignment, contract.tracker.roiScale)
+        if (!here.isUsable(picture.width, picture.height, contract.loop)) return null
+        return track(picture, here, null)?.let { Sighting(it, here) }
     }
 
     /** The next frame's region, and what the filters make of this one's landmarks. */
@@ -145,11 +203,11 @@ class PoseLoop(private val contract: Contract, private val networks: Networks) {
         return PoseResult(source, source == Source.DETECTED, read, landmarks, visibility, track.posePresence)
     }
 
-    private fun detect(picture: Picture): List<Detection> {
+    private fun detect(picture: Picture, region: Region, doubt: Double): List<Detection> {
         val spec = contract.detector
-        val matrix = Region.wholeImage(picture.width, picture.height).cropMatrix(spec.inputSize)
+        val matrix = region.cropMatrix(spec.inputSize)
         val input = warp(picture, matrix, spec.inputSize, true, spec.range)
-        return decodeDetections(spec, anchors, networks.detector(input), matrix)
+        return decodeDetections(spec, anchors, networks.detector(input), matrix, doubt)
     }
 
     /** Null where the tracker is not sure of a person. */

@@ -19,6 +19,7 @@ class Golden(private val folder: File) {
         landmarks()
         filters()
         film()
+        stills()
         return checks
     }
 
@@ -42,6 +43,11 @@ class Golden(private val folder: File) {
             }
             close(region(roi).cropMatrix(case.getInt("crop_size")).numbers(), case.flat("matrix"), 1e-4, "cropMatrix")
         }
+        for (case in document.objects("parts")) {
+            val (width, height) = case.flat("picture").map { it.toInt() }
+            val parts = Region.parts(width, height, case.getDouble("share"))
+            close(parts.flatMap { it.numbers() }, case.flat("rois"), 1e-4, "parts")
+        }
         for (case in document.objects("warps")) {
             val size = case.flat("picture")
             val picture = picture(size[0].toInt(), size[1].toInt())
@@ -62,7 +68,7 @@ class Golden(private val folder: File) {
         close(anchors.numbers(), document.flat("grid"), 0.0, "gridAnchors")
         for (case in document.objects("cases")) {
             val outputs = detectorOutputs(anchors.size, case.getJSONArray("anchors"))
-            val found = decodeDetections(spec, anchors, outputs, matrix(case.flat("matrix")))
+            val found = decodeDetections(spec, anchors, outputs, matrix(case.flat("matrix")), case.getDouble("doubt"))
             val expected = case.objects("detections")
             close(found.map { it.score }, expected.map { it.getDouble("score") }, 1e-4, "scores")
             close(
@@ -113,37 +119,60 @@ class Golden(private val folder: File) {
     private fun film() {
         val document = read("film.json")
         val contract = Contract(document.getJSONObject("contract"))
-        val anchors = gridAnchors(contract.detector).size
-        val calls = ArrayList<JSONObject>()
-        fun next(kind: String): JSONObject {
-            val call = calls.removeAt(0)
-            check(call.getString("kind") == kind) { "the loop asks the $kind, the film has another network next" }
-            return call
-        }
-        val loop = PoseLoop(contract, object : Networks {
-            override fun detector(input: FloatArray) =
-                detectorOutputs(anchors, next("detector").getJSONArray("anchors"))
-
-            override fun tracker(input: FloatArray) = trackerOutputs(next("tracker"))
-        })
-        val (width, height) = document.flat("picture").map { it.toInt() }
-        val picture = picture(width, height)
+        val networks = Recorded(contract)
+        val loop = PoseLoop(contract, networks)
+        val picture = document.picture()
         for ((number, frame) in document.objects("frames").withIndex()) {
-            calls += frame.objects("calls")
-            val result = loop.frame(picture, frame.time())
-            check(calls.isEmpty()) { "frame $number: outputs that the loop did not ask for" }
-            val expected = frame.getJSONObject("expected")
-            check(result.source == sources[expected.getString("source")]) { "frame $number: ${result.source}" }
-            check(result.detectorRan == expected.getBoolean("detector_ran")) { "frame $number: detector" }
-            val region = result.region
-            if (region != null) close(region.numbers(), expected.flat("roi"), 2e-3, "frame $number region")
-            close(result.landmarks.numbers(), expected.flat("landmarks"), 5e-3, "frame $number landmarks")
-            close(result.visibility, expected.flat("visibility"), 1e-4, "frame $number visibility")
-            val presence = expected.getDouble("pose_presence")
-            close(listOf(result.posePresence), listOf(presence), 1e-4, "frame $number presence")
+            networks.calls += frame.objects("calls")
+            same(loop.frame(picture, frame.time()), networks, frame.getJSONObject("expected"), "frame $number")
+        }
+        // Who does not want the closer look does not pay for it.
+        networks.calls += document.objects("frames")[0].objects("calls").take(1)
+        PoseLoop(contract, networks, closer = false).frame(picture, 0.0)
+        check(networks.calls.isEmpty()) { "the closer look that was not wanted" }
+    }
+
+    private fun stills() {
+        val document = read("stills.json")
+        val contract = Contract(document.getJSONObject("contract"))
+        val networks = Recorded(contract)
+        val loop = PoseLoop(contract, networks)
+        for ((number, case) in document.objects("cases").withIndex()) {
+            networks.calls += case.objects("calls")
+            same(loop.still(case.picture()), networks, case.getJSONObject("expected"), "picture $number")
         }
     }
+
+    private fun same(result: PoseResult, networks: Recorded, expected: JSONObject, what: String) {
+        check(networks.calls.isEmpty()) { "$what: outputs that the loop did not ask for" }
+        check(result.source == sources[expected.getString("source")]) { "$what: ${result.source}" }
+        check(result.detectorRan == expected.getBoolean("detector_ran")) { "$what: detector" }
+        val region = result.region
+        if (region != null) close(region.numbers(), expected.flat("roi"), 2e-3, "$what region")
+        close(result.landmarks.numbers(), expected.flat("landmarks"), 5e-3, "$what landmarks")
+        close(result.visibility, expected.flat("visibility"), 1e-4, "$what visibility")
+        close(listOf(result.posePresence), listOf(expected.getDouble("pose_presence")), 1e-4, "$what presence")
+    }
 }
+
+/** Networks whose outputs were written down, in the order in which the loop asks for them. */
+private class Recorded(contract: Contract) : Networks {
+    val calls = ArrayList<JSONObject>()
+    private val anchors = gridAnchors(contract.detector).size
+
+    private fun next(kind: String): JSONObject {
+        check(calls.isNotEmpty()) { "the loop asks the $kind, the film has nothing next" }
+        val call = calls.removeAt(0)
+        check(call.getString("kind") == kind) { "the loop asks the $kind, the film has another network next" }
+        return call
+    }
+
+    override fun detector(input: FloatArray) = detectorOutputs(anchors, next("detector").getJSONArray("anchors"))
+
+    override fun tracker(input: FloatArray) = trackerOutputs(next("tracker"))
+}
+
+private fun JSONObject.picture() = flat("picture").map { it.toInt() }.let { (width, height) -> picture(width, height) }
 
 private fun JSONObject.objects(name: String) =
     getJSONArray(name).let { all -> List(all.length()) { all.getJSONObject(it) } }

@@ -7,6 +7,6 @@ import kotlin.test.assertTrue
 class GoldenTest {
     @Test
     fun theLoopGivesTheGoldenNumbers() {
-        assertTrue(Golden(File(System.getProperty("golden"))).checkAll() > 4000)
+        assertTrue(Golden(File(System.getProperty("golden"))).checkAll() > 5000)
     }
 }
