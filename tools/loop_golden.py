@@ -264,6 +264,7 @@ def _tracker_call(rng, presence: float, *, shift=(0.0, 0.0), jump: float = 0.0) 
 
 # Faces in pixels of a whole picture of 320x240: middle x, y, side, logit. At a glance the third is not to be seen.
 ONE, TWO, SMALL = (150.0, 60.0, 40.0, 3.0), (60.0, 160.0, 30.0, 2.0), (240.0, 100.0, 20.0, 2.0)
+NEAR = (230.0, 120.0, 80.0, 1.5)
 
 
 class Script:
@@ -360,6 +361,7 @@ def stills() -> list[dict]:
     steps = [
         ((320, 240), detector(ONE), seen(), seen(shift=(2, 1))),  # read twice
         ((320, 240), detector(ONE), seen(), unseen()),  # not seen the second time: the first reading stays
+        ((320, 240), detector(ONE, NEAR), seen(shift=(3, 2)), seen(shift=(1, 2))),  # who is in front, if less sure
         ((320, 240), detector(), *parts()),  # nobody
         ((320, 240), detector(), *parts(part0=[SMALL], part2=[SMALL]), seen(), seen()),  # in two parts, asked for once
         # A face without a body: not asked for again; of two others in the parts the surer one first.

@@ -5,6 +5,7 @@ The image is letterboxed through the same crop path as every other region: its r
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 
@@ -25,6 +26,9 @@ MAX_DETECTIONS = 50
 # nobody is, and bodies that are cut. Both were chosen on pictures (docs/design.md).
 CLOSER_SHARE = 0.7
 CLOSER_DOUBT = 0.2
+# Nats of a body circle that is e times as large, where one of several people is wanted: who is in front counts, not who
+# is surest. Chosen on pictures of several people (docs/lab_notebook.md).
+FRONT = 3.0
 _OFFICIAL = {(s.input_size, s.num_anchors): s for s in (specs.DETECTOR_2020, specs.DETECTOR_2021)}
 
 
@@ -46,6 +50,14 @@ class Detection:
     def alignment(self) -> np.ndarray:
         """(2, 2) alignment points in image pixels."""
         return self.keypoints[:2]
+
+    @property
+    def prominence(self) -> float:
+        """Nats by which people are looked at in turn: the logit of the score, and the size (`FRONT`)."""
+        x, y = self.keypoints[1] - self.keypoints[0]
+        radius = max(math.hypot(x, y), 1e-6)
+        score = min(max(self.score, 1e-6), 1.0 - 1e-6)
+        return math.log(score / (1.0 - score)) + FRONT * math.log(radius)
 
 
 class Detector:

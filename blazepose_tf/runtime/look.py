@@ -155,7 +155,7 @@ class Look:
         """People whom nobody follows yet.
 
         Args:
-            found: what the detector proposes, best first.
+            found: what the detector proposes; the most prominent are looked at first.
             places: at most so many.
             tries: at most so many detections are looked at.
             known: people in the frame who are followed.
@@ -163,7 +163,7 @@ class Look:
         """
         seen: list[Sighting] = []
         tried = 0
-        for detection in found:
+        for detection in sorted(found, key=lambda d: -d.prominence):
             taken = [*known, *(s.track for s in seen)]
             if len(seen) == places or tried == tries:
                 break

@@ -30,7 +30,8 @@ class Pose:
         roi: (4,) region that was read: center x, center y, size, rotation; None without a person.
         source: where the region came from: "detected", "tracked", "given" (the caller's), "none" (nobody).
         detection: the detector's finding that led to this person in this frame.
-        id: on film the same number for the same person in every frame, from 1; in a picture the rank, best first.
+        id: on film the same number for the same person in every frame, from 1; in a picture the rank, those
+            in front first.
         names: the K keypoint names.
         error: (K,) pixels around a landmark within which 90 % of the labelled places lie (of the network, before
             filters over time), nan where its map gives the landmark no support; None where the model lacks error bars.

@@ -80,6 +80,7 @@ def contract(
             "max_region": look.MAX_REGION,
             "closer_share": detector_lib.CLOSER_SHARE,
             "closer_doubt": detector_lib.CLOSER_DOUBT,
+            "front": detector_lib.FRONT,
             "motion_seconds": person.MOTION_SECONDS,
         },
         **extra,

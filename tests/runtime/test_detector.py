@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from blazepose_tf import specs
 from blazepose_tf.geometry import alignment
 from blazepose_tf.runtime import metadata
-from blazepose_tf.runtime.detector import MAX_DETECTIONS, Detector
+from blazepose_tf.runtime.detector import MAX_DETECTIONS, Detection, Detector
 from blazepose_tf.runtime.weights import weight_file
 
 OFFICIAL = ["pose_detection_2020.tflite", "pose_detection_2021.tflite"]
@@ -133,6 +135,16 @@ def test_body_circles_say_who_is_the_same(onnx_model):
     share = 0.5 / (0.5 + first.score)
     np.testing.assert_allclose(first.alignment, [[16 + share, 36], [16 + share, 20]], atol=1e-3)
     np.testing.assert_allclose(second.alignment, [[48, 36], [48, 20]], atol=1e-3)
+
+
+def test_who_is_in_front_comes_before_who_is_surer():
+    def person(score, radius):
+        return Detection(np.zeros(4, np.float32), np.float32([[50, 60], [50, 60 - radius]]), score)
+
+    far = person(0.9, 10.0)
+    assert far.prominence == pytest.approx(math.log(9.0) + 3.0 * math.log(10.0))
+    assert person(0.6, 20.0).prominence > far.prominence > person(0.6, 15.0).prominence
+    assert math.isfinite(person(1.0, 0.0).prominence)
 
 
 def test_a_network_that_sees_people_everywhere_gives_a_bounded_list():

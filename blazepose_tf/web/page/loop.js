@@ -126,6 +126,12 @@ function merged(/** @type {{corners: number[], score: number}[]} */ candidates, 
   return kept;
 }
 
+/** Nats by which people are looked at in turn: the logit of the score, and `front` for a size that is e times as large. */
+function prominence(/** @type {Detection} */ { keypoints: [center, rim], score }, /** @type {number} */ front) {
+  const radius = Math.hypot(rim[0] - center[0], rim[1] - center[1]), sure = Math.min(Math.max(score, 1e-6), 1 - 1e-6);
+  return Math.log(sure / (1 - sure)) + front * Math.log(Math.max(radius, 1e-6));
+}
+
 /** How far two alignments are apart, in radii of the larger body circle: the mean distance of their points. */
 function apart(/** @type {number[]} */ p, /** @type {number[]} */ q, at = 0) {
   const distance = (/** @type {number} */ i) => Math.hypot(p[i] - q[i], p[i + 1] - q[i + 1]);
@@ -287,9 +293,11 @@ export class PoseLoop {
     return this.confirm(picture, fresh);
   }
 
-  /** The first of the best detections in whose region the tracker sees a person. @returns {Promise<Sighting | null>} */
+  /** The first of the most prominent people in whose region the tracker sees one. @returns {Promise<Sighting | null>} */
   async confirm(/** @type {Picture} */ picture, /** @type {Detection[]} */ detections) {
-    for (const { keypoints } of detections.slice(0, this.contract.pipeline.candidates)) {
+    const { candidates, front } = this.contract.pipeline;
+    const inTurn = [...detections].sort((p, q) => prominence(q, front) - prominence(p, front));
+    for (const { keypoints } of inTurn.slice(0, candidates)) {
       const sighting = await this.sight(picture, keypoints);
       if (sighting) return sighting;
     }

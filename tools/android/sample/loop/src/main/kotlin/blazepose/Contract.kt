@@ -69,6 +69,7 @@ class LoopSettings(document: JSONObject) {
     val motionSeconds = document.getDouble("motion_seconds")
     val closerShare = document.getDouble("closer_share")
     val closerDoubt = document.getDouble("closer_doubt")
+    val front = document.getDouble("front")
 }
 
 private fun JSONObject.pairs(name: String) = getJSONArray(name).let { all ->

@@ -1,5 +1,6 @@
 package blazepose
 
+import kotlin.math.hypot
 import kotlin.math.ln
 
 /** What the detector's file gives: `num_anchors` x 8 and `num_anchors` values. */
@@ -8,6 +9,12 @@ class DetectorOutputs(val regressors: FloatArray, val logits: FloatArray)
 /** A person: corners of the face's box, then the alignment points, in pixels of the picture. */
 class Detection(val points: List<Point>, val score: Double) {
     val alignment get() = Alignment(points[2], points[3])
+
+    /** Nats by which people are looked at in turn: the logit of the score, and `front` for a size that is e times as large. */
+    fun prominence(front: Double): Double {
+        val sure = score.coerceIn(1e-6, 1 - 1e-6)
+        return ln(sure / (1 - sure)) + front * ln(maxOf(hypot(points[3].x - points[2].x, points[3].y - points[2].y), 1e-6))
+    }
 }
 
 /** Middles of the anchors, level by level, row by row, all of a cell together. */

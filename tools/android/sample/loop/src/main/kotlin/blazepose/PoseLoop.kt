@@ -169,9 +169,10 @@ class PoseLoop(
         return confirm(picture, fresh)
     }
 
-    /** The first of the best detections in whose region the tracker sees a person. */
+    /** The first of the most prominent people in whose region the tracker sees one. */
     private fun confirm(picture: Picture, detections: List<Detection>): Sighting? {
-        for (person in detections.take(contract.loop.candidates)) {
+        val inTurn = detections.sortedByDescending { it.prominence(contract.loop.front) }
+        for (person in inTurn.take(contract.loop.candidates)) {
             sight(picture, person.alignment)?.let { return it }
         }
         return null
