@@ -57,7 +57,7 @@ def test_two_who_cross_keep_their_ids(crossing, tracker):
 
 
 def test_a_picture_of_two(testdata_dir):
-    """Two pictures beside each other: everybody once, the better detection first, each where they were alone."""
+    """Two pictures beside each other: everybody once, who is in front first, each where they were alone."""
     folder = testdata_dir / "people" / "images"
     left, right = (read_picture(path) for path in sorted(folder.glob("*.jpg"))[:2])
     side = max(left.shape[0], right.shape[0])
@@ -66,8 +66,8 @@ def test_a_picture_of_two(testdata_dir):
     pipeline = PosePipeline(max_people=5)
     result = pipeline(both)
     assert [pose.id for pose in result.people] == [1, 2] == list(range(1, len(result.people) + 1))
-    scores = [pose.detection.score for pose in result.people]
-    assert scores[0] >= scores[1]
+    first, second = (pose.detection.prominence for pose in result.people)
+    assert first >= second
     alone = [pipeline(left).landmarks, pipeline(right).landmarks + np.array([left.shape[1], 0])]
     for pose in result.people:
         size = float(pose.roi[2]) / 1.25
