@@ -38,8 +38,8 @@ K = len(NAMES)
 DETECTOR = specs.DetectorSpec(64, (8, 16), (2, 1), score_threshold=0.4)
 LEGS = ("right_ankle", "left_knee", "right_knee", "left_heel", "right_heel")
 TRACKER = specs.TrackerSpec(input_size=128, keypoint_names=NAMES + LEGS, heatmap_stride=8)
-# Maps of 4 x 4 cells keep the film small.
-FILM_TRACKER = specs.TrackerSpec(input_size=128, keypoint_names=NAMES, heatmap_stride=32)
+# Maps of 4 x 4 cells keep the film small; it has the depth that ports pass over.
+FILM_TRACKER = specs.TrackerSpec(input_size=128, keypoint_names=NAMES, heatmap_stride=32, depth=True)
 
 
 class Recorded:
@@ -56,7 +56,7 @@ class Recorded:
         else:
             cells = spec.heatmap_size
             self.output_shapes = {
-                specs.LANDMARKS: (1, spec.num_keypoints, 3),
+                specs.LANDMARKS: (1, spec.num_keypoints, 3 + spec.depth),
                 specs.POSE_PRESENCE: (1, 1),
                 specs.ALIGNMENT: (1, 2, 2),
                 specs.HEATMAPS: (1, cells, cells, spec.num_keypoints),
@@ -255,7 +255,7 @@ def _tracker_call(rng, presence: float, *, shift=(0.0, 0.0), jump: float = 0.0) 
     center = np.float64([64, 66]) + shift
     return {
         "kind": specs.TRACKER,
-        specs.LANDMARKS: _plain(np.concatenate([body, rng.normal(1.5, 1.0, (K, 1))], axis=1), 2),
+        specs.LANDMARKS: _plain(np.concatenate([body, rng.normal([0.0, 1.5], [9.0, 1.0], (K, 2))], axis=1), 2),
         specs.POSE_PRESENCE: presence,
         specs.ALIGNMENT: _plain([center, center - (rng.normal(0, 2.0), 52.0)], 2),
         specs.HEATMAPS: _maps(FILM_TRACKER, rng, hills).reshape(-1).tolist(),

@@ -142,12 +142,15 @@ class JumpFilter:
         self._jumped = np.zeros(0, bool)
 
     def __call__(self, points: np.ndarray, seconds: float, *, scale: float) -> np.ndarray:
-        """Filters (K, D) points of one frame; `scale` is the body's size in their unit."""
+        """Filters (K, D) points of one frame; `scale` is the body's size in their unit.
+
+        Whether a point jumps is seen in the picture, by x and y; a depth after them, which is a guess, goes with them.
+        """
         points = np.asarray(points, np.float64)
         if self._points is None:
             self._points, self._jumped = points, np.zeros(len(points), bool)
             return points
-        jumped = np.linalg.norm(points - self._points, axis=1) > self.fastest * scale * seconds
+        jumped = np.linalg.norm((points - self._points)[:, :2], axis=1) > self.fastest * scale * seconds
         held = jumped & ~self._jumped  # the first of some jumps only: a run is followed
         self._points, self._jumped = np.where(held[:, None], self._points, points), jumped
         return self._points

@@ -26,8 +26,8 @@ def contract(
 
     Args:
         detector: spec of the detector, with the two alignment points.
-        tracker: spec of the tracker, with x, y and visibility per landmark; depth and MediaPipe's vector are decoded by
-            the Python runtime alone.
+        tracker: spec of the tracker; the loop passes over its depth, and MediaPipe's vector is decoded by the Python
+            runtime alone.
         detector_threshold: score where detections begin; None is the spec's.
         **extra: further JSON values, such as the names of the model files.
 
@@ -35,24 +35,21 @@ def contract(
         JSON values; units are those of the specs and modules that they come from.
 
     Raises:
-        ValueError: a tracker with depth, or a model of MediaPipe's.
+        ValueError: a model of MediaPipe's.
     """
     if detector.num_keypoints != 2:
         raise ValueError(
             "the loop outside of Python reads detectors with two alignment points alone. "
             f"Received: num_keypoints={detector.num_keypoints}"
         )
-    if tracker.mediapipe_head or tracker.depth:
-        raise ValueError(
-            "the loop outside of Python reads trackers with x, y and visibility alone. "
-            f"Received: depth={tracker.depth}, mediapipe_head={tracker.mediapipe_head}"
-        )
+    if tracker.mediapipe_head:
+        raise ValueError("the loop outside of Python reads trackers of this project. Received: mediapipe_head=True")
     threshold = detector.score_threshold if detector_threshold is None else detector_threshold
     return {
         "version": __version__,
         "detector": {**dataclasses.asdict(detector), "score_threshold": threshold, "same_person": SAME_PERSON},
         "tracker": {
-            **{k: v for k, v in dataclasses.asdict(tracker).items() if k not in ("mediapipe_head", "depth")},
+            **{k: v for k, v in dataclasses.asdict(tracker).items() if k != "mediapipe_head"},
             "edges": [list(edge) for edge in topology.edges(tracker.keypoint_names)],
             "angles": {name: list(points) for name, points in topology.angle_indices(tracker.keypoint_names).items()},
             "prior_sigmas": refinement.prior_sigmas(tracker.keypoint_names).tolist(),

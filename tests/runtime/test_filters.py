@@ -170,3 +170,12 @@ def test_the_region_stays_behind_by_so_much_at_most():
     near, far = body + np.float32([1, 0]), body + np.float32([51, 0])
     assert lag(free, near) == pytest.approx(lag(limited, near), abs=1e-4)
     assert lag(limited, far) == pytest.approx(6.0, abs=1e-3) and lag(free, far) > 6.0
+
+
+def test_depth_has_no_say_in_whether_a_point_jumped():
+    jumps = JumpFilter(5.0)
+    before = np.array([[10.0, 10.0, 0.0]])
+    jumps(before, 0.1, scale=10.0)  # faster than 5 pixels in this time is a jump
+    deeper = np.array([[12.0, 10.0, 80.0]])
+    np.testing.assert_array_equal(jumps(deeper, 0.1, scale=10.0), deeper)
+    np.testing.assert_array_equal(jumps(np.array([[30.0, 10.0, 81.0]]), 0.1, scale=10.0), deeper)

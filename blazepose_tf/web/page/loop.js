@@ -15,13 +15,13 @@
  *   value_range: Point, score_threshold: number, same_person: number}} DetectorSpec
  * @typedef {{input_size: number, keypoint_names: string[], heatmap_stride: number, roi_scale: number,
  *   value_range: Point, edges: Point[], angles: Record<string, [number, number, number]>,
- *   prior_sigmas: number[], leg_pairs: Point[]}} TrackerSpec
+ *   prior_sigmas: number[], leg_pairs: Point[], depth: boolean}} TrackerSpec
  * @typedef {{reach: number, smooth_reach: number, squarings: number, regression_weight: number, min_peak: number,
  *   apart: number, second_peak: number, motion: number}} Refinement
  * @typedef {{landmarks: OneEuroSettings, alignment: OneEuroSettings, visibility: number, fastest: number,
  *   farthest: number, nominal_seconds: number, gap_seconds: number}} FilterSettings
  * @typedef {{presence_threshold: number, candidates: number, min_region: number, max_region: number,
- *   motion_seconds: number, closer_share: number, closer_doubt: number}} LoopSettings
+ *   motion_seconds: number, closer_share: number, closer_doubt: number, front: number}} LoopSettings
  * @typedef {{detector: DetectorSpec, tracker: TrackerSpec, refinement: Refinement, filters: FilterSettings,
  *   pipeline: LoopSettings}} Contract
  * @typedef {Float32Array | number[]} Numbers
@@ -142,8 +142,8 @@ function apart(/** @type {number[]} */ p, /** @type {number[]} */ q, at = 0) {
 /** Landmarks in picture pixels of a tracker's tensors. @returns {Track} */
 export function decodeTrack(/** @type {Contract} */ contract, /** @type {TrackerOutputs} */ outputs,
   /** @type {Matrix} */ matrix, /** @type {Point[] | null} */ previous) {
-  const spec = contract.tracker, raw = outputs.landmarks;
-  let points = spec.keypoint_names.map((_, k) => /** @type {Point} */ ([raw[3 * k], raw[3 * k + 1]]));
+  const spec = contract.tracker, raw = outputs.landmarks, values = spec.depth ? 4 : 3; // x, y, depth, visibility
+  let points = spec.keypoint_names.map((_, k) => /** @type {Point} */ ([raw[values * k], raw[values * k + 1]]));
   if (outputs.heatmaps) {
     const inverse = invert(matrix), before = previous && previous.map(([x, y]) => apply(inverse, x, y));
     points = refine(points, outputs.heatmaps, spec, contract.refinement, before);
@@ -151,7 +151,7 @@ export function decodeTrack(/** @type {Contract} */ contract, /** @type {Tracker
   const a = outputs.alignment;
   return {
     points: points.map(([x, y]) => apply(matrix, x, y)),
-    visibility: points.map((_, k) => sigmoid(raw[3 * k + 2])),
+    visibility: points.map((_, k) => sigmoid(raw[values * (k + 1) - 1])),
     posePresence: sigmoid(outputs.pose_presence[0]),
     alignment: [apply(matrix, a[0], a[1]), apply(matrix, a[2], a[3])],
   };

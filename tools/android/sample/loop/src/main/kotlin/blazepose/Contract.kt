@@ -32,6 +32,7 @@ class TrackerSpec(document: JSONObject) {
     val priorSigmas = document.getJSONArray("prior_sigmas").doubles()
     val legPairs = document.pairs("leg_pairs")
     val edges = document.pairs("edges")
+    val depth = document.getBoolean("depth")
 }
 
 class Refinement(document: JSONObject) {

@@ -37,7 +37,8 @@ class PoseResult(
 fun decodeTrack(contract: Contract, outputs: TrackerOutputs, matrix: Matrix, previous: List<Point>?): Track {
     val raw = outputs.landmarks
     val indices = contract.tracker.names.indices
-    var points = indices.map { Point(raw[3 * it].toDouble(), raw[3 * it + 1].toDouble()) }
+    val values = if (contract.tracker.depth) 4 else 3 // x, y, depth, visibility
+    var points = indices.map { Point(raw[values * it].toDouble(), raw[values * it + 1].toDouble()) }
     if (outputs.heatmaps != null) {
         val before = previous?.map(matrix.inverse()::apply)
         points = refine(points, outputs.heatmaps, contract.tracker, contract.refinement, before)
@@ -45,7 +46,7 @@ fun decodeTrack(contract: Contract, outputs: TrackerOutputs, matrix: Matrix, pre
     val a = outputs.alignment.map { it.toDouble() }
     return Track(
         points.map(matrix::apply),
-        indices.map { sigmoid(raw[3 * it + 2].toDouble()) },
+        indices.map { sigmoid(raw[values * (it + 1) - 1].toDouble()) },
         sigmoid(outputs.posePresence.toDouble()),
         Alignment(matrix.apply(a[0], a[1]), matrix.apply(a[2], a[3]))
     )
