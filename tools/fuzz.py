@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -32,7 +33,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mutations
-from fuzz_corpus import KINDS, OTHERS, things
+from fuzz_corpus import KINDS, OTHERS
+from fuzz_makers import things
 
 from blazepose_tf import files
 
@@ -96,7 +98,7 @@ def _become(work: Callable[[], int], out: Path, error: Path, processor: int) -> 
         os._exit(code or 0)
 
 
-def faults(status: int, printed: str, usage, out: Path, people: int) -> list[str]:
+def faults(status: int, printed: str, usage, out: Path, people: int, damaged: Path | None = None) -> list[str]:
     """Names of what is wrong with how a command ended; nothing when it is right.
 
     Args:
@@ -105,6 +107,7 @@ def faults(status: int, printed: str, usage, out: Path, people: int) -> list[str
         usage: its use of resources.
         out: the folder that it wrote to.
         people: how many the undamaged file holds.
+        damaged: a file in that folder that is as it is.
     """
     if status == WAITED:
         return ["hang"]
@@ -121,6 +124,8 @@ def faults(status: int, printed: str, usage, out: Path, people: int) -> list[str
     if usage.ru_maxrss * 1024 > BYTES:
         found.append("memory")
     for path in out.rglob("*"):
+        if path == damaged:
+            continue
         if path.is_file() and (path.name.startswith(".") or path.stat().st_size == 0):
             found.append("half-written file")
         elif path.suffix == ".json" and not _is_json(path):
@@ -150,8 +155,8 @@ def _count(path: Path) -> int:
     return 0
 
 
-def _fill(command: str, file: Path, out: Path, good: dict[str, Path]) -> list[str]:
-    places = {"FILE": file, "FOLDER": file.parent, "OUT": out, **good}
+def _fill(command: str, file: Path, room: Path, out: Path, good: dict[str, Path]) -> list[str]:
+    places = {"FILE": file, "FOLDER": file.parent, "ROOM": room, "OUT": out, **good}
     words = []
     for word in command.split():
         for name, path in places.items():
@@ -196,31 +201,42 @@ class Session:
     def whole(self, kind: str) -> int:
         """Gives the undamaged file to every command of a kind: how many end otherwise than they should."""
         self.prepare(kind)
-        file, out, wrong = self._file(kind), self._work / "out", 0
+        wrong, content = 0, self._file(kind).read_bytes()
         for command in KINDS[kind].commands:
-            shutil.rmtree(out, ignore_errors=True)
-            out.mkdir()
-            arguments = _fill(command, file, out, self._good)
-            status, printed, usage = self._command(kind, arguments)
-            printed = f"{command}\n{printed}"
-            found = faults(status, printed, usage, out, _count(file)) + ["refused"] * bool(status)
+            status, printed, found = self._judged(kind, command, content)
+            found += ["refused"] * bool(status)
             wrong += bool(found)
             print(f"{kind}: {command.split()[0]}: {', '.join(found) or 'read'}", flush=True)
             if found:
                 print("   ", printed.strip().splitlines()[-1][:300], flush=True)
         return wrong
 
-    def _command(self, kind: str, arguments: list[str]) -> tuple[int, str, object]:
+    def _judged(self, kind: str, command: str, content: bytes) -> tuple[int, str, list[str]]:
+        """Runs a command on a file with this content: wait status, what it printed, its faults."""
         from blazepose_tf.cli.main import main as blazepose
 
-        interrupt = KINDS[kind].interrupt
-        return _forked(lambda: blazepose(arguments), self._work, self.patience, interrupt=interrupt)
+        good, inside, out = self._file(kind), KINDS[kind].inside, self._work / "out"
+        room = out if inside else self._work / kind
+        file, whole, people = room / good.relative_to(self._work / kind), good.read_bytes(), _count(good)
+        shutil.rmtree(out, ignore_errors=True)
+        if inside:
+            shutil.copytree(self._work / kind, out)
+        else:
+            out.mkdir()
+        file.write_bytes(content)
+        arguments = _fill(command, file, room, out, self._good)
+        status, printed, usage = _forked(
+            lambda: blazepose(arguments), self._work, self.patience, interrupt=KINDS[kind].interrupt
+        )
+        good.write_bytes(whole)
+        printed = f"{command}\n{printed}"
+        return status, printed, faults(status, printed, usage, out, people, file)
 
     def run(self, kind: str, numbers: range, tally: collections.Counter) -> None:
         """Damages a file and has it read; prints each fault and counts outcomes."""
         self.prepare(kind)
         file = self._file(kind)
-        content, people, out = file.read_bytes(), _count(file), self._work / "out"
+        content = file.read_bytes()
         for number in numbers:
             chance = random.Random(f"{self.seed} {kind} {number}")
             damage, command = chance.choice(KINDS[kind].damage), chance.choice(KINDS[kind].commands)
@@ -228,12 +244,7 @@ class Session:
                 damaged = damage(content, chance)
             except (ValueError, UnicodeError, KeyError, IndexError):  # nothing there to damage in this way
                 damaged = mutations.flip(content, chance)
-            shutil.rmtree(out, ignore_errors=True)
-            out.mkdir()
-            file.write_bytes(damaged)
-            status, printed, usage = self._command(kind, _fill(command, file, out, self._good))
-            printed = f"{command}\n{printed}"
-            found = faults(status, printed, usage, out, people)
+            status, printed, found = self._judged(kind, command, damaged)
             tally.update(["runs", "refused" if status else "accepted", *found])
             if found:
                 last = printed.strip().splitlines()[-1][:160]
@@ -241,13 +252,12 @@ class Session:
                 print(
                     f"{kind} {self.seed} {number} ({damage.__name__}, {verb}): {', '.join(found)}: {last}", flush=True
                 )
-                self._put_aside(f"{kind}_{self.seed}_{number}", file, printed)
-        file.write_bytes(content)
+                self._put_aside(f"{kind}_{self.seed}_{number}", damaged, file.suffix, printed)
 
-    def _put_aside(self, name: str, file: Path, printed: str) -> None:
+    def _put_aside(self, name: str, content: bytes, suffix: str, printed: str) -> None:
         if self.keep:
             self.keep.mkdir(exist_ok=True)
-            shutil.copy(file, self.keep / f"{name}{file.suffix}")
+            (self.keep / f"{name}{suffix}").write_bytes(content)
             (self.keep / f"{name}.txt").write_text(printed, encoding="utf-8")
 
 
@@ -256,27 +266,16 @@ def _import(heavy: bool) -> None:
     from blazepose_tf.cli.main import _prepare_libraries
 
     _prepare_libraries(quiet=True)
-    for package in (
-        "analysis",
-        "converters",
-        "evaluation",
-        "formats",
-        "labelling",
-        "media",
-        "runtime",
-        "tflite",
-        "timing",
-    ):
+    packages = ["analysis", "cli", "converters", "evaluation", "formats", "labelling", "media", "runtime", "tflite"]
+    packages += ["timing", *(("adapt", "data", "export", "models", "training") if heavy else ())]
+    for package in packages:
         folder = Path(files.__file__).parent / package
         for path in folder.glob("*.py"):
             importlib.import_module(f"blazepose_tf.{package}.{path.stem}".removesuffix(".__init__"))
-    for name in ("absl.flags", "csv", "tqdm", "PIL.Image", "http.server", "webbrowser", "blazepose_tf.adapt.page"):
+    for name in ("absl.flags", "csv", "tqdm", "onnxruntime", "http.server", "webbrowser", "blazepose_tf.adapt.page"):
         importlib.import_module(name)
-    if heavy:
-        import blazepose_tf.data.validation
-        import blazepose_tf.evaluation.evaluate
-        import blazepose_tf.export.mediapipe
-        import blazepose_tf.export.sources  # noqa: F401
+    gc.collect()
+    gc.freeze()  # a collection in a child would copy all of it
 
 
 def main() -> int:

@@ -68,7 +68,7 @@ def _clip(size: tuple[int, int]) -> list[np.ndarray]:
     return [*frames, *reversed(frames), np.zeros_like(frames[0])]
 
 
-def _scripted(folder: Path, name: str, size: int, outputs: dict[str, tuple], document: dict) -> Path:
+def scripted(folder: Path, name: str, size: int, outputs: dict[str, tuple], document: dict) -> Path:
     """An ONNX file whose outputs are constant + factor * mean brightness; `outputs`: name -> (constant, factor)."""
     import onnx
 
@@ -99,12 +99,12 @@ def scripted_models(folder: Path) -> tuple[Path, Path]:
     points = np.random.default_rng(0).uniform(30.0, 98.0, (1, 33, 3)).astype(np.float32)
     circle = np.float32([[[64.0, 66.0], [64.0, 66.0 - 128 / 2.5]]])
     return (
-        _scripted(
+        scripted(
             folder, "detector.onnx", 64,
             {specs.REGRESSORS: (regressors, 0.0), specs.LOGITS: (logits, 10.0)},
             metadata.metadata_of(detector, model="scripted"),
         ),
-        _scripted(
+        scripted(
             folder, "tracker.onnx", 128,
             {
                 specs.LANDMARKS: (points, 2.0),

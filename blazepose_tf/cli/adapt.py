@@ -15,7 +15,7 @@ from pathlib import Path
 
 from absl import flags
 
-from blazepose_tf.cli import UserError
+from blazepose_tf.cli import UserError, use_threads
 
 FLAGS = flags.FLAGS
 
@@ -76,11 +76,7 @@ def main(argv: list[str]) -> int:
         print(f"{told or correct}\nblazepose correct {correct}    # then the same command without --pause goes on")
         return 0
     logging.info(steps.split(options, clips))
-    import tensorflow as tf
-
-    if FLAGS.threads:
-        tf.config.threading.set_intra_op_parallelism_threads(FLAGS.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(FLAGS.threads)
+    use_threads(FLAGS.threads)
     steps.finetune(options)
     from blazepose_tf.adapt import outcome
 

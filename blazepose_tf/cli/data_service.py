@@ -14,7 +14,7 @@ import logging
 
 from absl import flags
 
-from blazepose_tf.cli import UserError
+from blazepose_tf.cli import UserError, use_threads
 
 FLAGS = flags.FLAGS
 
@@ -30,11 +30,9 @@ def main(argv: list[str]) -> int:
     if argv:
         raise UserError(f"unexpected arguments: {' '.join(argv)}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname).1s %(message)s", datefmt="%H:%M:%S")
+    use_threads(FLAGS.threads)
     import tensorflow as tf
 
-    if FLAGS.threads:
-        tf.config.threading.set_intra_op_parallelism_threads(FLAGS.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(FLAGS.threads)
     service = tf.data.experimental.service
     try:
         if FLAGS.dispatcher is None:

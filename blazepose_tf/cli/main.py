@@ -26,28 +26,33 @@ _HEADLESS = "opencv-python-headless"
 _DESKTOP = ("libGL", "libgthread", "libglib", "libSM", "libXext", "libX11", "libxcb")
 
 
-def verbs() -> dict[str, str]:
-    """Verb -> one-line help, read from the modules' docstrings without importing them."""
-    import ast
+def verbs() -> tuple[str, ...]:
+    """Names of all verbs, in the order of the alphabet."""
     import pkgutil
 
     from blazepose_tf import cli
 
+    names = (module.name.replace("_", "-") for module in pkgutil.iter_modules(cli.__path__))
+    return tuple(sorted(name for name in names if name != "main"))
+
+
+def summaries() -> dict[str, str]:
+    """Verb -> one-line help, read from the modules' docstrings without importing them."""
+    import ast
+
     found = {}
-    for module in pkgutil.iter_modules(cli.__path__):
-        if module.name == "main":
-            continue
-        path = os.path.join(cli.__path__[0], module.name + ".py")
+    for verb in verbs():
+        path = os.path.join(os.path.dirname(__file__), verb.replace("-", "_") + ".py")
         with open(path, encoding="utf-8") as source:
             doc = ast.get_docstring(ast.parse(source.read())) or ""
-        found[module.name.replace("_", "-")] = doc.splitlines()[0] if doc else ""
+        found[verb] = doc.splitlines()[0] if doc else ""
     return found
 
 
 def _overview() -> str:
     from blazepose_tf import __version__
 
-    table = verbs()
+    table = summaries()
     width = max(map(len, table), default=0)
     lines = [
         f"blazepose {__version__}: train, measure and ship BlazePose models",
@@ -55,7 +60,7 @@ def _overview() -> str:
         "usage: blazepose VERB [--flags]",
         "",
     ]
-    lines += [f"  {name.ljust(width)}  {text}" for name, text in sorted(table.items())]
+    lines += [f"  {name.ljust(width)}  {text}" for name, text in table.items()]
     return "\n".join([*lines, "", "blazepose VERB --help lists the flags of a verb."])
 
 

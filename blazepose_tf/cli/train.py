@@ -16,7 +16,7 @@ from pathlib import Path
 
 from absl import flags
 
-from blazepose_tf.cli import UserError
+from blazepose_tf.cli import UserError, use_threads
 
 FLAGS = flags.FLAGS
 # Steps. Measuring takes half a minute: what is over before that needs no forecast.
@@ -127,6 +127,7 @@ def main(argv: list[str]) -> int:
 
     if FLAGS.minutes is not None and not 0 < FLAGS.minutes < float("inf"):
         raise UserError(f"--minutes must be positive. Received: {FLAGS.minutes}")
+    use_threads(FLAGS.threads)
     init_from = model_file(FLAGS.init_from, suffix=".npz") if FLAGS.init_from else None
     stored = Path(FLAGS.workdir) / config.FILE_NAME
     going_on = FLAGS.resume and stored.exists()
@@ -135,11 +136,6 @@ def main(argv: list[str]) -> int:
     if FLAGS.print_config:
         print(settings.to_json(experiment), end="")
         return 0
-    import tensorflow as tf
-
-    if FLAGS.threads:
-        tf.config.threading.set_intra_op_parallelism_threads(FLAGS.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(FLAGS.threads)
     if FLAGS.compiled_kernels:
         _compile_kernels()
     from blazepose_tf.training.distributed import Group, join

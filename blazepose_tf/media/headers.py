@@ -37,6 +37,7 @@ _SIGNATURES = (
 )
 _BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc", b"hevx")
 ORIENTATION = 0x0112
+_DAMAGED = "the picture is damaged or of an unsupported kind"  # Pillow's plug-ins raise whatever damage makes of them
 MAX_MEGAPIXELS = 200.0
 _open_lock = threading.Lock()
 
@@ -97,13 +98,23 @@ def read_header(content: bytes) -> Header:
     if other is not None:
         return other
     with open_pillow(content) as image:
-        # Pillow turns a TIFF itself, its size is already the upright one.
-        orientation = 1 if image.format == "TIFF" else _exif(image, content).get(ORIENTATION, 1)
-        orientation = orientation if orientation in range(2, 9) else 1
         kind = "JPEG" if image.format == "MPO" else "BMP" if image.format == "DIB" else image.format
+        try:
+            # Pillow turns a TIFF itself, its size is already the upright one.
+            orientation = 1 if image.format == "TIFF" else _exif(image, content).get(ORIENTATION, 1)
+        except Exception as error:
+            raise ValueError(_DAMAGED) from error
+        orientation = orientation if orientation in range(2, 9) else 1
         # What a JPEG or HEIC has beside its picture (depth, another exposure, thumbnails) is no second picture.
-        frames = getattr(image, "n_frames", 1) if kind in (*_MOVING, "TIFF") else 1
-        return Header(kind, *image.size, orientation, frames)
+        return Header(kind, *image.size, orientation, _frames(image) if kind in (*_MOVING, "TIFF") else 1)
+
+
+def _frames(image: Image.Image) -> int:
+    """Pictures in a file, a damaged one included: who reads them finds it."""
+    try:
+        return getattr(image, "n_frames", 1)
+    except Exception:
+        return image.tell() + 2
 
 
 def _exif(image: Image.Image, content: bytes) -> Image.Exif:
@@ -126,8 +137,8 @@ def open_pillow(content: bytes) -> Image.Image:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             return Image.open(io.BytesIO(content), formats=_FORMATS)
-        except Exception as error:  # plug-ins raise whatever the damage makes of their code
-            raise ValueError("the picture is damaged or of an unsupported kind") from error
+        except Exception as error:
+            raise ValueError(_DAMAGED) from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 
@@ -176,7 +187,7 @@ def is_truncated(content: bytes) -> bool:
     if content.startswith(b"\x89PNG"):
         return b"IEND" not in content[-4096:] and b"IEND" not in content
     if content.startswith(b"GIF8"):
-        return b"\x3b" not in content[-64:]
+        return not _gif_ends(content)
     if content.startswith(b"RIFF"):
         return int.from_bytes(content[4:8], "little") + 8 > len(content)
     if content.startswith(b"\xff\xd8"):
@@ -197,3 +208,26 @@ def _jpeg_ends(content: bytes) -> bool:
             length = int.from_bytes(content[position : position + 2], "big")
             position += max(length, 2)
     return False
+
+
+def _gif_ends(content: bytes) -> bool:
+    """Walks the blocks of a GIF to its end mark."""
+
+    def table(flags: int) -> int:
+        return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+    try:
+        position = 13 + table(content[10])
+        while content[position] != 0x3B:
+            if content[position] == 0x2C:
+                position += 11 + table(content[position + 9])
+            elif content[position] == 0x21:
+                position += 2
+            else:  # no block: whatever fills the file up
+                return b"\x3b" in content[position:]
+            while content[position]:
+                position += 1 + content[position]
+            position += 1
+    except IndexError:
+        return False
+    return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from blazepose_tf.media.headers import MAX_MEGAPIXELS, check_size, open_pillow, read_header
+from blazepose_tf.media.headers import MAX_MEGAPIXELS, check_size, is_truncated, open_pillow, read_header
 from blazepose_tf.media.pictures import read_content, to_rgb
 from blazepose_tf.media.videos import Frame, fit
 
@@ -26,6 +26,7 @@ class MovingPicture:
         self._until_ms = 0.0
         self._damaged = False
         content = read_content(path)
+        self._truncated = is_truncated(content)
         try:
             self._header = read_header(content)
             check_size(self._header.width, self._header.height, max_megapixels=max_megapixels)
@@ -41,7 +42,9 @@ class MovingPicture:
             try:
                 self._image.seek(number)
                 image = to_rgb(self._image)
-            except (EOFError, ValueError, OSError, SyntaxError):
+            except MemoryError:
+                raise
+            except Exception:  # as `headers.open_pillow`
                 self._damaged = True
                 return
             size = size or (image.shape[1], image.shape[0])
@@ -49,6 +52,7 @@ class MovingPicture:
             start, self._until_ms = self._until_ms, self._until_ms + duration
             self.frames_read += 1
             yield Frame(self.frames_read - 1, start, fit(image, size), duration)
+        self._damaged = self._truncated
 
     @property
     def fps(self) -> float:
@@ -60,7 +64,8 @@ class MovingPicture:
         """What is wrong with a file that was read to its end; None when it is whole."""
         if not self._damaged:
             return None
-        return f"the moving picture ends early, after {self.frames_read} of {self._header.frames} frames"
+        whole = f" of {self._header.frames}" if self._header.frames > self.frames_read else ""
+        return f"the moving picture ends early, after {self.frames_read}{whole} frames"
 
     def close(self) -> None:
         """Releases the file."""

@@ -14,7 +14,7 @@ import pytest
 
 from blazepose_tf import __version__
 from blazepose_tf.cli import main as cli_main
-from blazepose_tf.cli.main import verbs
+from blazepose_tf.cli.main import summaries
 
 
 def blazepose(*arguments: str):
@@ -27,7 +27,7 @@ def test_help_lists_every_verb_on_one_screen():
     result = blazepose("--help")
     assert result.returncode == 0
     assert len(result.stdout.splitlines()) <= 30 and max(map(len, result.stdout.splitlines())) <= 120
-    for verb, text in verbs().items():
+    for verb, text in summaries().items():
         assert f"  {verb} " in result.stdout and text and text in result.stdout
 
 

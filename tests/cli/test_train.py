@@ -11,6 +11,8 @@ import time
 import numpy as np
 import pytest
 
+from blazepose_tf.models import Description, build_tracker, save_model
+from blazepose_tf.specs import TrackerSpec
 from blazepose_tf.training.checkpoint import read_state
 
 SETTINGS = (
@@ -99,3 +101,15 @@ def test_mistakes_end_in_one_line(arguments, code, message, tmp_path):
     assert len(lines) == 1 and message in lines[0], result.stderr
     assert "Traceback" not in result.stderr
     assert not list(tmp_path.glob("x/*.npz"))
+
+
+def test_threads_are_limited_before_a_model_is_read(tmp_path):
+    """TensorFlow refuses it afterwards."""
+    spec = TrackerSpec(128)
+    save_model(build_tracker(spec, variant="tiny"), tmp_path / "own.keras", Description("tiny", spec))
+    arguments = ("--experiment=finetune", "--init_from=own.keras", "--workdir=x", "--threads=1", "--data=nowhere.json")
+    result = subprocess.run(
+        [sys.executable, "-m", "blazepose_tf", "train", *arguments],
+        capture_output=True, text=True, cwd=tmp_path, timeout=200,
+    )  # fmt: skip
+    assert result.returncode == 1 and "error: nowhere.json: no such file" in result.stderr, result.stderr

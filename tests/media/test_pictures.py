@@ -13,6 +13,7 @@ from PIL import Image
 
 from blazepose_tf.media import headers
 from blazepose_tf.media import pictures as images
+from blazepose_tf.media.moving import MovingPicture
 
 JPEG_TOLERANCE = 6  # grey levels, quality 95 on smooth content
 
@@ -304,3 +305,25 @@ def test_headers(tmp_path, picture):
         frames[0].save(tmp_path / f"x{suffix}", save_all=True, append_images=frames[1:])
         header = headers.read_header((tmp_path / f"x{suffix}").read_bytes())
         assert header.frames == 2 and header.moving is moving is images.is_moving(tmp_path / f"x{suffix}")
+
+
+def test_a_moving_picture_cut_anywhere_is_refused_or_ends_early(tmp_path, picture):
+    """Whatever Pillow's reader makes of the last byte that is there."""
+    frames = [Image.fromarray(np.roll(picture, 9 * i, axis=1)) for i in range(3)]
+    for suffix in (".gif", ".png", ".webp", ".avif"):
+        path = tmp_path / f"whole{suffix}"
+        frames[0].save(path, save_all=True, append_images=frames[1:], duration=100)
+        content = path.read_bytes()
+        ends = {*range(1, 64), *range(64, len(content), 97), *range(len(content) - 64, len(content))}
+        if suffix == ".gif":  # where a picture ends and the next one begins
+            ends |= {at + step for at in range(len(content)) if content[at] == 0x2C for step in range(-12, 13)}
+        for end in sorted(e for e in ends if e < len(content)):
+            cut = tmp_path / f"cut{suffix}"
+            cut.write_bytes(content[:end])
+            try:
+                with MovingPicture(cut) as reader:
+                    count = sum(1 for _ in reader)
+            except ValueError as error:
+                assert "\n" not in str(error)
+            else:
+                assert count == 3 or reader.damage or not images.is_moving(cut), (suffix, end)
