@@ -47,6 +47,8 @@ SEGMENTATION = "segmentation"
 # Detector outputs.
 REGRESSORS = "regressors"
 LOGITS = "logits"
+# Beyond it nothing is a pixel of a picture, a metre of a person or a number that arithmetic should meet.
+FARTHEST = 1e6
 
 # What stands for a person in a detector's grid: rigid parts, where a whole body is none (paper, section 2.2). An anchor
 # of either says where the face is and brings the alignment points along.

@@ -173,7 +173,7 @@ def _write_shard(path: Path, items: Sequence[Item], keys: Sequence[str], build, 
                 writer.write(example_lib.encode(example))
                 written += 1
     except tf.errors.OpError as error:
-        raise OSError(f"{path} cannot be written: {error.message}") from error
+        raise OSError(f"{path}: cannot be written ({error.message.rpartition('; ')[2]})") from error
     entry = {
         "file": path.name,
         "fingerprint": fingerprint,

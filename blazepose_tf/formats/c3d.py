@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ def write_c3d(motion: Motion, path: Path) -> None:
 
     Raises:
         ImportError: no ezc3d.
+        OSError: it could not be written whole.
         ValueError: more frames than the format can count.
     """
     try:
@@ -39,3 +42,12 @@ def write_c3d(motion: Motion, path: Path) -> None:
     file["data"]["meta_points"]["residuals"] = np.where(known, 0.0, -1.0)[None]
     file["data"]["meta_points"]["camera_masks"] = np.zeros((7, count, frames), bool)
     file.write(str(path))
+    _require_whole(path, 16 * count * frames)  # x, y, z and residual of a point, four bytes each
+
+
+def _require_whole(path: Path, data: int) -> None:
+    """ezc3d says nothing of a write that failed; the header tells in which block of 512 bytes the data begin."""
+    content = path.read_bytes()
+    start = 512 * (int.from_bytes(content[16:18], "little") - 1)
+    if start <= 0 or len(content) < start + data:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +26,11 @@ def write_nwb(recording: Recording, path: Path, *, session_start: datetime.datet
 
     Raises:
         ImportError: no ndx-pose.
+        OSError: it cannot be written.
         ValueError: a recording without times or people, a time without its zone.
     """
     try:
+        import h5py
         import ndx_pose
         import pynwb
     except ImportError as error:
@@ -79,5 +82,7 @@ def write_nwb(recording: Recording, path: Path, *, session_start: datetime.datet
     module.add(ndx_pose.Skeletons(skeletons=skeletons))
     for estimation in estimations:
         module.add(estimation)
-    with pynwb.NWBHDF5IO(str(path), "w") as out:
+    content = io.BytesIO()  # HDF5 does not survive a disk that fills up
+    with h5py.File(content, "w") as store, pynwb.NWBHDF5IO(file=store, mode="w") as out:
         out.write(file)
+    path.write_bytes(content.getvalue())

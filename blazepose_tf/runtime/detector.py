@@ -132,7 +132,7 @@ class Detector:
         regressors = outputs[specs.REGRESSORS].reshape(-1, self.spec.num_values)
         # Nearly all anchors see nobody: only the others are decoded.
         alive = np.flatnonzero(logits[:, 0] >= self._logit_threshold)
-        alive = alive[np.isfinite(regressors[alive]).all(axis=-1)]
+        alive = alive[(np.abs(regressors[alive]) <= specs.FARTHEST).all(axis=-1)]
         faces, points, scores = detection_codec.decode(
             regressors[alive], logits[alive], anchors=self._anchors[alive], num_keypoints=self.spec.num_keypoints
         )
@@ -144,9 +144,7 @@ class Detector:
         faces = affine.apply(matrix, faces.reshape(-1, 2, 2)).reshape(-1, 4)
         points = affine.apply(matrix, points)
         best = slice(MAX_DETECTIONS)
-        found = [Detection(b, p, float(s)) for b, p, s in zip(faces[best], points[best], scores[best], strict=True)]
-        # The numbers of a damaged network may overflow on the way to image pixels.
-        return [d for d in found if np.isfinite(d.box).all() and np.isfinite(d.keypoints).all()]
+        return [Detection(b, p, float(s)) for b, p, s in zip(faces[best], points[best], scores[best], strict=True)]
 
 
 def detector_spec(model: SharedModel) -> specs.DetectorSpec:

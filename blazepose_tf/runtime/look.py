@@ -109,7 +109,7 @@ class Look:
         self.lap("tracker", self._tracker.model.invoke_ms)
         track = self._tracker.decode(outputs, matrix, previous)
         self.lap("decode")
-        certain = track.finite and track.pose_presence >= self._presence_threshold
+        certain = track.sensible and track.pose_presence >= self._presence_threshold
         return track if certain else None
 
     def region(self, alignment: np.ndarray | None) -> np.ndarray | None:

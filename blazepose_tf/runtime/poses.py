@@ -122,16 +122,12 @@ class Pose:
 _OPTIONAL = {"z": 2, "presence": 4, "world": 4, ERROR: 2}
 
 
-# Beyond it nothing is a pixel of a picture, a metre of a person or a number that arithmetic should meet.
-_LIMIT = 1e6
-
-
 def _numbers(values: Any, *, gaps: bool = False) -> np.ndarray:
     """float32 array of numbers from a document; text that looks like one ("nan") is none. A gap, null, becomes nan."""
     holes = [value is None for value in values] if gaps and isinstance(values, list) else False
     array = np.array([0.0 if value is None else value for value in values] if np.any(holes) else values)
-    if array.dtype.kind not in "iuf" or not (np.abs(array) <= _LIMIT).all():
-        raise ValueError(f"expected numbers within {_LIMIT:.0e}. Received: {documents.show(values)}")
+    if array.dtype.kind not in "iuf" or not (np.abs(array) <= specs.FARTHEST).all():
+        raise ValueError(f"expected numbers within {specs.FARTHEST:.0e}. Received: {documents.show(values)}")
     return np.where(holes, np.nan, array).astype(np.float32)
 
 

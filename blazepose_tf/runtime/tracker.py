@@ -52,10 +52,10 @@ class Track:
     error: np.ndarray | None = None
 
     @property
-    def finite(self) -> bool:
-        """Whether every number is one: a damaged or overflowing network's may not be."""
+    def sensible(self) -> bool:
+        """Whether every number is one that a picture can give: a damaged or overflowing network's may not be."""
         parts = (self.points, self.z, self.visibility, self.presence, self.pose_presence, self.alignment, self.world)
-        return all(np.isfinite(part).all() for part in parts if part is not None)
+        return all((np.abs(part) <= specs.FARTHEST).all() for part in parts if part is not None)
 
 
 class Tracker:

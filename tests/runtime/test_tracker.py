@@ -90,15 +90,21 @@ def test_our_head_decodes_through_the_matrix(our_tracker):
     assert track.z is None and track.world is None and track.presence is None
 
 
-@pytest.mark.parametrize("name", [specs.LANDMARKS, specs.POSE_PRESENCE, specs.ALIGNMENT])
-def test_outputs_that_are_no_numbers_are_nobody(our_tracker, onnx_model, name):
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        (specs.LANDMARKS, np.nan), (specs.POSE_PRESENCE, np.nan), (specs.ALIGNMENT, np.nan),
+        (specs.LANDMARKS, 1e30), (specs.ALIGNMENT, -1e30),
+    ],
+)  # fmt: skip
+def test_outputs_that_are_no_numbers_are_nobody(our_tracker, onnx_model, name, wrong):
     _, outputs, document = our_tracker
     shape, value, _ = outputs[name]
     broken = np.array(np.broadcast_to(np.asarray(value, np.float32), shape))
-    broken.flat[-1] = np.nan
+    broken.flat[0] = wrong
     image, region = np.zeros((200, 300, 3), np.uint8), np.array([74.0, 84.0, 128.0, 0.0])
     assert len(PosePipeline(tracker=our_tracker[0])(image, roi=region).people) == 1
-    file = onnx_model(f"nan_{name}.onnx", 256, {**outputs, name: (shape, broken, 0)}, document)
+    file = onnx_model(f"{wrong}_{name}.onnx", 256, {**outputs, name: (shape, broken, 0)}, document)
     result = PosePipeline(tracker=file)(image, roi=region)
     assert not result.people and "NaN" not in result.to_json()
 
