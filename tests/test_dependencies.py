@@ -63,7 +63,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         PURE | {"cv2", "keras", "tensorflow", "pycocotools"},
     ),
     "analysis": ({"runtime", "geometry", "topology", "evaluation.svg"}, PURE),
-    "formats": ({"analysis", "runtime", "topology"}, PURE | {"ezc3d", "pynwb", "ndx_pose"}),
+    "formats": ({"analysis", "runtime", "topology"}, PURE | {"ezc3d", "h5py", "pynwb", "ndx_pose"}),
     "timing": ({"tflite"}, PURE | {"ai_edge_litert", "flatbuffers", "matplotlib"}),
     "labelling": (
         {"converters", "evaluation", "geometry", "media", "metrics", "runtime", "specs", "topology"},

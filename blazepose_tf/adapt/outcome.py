@@ -12,6 +12,7 @@ import dataclasses
 import json
 import logging
 import tempfile
+import time
 from pathlib import Path
 
 from blazepose_tf import documents, files, synthetic
@@ -25,6 +26,7 @@ from blazepose_tf.export.litert import FLOAT16, FLOAT32, deployed, to_litert
 from blazepose_tf.models.saving import save_model
 from blazepose_tf.models.weights import load_described
 from blazepose_tf.runtime.weights import model_file
+from blazepose_tf.training import plan
 from blazepose_tf.training.averaging import averaged
 from blazepose_tf.training.loop import MODEL
 
@@ -33,6 +35,10 @@ SHARES = (1.0, 0.75, 0.5, 0.25)
 CHOICE = "shares.json"
 _CHOICE = documents.Part({
     "share": documents.NUMBER, "checks": documents.ListOf(documents.TEXT), "before": documents.ListOf(documents.NUMBER)
+})  # fmt: skip
+START = "start.json"
+_START = documents.Part({
+    "before": documents.ListOf(documents.NUMBER), "own": documents.NUMBER, "seconds": documents.NUMBER
 })  # fmt: skip
 REPORT, CARD = "report.md", "card.md"
 _RENDERED, _SEED = 96, 3_000_000  # a series that no training draws from
@@ -57,19 +63,51 @@ def _figures(model, description, data: Path) -> float:
         return accuracy.figures(path, description.spec, data, limit=_LIMIT)[accuracy.PCK]
 
 
+def _own(options: Options) -> Path:
+    own = options.workdir / CHOOSE
+    return own if read_document(own)["annotations"] else options.workdir / TRAIN  # of a few pictures only
+
+
+def measure_start(options: Options) -> dict:
+    """What the model knows before: percent on every check and on own pictures, and the seconds that finding out took.
+
+    Before the training, so that it can be told how long all that follows takes.
+    """
+    path = options.workdir / START
+    if path.exists():
+        return documents.check(documents.read(path), _START, str(path))
+    began = time.monotonic()
+    model, description = load_described(model_file(options.model, suffix=".npz"))
+    before = [_figures(model, description, d) for d in checks(options)]
+    start = {"before": before, "own": _figures(model, description, _own(options))}
+    start["seconds"] = round(time.monotonic() - began, 1)
+    files.write_text(path, json.dumps(start) + "\n")
+    return start
+
+
+def forecast(options: Options) -> str | None:
+    """How long everything takes from here on, in words; None when the training is done.
+
+    After it each share of the way that is tried costs what `measure_start` has cost, one to four of them; file and
+    report cost as much as two or three.
+    """
+    if (options.workdir / "run" / MODEL).exists():
+        return None
+    seconds = measure_start(options)["seconds"]
+    training = f"{options.steps:,} steps" if options.steps else plan.duration(60.0 * options.minutes)
+    later = f"{plan.duration(3 * seconds)} to {plan.duration(7 * seconds)}"
+    return f"plan: training, {training}; then checks, file and report, {later}"
+
+
 def choose_share(options: Options) -> dict:
     """Chooses how much of the fine-tuning is kept and writes `model.keras`; returns what `shares.json` holds."""
     path = options.workdir / CHOICE
     if path.exists() and (options.workdir / MODEL).exists():
         return documents.check(documents.read(path), _CHOICE, str(path))
     source = model_file(options.model, suffix=".npz")
-    before, description = load_described(source)
-    data = checks(options)
-    start = [_figures(before, description, d) for d in data]
-    own = options.workdir / CHOOSE
-    if not read_document(own)["annotations"]:  # a few pictures only
-        own = options.workdir / TRAIN
-    own_before = _figures(before, description, own)
+    _, description = load_described(source)
+    data, own, begun = checks(options), _own(options), measure_start(options)
+    start, own_before = begun["before"], begun["own"]
     tried, kept = [], 0.0
     for share in SHARES:
         model, _ = averaged([source, options.workdir / "run" / MODEL], [1.0 - share, share])

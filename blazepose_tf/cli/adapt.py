@@ -28,7 +28,7 @@ def define_flags() -> None:
     flags.DEFINE_string("second", None, "MoveNet file (.tflite) that has to agree with the teacher")
     flags.DEFINE_list("aside", [], "names of clips (files without suffix) to judge by; every fifth without it")
     flags.DEFINE_float("fps", 10.0, "frames of a film per second of it")
-    flags.DEFINE_float("minutes", 45.0, "of training")
+    flags.DEFINE_float("minutes", 45.0, "of training; labels, checks and report come on top, as the plan says")
     flags.DEFINE_integer("steps", 0, "of training, instead of --minutes: the same ones on every machine")
     flags.DEFINE_integer("corrections", 30, "frames set out for correction")
     flags.DEFINE_bool("pause", False, "stop when they are set out")
@@ -77,9 +77,12 @@ def main(argv: list[str]) -> int:
         return 0
     logging.info(steps.split(options, clips))
     use_threads(FLAGS.threads)
-    steps.finetune(options)
     from blazepose_tf.adapt import outcome
 
+    told = outcome.forecast(options)
+    if told:
+        logging.info(told)
+    steps.finetune(options)
     choice = outcome.choose_share(options)
     print(outcome.tell(options, outcome.write_file(options), choice))
     print(f"{options.workdir}: the file, {outcome.REPORT}, {outcome.CARD} and report/report.html")

@@ -137,7 +137,7 @@ def _run_verb(verb: str, argv: list[str]) -> int:
     except Exception as error:
         if _interrupted:  # in the middle of an import, that turned it into an error of its own
             return _fail("interrupted", INTERRUPTED)
-        foreign = type(error).__module__.split(".")[0] in ("tensorflow", "cv2")
+        foreign = type(error).__module__.split(".")[0] in ("tensorflow", "cv2", "onnxruntime")
         if traceback or not (foreign or isinstance(error, (UserError, ValueError, OSError, ImportError, MemoryError))):
             raise
         return _fail(_told(error, verb), 1)

@@ -40,20 +40,18 @@ class Validation:
     """Result of one validation.
 
     Attributes:
-        scores: metric name -> value; the first one decides which checkpoint is best.
+        scores: metric name -> value.
+        score: the one that decides which checkpoint is best.
         images: (N, S, S, 3) float32 in [0, 1], the first pictures.
         truth: (N, K, 2) true points in pixels, nan where unlabelled.
         predicted: (N, K, 2) predicted points in pixels.
     """
 
     scores: dict[str, float]
+    score: float
     images: np.ndarray
     truth: np.ndarray
     predicted: np.ndarray
-
-    @property
-    def score(self) -> float:
-        return next(iter(self.scores.values()))
 
 
 def variation(predicted, truth, labelled) -> float:
@@ -106,8 +104,8 @@ def validate_tracker(model: keras.Model, batches, *, spec: TrackerSpec, pictures
 
     Returns:
         Scores `pck_torso` of the regression where the model has one, `pck_torso_heatmaps` of the heatmaps' maxima,
-        `pck_torso_refined` of both together (what ships), `variation` of whichever comes first, and of each of the
-        three what `confused_sides` says.
+        `pck_torso_refined` of both together (what ships), of which the last one decides; `variation` of whichever
+        comes first, and of each of the three what `confused_sides` says.
     """
     images, truth, labelled, circles = [], [], [], []
     found: dict[str, list] = {}
@@ -144,6 +142,7 @@ def validate_tracker(model: keras.Model, batches, *, spec: TrackerSpec, pictures
         f"pck_{name}{suffix}": pck(predicted, truth, labelled, unit).subset(common).overall
         for suffix, predicted in found.items()
     }
+    score = list(scores.values())[-1]
     scores["variation"] = variation(shown, truth, labelled)
     for suffix, predicted in found.items():
         confused = confused_sides(predicted, truth, labelled, unit, spec.keypoint_names)
@@ -151,7 +150,7 @@ def validate_tracker(model: keras.Model, batches, *, spec: TrackerSpec, pictures
     low, high = spec.value_range
     images = (np.concatenate(images)[:pictures] - low) / (high - low) if images else np.zeros((0, 1, 1, 3), np.float32)
     shown_truth = np.where(labelled[:pictures, :, None], truth[:pictures], np.nan)
-    return Validation(scores, images, shown_truth, shown[:pictures])
+    return Validation(scores, score, images, shown_truth, shown[:pictures])
 
 
 def validate_detector(model: keras.Model, batches, *, spec: DetectorSpec, pictures: int = 0) -> Validation:
@@ -205,7 +204,8 @@ def validate_detector(model: keras.Model, batches, *, spec: DetectorSpec, pictur
     low, high = spec.value_range
     images = (np.stack(images) - low) / (high - low) if images else np.zeros((0, 1, 1, 3), np.float32)
     empty = np.zeros((0, spec.num_keypoints, 2), np.float32)
-    return Validation(scores, images, np.stack(truth) if truth else empty, np.stack(shown) if shown else empty)
+    truth, shown = (np.stack(points) if points else empty for points in (truth, shown))
+    return Validation(scores, scores["ap50"], images, truth, shown)
 
 
 def _people(boxes: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from blazepose_tf import topology
-from blazepose_tf.adapt import corrections, splitting, steps
+from blazepose_tf.adapt import corrections, outcome, splitting, steps
 from blazepose_tf.adapt.frames import Clip
 from blazepose_tf.converters.coco_document import coco_document
 
@@ -116,3 +116,15 @@ def test_three_parts_of_the_pictures_have_no_neighbours():
     own = [Clip(f"p{i}", (Path(f"p{i}.jpg"),)) for i in range(12)]
     learn, choose, judge = splitting.split(own)
     assert len(learn) + len(choose) + len(judge) == 12 and len(judge) == 2 and len(choose) == 2
+
+
+def test_the_plan_counts_what_follows_the_training(options):
+    options.workdir.mkdir()
+    start = {"before": [80.0], "own": 90.0, "seconds": 60.0}
+    (options.workdir / outcome.START).write_text(json.dumps(start))
+    assert outcome.forecast(options) == "plan: training, 45 min; then checks, file and report, 3 min to 7 min"
+    by_steps = dataclasses.replace(options, steps=1200)
+    assert outcome.forecast(by_steps).startswith("plan: training, 1,200 steps; then")
+    (options.workdir / "run").mkdir()
+    (options.workdir / "run" / "model.keras").write_bytes(b"")
+    assert outcome.forecast(options) is None

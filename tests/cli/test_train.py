@@ -112,4 +112,4 @@ def test_threads_are_limited_before_a_model_is_read(tmp_path):
         [sys.executable, "-m", "blazepose_tf", "train", *arguments],
         capture_output=True, text=True, cwd=tmp_path, timeout=200,
     )  # fmt: skip
-    assert result.returncode == 1 and "error: nowhere.json: no such file" in result.stderr, result.stderr
+    assert result.returncode == 1 and "error: nowhere.json: No such file" in result.stderr, result.stderr

@@ -68,6 +68,18 @@ def test_heatmaps_are_read_at_their_maxima():
     assert result.scores["variation"] == pytest.approx(1.0, abs=1e-3)
 
 
+def test_what_ships_decides():
+    """Regressions that are a little off, and maps that know better: the score is that of both together."""
+    points = people(2)
+    labelled = np.ones((2, 33), np.float32)
+    maps, offsets, _ = heatmap_codec.encode(points, labelled, size=32, stride=4.0)
+    logits = np.where(maps > 0.5, 8.0, -8.0).astype(np.float32)
+    shift = np.float32([12.0, 0.0])  # pixels: more than a fifth of the torso of a person of this size
+    outputs = {"landmarks": points + shift, "heatmaps": logits, "offsets": offsets}
+    result = validate_tracker(Scripted([outputs]), [batch(points, labelled)], spec=SPEC)
+    assert result.score == result.scores["pck_torso_refined"] > result.scores["pck_torso"]
+
+
 def test_variation_is_the_ratio_of_spreads():
     rng = np.random.default_rng(0)
     truth = rng.normal(size=(50, 4, 2))
