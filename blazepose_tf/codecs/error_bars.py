@@ -67,14 +67,23 @@ class ErrorBars:
         Raises:
             ValueError: numbers that are none of `fit`; the message begins with `where`.
         """
-        groups = np.array(groups_of(names))
-        self._count, self._parts = len(names), []
-        for group, knots in table.items():
-            x, y = np.array(knots["spread"], np.float64), np.array(knots["error"], np.float64)
+        groups = groups_of(names)
+        knots: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        for group, columns in table.items():
+            x, y = np.array(columns["spread"], np.float64), np.array(columns["error"], np.float64)
             if len(x) != len(y) or not len(x) or (np.diff(x) < 0).any() or not (y > 0).all():
                 raise ValueError(f"{where}: {group}: expected as many errors above 0 as rising spreads")
-            if (groups == group).any():
-                self._parts.append((np.flatnonzero(groups == group), x, y))
+            knots[group] = x, y
+        # One table for all: each group has a stretch of its own, from its lowest knot to its highest.
+        order = list(dict.fromkeys(groups))
+        unknown = np.zeros(1), np.full(1, np.nan)
+        stretches = [knots.get(group, unknown) for group in order]
+        self._lowest = np.array([stretches[order.index(group)][0][0] for group in groups])
+        self._highest = np.array([stretches[order.index(group)][0][-1] for group in groups])
+        starts = np.cumsum([0.0, *(x[-1] - x[0] + 1.0 for x, _ in stretches)])
+        self._shift = np.array([starts[order.index(group)] for group in groups]) - self._lowest
+        self._knots = np.concatenate([x - x[0] + start for (x, _), start in zip(stretches, starts, strict=False)])
+        self._radii = np.concatenate([y for _, y in stretches])
 
     @classmethod
     def of_file(cls, document: object, spec: TrackerSpec, name: str) -> ErrorBars:
@@ -84,7 +93,5 @@ class ErrorBars:
 
     def __call__(self, spread: np.ndarray) -> np.ndarray:
         """(K,) float32 crop pixels of a (K,) spread; nan where that is, and in groups without knots."""
-        errors = np.full(self._count, np.nan, np.float32)
-        for members, knots, radii in self._parts:
-            errors[members] = np.interp(spread[members], knots, radii)
-        return errors
+        within = np.minimum(np.maximum(spread, self._lowest), self._highest)
+        return np.interp(within + self._shift, self._knots, self._radii).astype(np.float32)

@@ -73,14 +73,14 @@ def refine(points, heatmaps, *, stride: float, sigmas=LIMB_SIGMA, pairs=(), reac
         reach: cells looked at on either side of the regressed one.
     """
     points = np.array(points, np.float32)
-    place = points / np.float32(stride)
+    place = points.T / np.float32(stride)
     near = _around(np.floor(place), heatmaps, reach + _RIM)
     prior = near.gaussians(place, sigmas)
     weight = near.probability.copy()
     for _ in range(2):
         _blur(weight)
-    weight *= prior.x[:, None, :]
-    weight *= prior.y[:, :, None]
+    weight *= prior[0][:, None, :]
+    weight *= prior[1][:, :, None]
     middle = weight[:, _RIM:-_RIM, _RIM:-_RIM]
     at_y, at_x = np.divmod(middle.reshape(len(points), -1).argmax(axis=1), middle.shape[2])
     at_y, at_x, k = at_y + _RIM, at_x + _RIM, np.arange(len(points))
@@ -92,14 +92,12 @@ def refine(points, heatmaps, *, stride: float, sigmas=LIMB_SIGMA, pairs=(), reac
         [
             _top(weight[k, at_y, at_x - 1], peak, weight[k, at_y, at_x + 1]),
             _top(weight[k, at_y - 1, at_x], peak, weight[k, at_y + 1, at_x]),
-        ],
-        axis=-1,
+        ]
     )
-    refined = np.stack([near.column[k, at_x], near.row[k, at_y]], axis=-1) + step
-    spread = _spread(near, prior, refined)
+    refined = np.stack([near.center[0][k, at_x], near.center[1][k, at_y]]) + step
     return Refined(
-        np.where(found[:, None], refined * stride, points).astype(np.float32),
-        np.where(found, spread, np.float32(np.nan)),
+        np.where(found, refined * stride, points.T).T.astype(np.float32),
+        np.where(found, _spread(near, prior, refined), np.float32(np.nan)),
     )
 
 
@@ -122,23 +120,28 @@ def refine_smoothly(
             point stays at the one where it was. None without one.
     """
     points = np.array(points, np.float32)
-    place = points / np.float32(stride)
+    place = points.T / np.float32(stride)
     near = _around(np.floor(place), heatmaps, reach)
     prior = near.gaussians(place, sigmas)
-    weight, x, y = near.probability, prior.x, prior.y
-    for _ in range(SQUARINGS):
-        weight, x, y = weight * weight, x * x, y * y
+    weight = np.square(near.probability)
+    factor = np.square(prior)
+    for _ in range(SQUARINGS - 1):
+        np.square(weight, out=weight)
+        np.square(factor, out=factor)
     if previous is not None:
-        before = np.asarray(previous, np.float32) / np.float32(stride)
-        scale = np.reshape(-0.5 * 2**SQUARINGS / np.square(sigmas), (-1, 1)).astype(np.float32)
-        x = x * np.exp(scale * _beyond(near.column - before[:, :1], reach) ** 2)
-        y = y * np.exp(scale * _beyond(near.row - before[:, 1:], reach) ** 2)
-    along_x, along_y = _sums(weight, x, y)
-    sums = np.stack([(along_x * near.column).sum(axis=1), (along_y * near.row).sum(axis=1)], axis=-1)
-    refined = (sums + REGRESSION_WEIGHT * place) / (along_x.sum(axis=1)[:, None] + REGRESSION_WEIGHT)
-    return Refined(
-        np.where(near.inside[:, None], refined * stride, points).astype(np.float32), _spread(near, prior, refined)
-    )
+        beyond = near.center - (np.asarray(previous, np.float32).T / np.float32(stride))[:, :, None]
+        np.abs(beyond, out=beyond)
+        # Cells beyond what a limb moves in a frame, up to `reach`: a point within that must not be pulled back and lag.
+        np.minimum(np.maximum(beyond - np.float32(MOTION), 0.0), np.float32(reach), out=beyond)
+        np.square(beyond, out=beyond)
+        beyond *= np.float32(2**SQUARINGS) * _exponents(sigmas)
+        factor *= np.exp(beyond, out=beyond)
+    along = _sums(weight, factor)
+    total = along.sum(axis=2) + np.float32(REGRESSION_WEIGHT)
+    along *= near.center
+    refined = (along.sum(axis=2) + np.float32(REGRESSION_WEIGHT) * place) / total
+    moved = np.where(near.inside, refined * np.float32(stride), points.T).T
+    return Refined(moved, _spread(near, prior, refined))
 
 
 def refine_mediapipe(points, heatmaps, *, stride: float, window: int = 9, min_confidence: float = 0.5):
@@ -157,83 +160,86 @@ def refine_mediapipe(points, heatmaps, *, stride: float, window: int = 9, min_co
     Reference: MediaPipe RefineLandmarksFromHeatmapCalculator.
     """
     points = np.array(points, np.float32)
-    near = _around(np.trunc(points / stride), heatmaps, window // 2)
+    near = _around(np.trunc(points.T / stride), heatmaps, window // 2)
     weight = near.probability
     confident = near.inside & (weight.max(axis=(1, 2)) >= min_confidence)
-    sums = (weight.sum(axis=1) * near.column).sum(axis=1), (weight.sum(axis=2) * near.row).sum(axis=1)
-    center = np.stack(sums, axis=-1) / np.maximum(weight.sum(axis=(1, 2)), 1e-9)[:, None] - np.float32(0.5)
-    return np.where(confident[:, None], center * stride, points).astype(np.float32)
-
-
-class _Axes(NamedTuple):
-    """(K, W) factors of the columns and (K, W) of the rows of windows."""
-
-    x: np.ndarray
-    y: np.ndarray
+    sums = (np.stack([weight.sum(axis=1), weight.sum(axis=2)]) * near.center).sum(axis=2)
+    center = sums / np.maximum(weight.sum(axis=(1, 2)), 1e-9) - np.float32(0.5)
+    return np.where(confident, center * stride, points.T).T.astype(np.float32)
 
 
 class _Near(NamedTuple):
-    """What lies around K cells, in cells.
+    """What lies around K cells, in cells; the first axis of two is x, y.
 
     Attributes:
         inside: (K,) bool, whether the cell is one of the map's; the others' windows are somewhere.
-        column, row: (K, W) centres of the windows' cells, which may lie outside.
+        center: (2, K, W) float32 centres of the windows' columns and rows, which may lie outside.
         probability: (K, row, column), 0 outside of the map.
     """
 
     inside: np.ndarray
-    column: np.ndarray
-    row: np.ndarray
+    center: np.ndarray
     probability: np.ndarray
 
-    def gaussians(self, place: np.ndarray, sigmas) -> _Axes:
-        """Those around (K, 2) places."""
-        scale = np.reshape(-0.5 / np.square(sigmas), (-1, 1)).astype(np.float32)
-        return _Axes(*(np.exp(scale * (at - place[:, i : i + 1]) ** 2) for i, at in enumerate((self.column, self.row))))
+    def gaussians(self, place: np.ndarray, sigmas) -> np.ndarray:
+        """(2, K, W) factors of the columns and of the rows: Gaussians around (2, K) places."""
+        values = self.center - place[:, :, None]
+        np.square(values, out=values)
+        values *= _exponents(sigmas)
+        return np.exp(values, out=values)
+
+
+def _exponents(sigmas) -> np.ndarray:
+    """(K, 1) factors of a squared distance in the exponents of Gaussians."""
+    return np.float32(-0.5) / np.square(np.reshape(sigmas, (-1, 1)), dtype=np.float32)
 
 
 def _around(cell: np.ndarray, heatmaps: np.ndarray, reach: int) -> _Near:
-    """Squares of (2 reach + 1)^2 cells around (K, 2) cells (x, y, whole numbers) of (S, S, K) logits."""
+    """Squares of (2 reach + 1)^2 cells around (2, K) cells (x, y, whole numbers) of (S, S, K) logits."""
     rows, columns, count = heatmaps.shape
     flat = np.ascontiguousarray(heatmaps, np.float32).reshape(-1)
-    inside = np.all((cell >= 0) & (cell < (columns, rows)), axis=-1)
-    cell = np.where(inside[:, None], cell, 0.0).astype(np.int64)
-    window = np.arange(-reach, reach + 1)
-    column, row = cell[:, :1] + window, cell[:, 1:] + window
+    limit = np.array([[columns], [rows]])
+    inside = np.logical_and.reduce((cell >= 0) & (cell < limit))
+    at = np.where(inside, cell, 0.0).astype(np.int64)[:, :, None] + np.arange(-reach, reach + 1)
+    held = np.minimum(np.maximum(at, 0), limit[:, :, None] - 1)
     # One index of the flat map: numpy gathers by it several times faster than by three.
-    at_column = column.clip(0, columns - 1) * count + np.arange(count)[:, None]
-    at_row = row.clip(0, rows - 1) * (columns * count)
-    probability = flat.take(at_row[:, :, None] + at_column[:, None, :])
+    held *= np.array([count, columns * count])[:, None, None]
+    held[0] += np.arange(count)[:, None]
+    probability = flat.take(held[1][:, :, None] + held[0][:, None, :])
     # In place: 1 / (1 + exp(-logit)).
-    np.clip(probability, -20.0, 20.0, out=probability)
-    np.exp(np.negative(probability, out=probability), out=probability)
+    np.negative(probability, out=probability)
+    with np.errstate(over="ignore"):
+        np.exp(probability, out=probability)
     probability += 1.0
     np.reciprocal(probability, out=probability)
-    for at, limit, axes in ((column, columns, (slice(None), None)), (row, rows, (slice(None), slice(None), None))):
-        outside = (at < 0) | (at >= limit)
-        if outside.any():
-            probability *= ~outside[axes]
-    return _Near(inside, column + np.float32(0.5), row + np.float32(0.5), probability)
+    on_map = (at >= 0) & (at < limit[:, :, None])
+    if not on_map.all():
+        probability *= on_map[0][:, None, :]
+        probability *= on_map[1][:, :, None]
+    return _Near(inside, at.astype(np.float32) + np.float32(0.5), probability)
 
 
-def _sums(weight: np.ndarray, x: np.ndarray, y: np.ndarray) -> _Axes:
-    """Sums over the rows and over the columns of (K, row, column) weights times (K, column) and (K, row) factors."""
-    return _Axes(x * np.matmul(y[:, None, :], weight)[:, 0], y * np.matmul(weight, x[:, :, None])[:, :, 0])
+def _sums(weight: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """(2, K, W): sums over the rows and over the columns of (K, row, column) weights times (2, K, W) factors."""
+    along = np.empty_like(factors)
+    np.matmul(factors[1][:, None, :], weight, out=along[0][:, None, :])
+    np.matmul(weight, factors[0][:, :, None], out=along[1][:, :, None])
+    along *= factors
+    return along
 
 
-def _spread(near: _Near, prior: _Axes, refined: np.ndarray) -> np.ndarray:
-    """(K,) cells of `Refined.spread` around (K, 2) places in cells, of the `SMOOTH_REACH` nearest cells."""
-    side = near.column.shape[1]
+def _spread(near: _Near, prior: np.ndarray, refined: np.ndarray) -> np.ndarray:
+    """(K,) cells of `Refined.spread` around (2, K) places in cells, of the `SMOOTH_REACH` nearest cells."""
+    side = near.center.shape[2]
     cut = slice(max(side // 2 - SMOOTH_REACH, 0), side // 2 + SMOOTH_REACH + 1)
-    along = _sums(near.probability[:, cut, cut], prior.x[:, cut], prior.y[:, cut])
-    squared = sum(
-        (sums * (at[:, cut] - refined[:, i : i + 1]) ** 2).sum(axis=1)
-        for i, (sums, at) in enumerate(zip(along, (near.column, near.row), strict=True))
-    )
-    total = along.x.sum(axis=1)
-    k, corner = np.arange(len(refined)), np.stack([near.column[:, 0], near.row[:, 0]], axis=-1)
-    at = np.rint(refined - corner).clip(0, side - 1).astype(np.int64)
-    at_place = near.probability[k, at[:, 1], at[:, 0]] * prior.x[k, at[:, 0]] * prior.y[k, at[:, 1]]
+    along = _sums(near.probability[:, cut, cut], np.ascontiguousarray(prior[:, :, cut]))
+    total = along[0].sum(axis=1)
+    apart = near.center[:, :, cut] - refined[:, :, None]
+    along *= np.square(apart, out=apart)
+    squared = np.add.reduce(along.sum(axis=2))
+    k = np.arange(refined.shape[1])
+    x, y = np.minimum(np.maximum(np.rint(refined - near.center[:, :, 0]), 0), side - 1).astype(np.int64)
+    at_place = near.probability[k, y, x] * prior[0][k, x] * prior[1][k, y]
     supported = near.inside & (at_place >= MIN_PEAK)
     spread = np.sqrt(squared / np.maximum(total * at_place, 1e-9))
     return np.where(supported, spread, np.float32(np.nan)).astype(np.float32)
@@ -241,7 +247,7 @@ def _spread(near: _Near, prior: _Axes, refined: np.ndarray) -> np.ndarray:
 
 def _part(pairs, weight, near: _Near, at_x, at_y) -> None:
     """Changes `at_x` and `at_y`, (K,) chosen cells of (K, row, column) windows, where a pair has chosen one place."""
-    column, row, k = near.column, near.row, np.arange(len(at_x))
+    column, row, k = near.center[0], near.center[1], np.arange(len(at_x))
     place = np.stack([column[k, at_x], row[k, at_y]], axis=-1)
     pairs = pairs[np.square(place[pairs[:, 0]] - place[pairs[:, 1]]).sum(axis=-1) < APART**2]
     if not len(pairs):
@@ -273,8 +279,3 @@ def _top(before: np.ndarray, peak: np.ndarray, after: np.ndarray) -> np.ndarray:
     before, peak, after = (np.log(np.maximum(v, 1e-12)) for v in (before, peak, after))
     bend = 2.0 * peak - before - after
     return np.where(bend > 1e-6, 0.5 * (after - before) / np.maximum(bend, 1e-6), 0.0).clip(-0.5, 0.5)
-
-
-def _beyond(distance: np.ndarray, reach: int) -> np.ndarray:
-    """Cells beyond what a limb moves in a frame, up to `reach`: a point within that must not be pulled back and lag."""
-    return (np.abs(distance) - MOTION).clip(0.0, reach)

@@ -5,7 +5,7 @@ Invariant: pixel i covers [i, i + 1) and its centre is i + 0.5; no function here
 
 from __future__ import annotations
 
-from blazepose_tf.array_api import array_namespace
+from blazepose_tf.array_api import array_namespace, components
 
 
 def apply(matrix, points):
@@ -47,5 +47,5 @@ def invert(matrix):
 
 def scale_of(matrix):
     """(...) length that a unit length of the source gets: the square root of the area ratio."""
-    xp = array_namespace(matrix)
-    return xp.sqrt(xp.abs(matrix[..., 0, 0] * matrix[..., 1, 1] - matrix[..., 0, 1] * matrix[..., 1, 0]))
+    xp, ((a, b, _), (d, e, _)) = components(matrix, 2)
+    return xp.sqrt(xp.abs(a * e - b * d))

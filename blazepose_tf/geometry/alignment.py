@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from blazepose_tf.array_api import array_namespace
+from blazepose_tf.array_api import array_namespace, components
 
 # Body circle radius / distance of the farthest labelled point, and a lower bound in torso lengths for when the legs
 # are not labelled: medians over people whose whole body was labelled (COCO, LSP, fashion, JHMDB: 1.10 to 1.22, 1.7
@@ -41,16 +41,15 @@ def from_parts(center, radius, incline):
 
 def radius(alignment):
     """(...) radius of the body circle in pixels."""
-    xp = array_namespace(alignment)
-    delta = alignment[..., 1, :] - alignment[..., 0, :]
-    return xp.sqrt(xp.sum(delta * delta, axis=-1))
+    xp, ((x, y), (scale_x, scale_y)) = components(alignment, 2)
+    dx, dy = scale_x - x, scale_y - y
+    return xp.sqrt(dx * dx + dy * dy)
 
 
 def incline(alignment):
     """(...) angle of the body's up direction in radians in (-pi, pi]; 0 = upright, clockwise positive."""
-    xp = array_namespace(alignment)
-    delta = alignment[..., 1, :] - alignment[..., 0, :]
-    return xp.arctan2(delta[..., 0], -delta[..., 1])
+    xp, ((x, y), (scale_x, scale_y)) = components(alignment, 2)
+    return xp.arctan2(scale_x - x, y - scale_y)
 
 
 def distance(a, b):

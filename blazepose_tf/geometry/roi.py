@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from blazepose_tf.array_api import array_namespace
+from blazepose_tf.array_api import array_namespace, components
 from blazepose_tf.geometry import alignment as alignment_lib
 
 
@@ -32,11 +32,9 @@ def from_alignment(alignment, scale: float = 1.25):
     Returns:
         (..., 4) roi.
     """
-    xp = array_namespace(alignment)
-    center = alignment[..., 0, :]
+    xp, ((x, y), _) = components(alignment, 2)
     size = 2.0 * scale * alignment_lib.radius(alignment)
-    rotation = _wrap(alignment_lib.incline(alignment), xp)
-    return xp.stack([center[..., 0], center[..., 1], size, rotation], axis=-1)
+    return xp.stack([x, y, size, _wrap(alignment_lib.incline(alignment), xp)], axis=-1)
 
 
 def to_alignment(roi, scale: float = 1.25):
@@ -118,13 +116,13 @@ def crop_matrix(roi, crop_size: float, mirror=0.0):
     Returns:
         (..., 2, 3) matrix; crop (crop_size / 2, crop_size / 2) is the roi's centre.
     """
-    xp = array_namespace(roi)
-    scale = roi[..., 2] / crop_size
+    xp, (x, y, size, rotation) = components(roi)
+    scale = size / crop_size
     sign = 1.0 - 2.0 * mirror
-    cos, sin = xp.cos(roi[..., 3]) * scale, xp.sin(roi[..., 3]) * scale
+    cos, sin = xp.cos(rotation) * scale, xp.sin(rotation) * scale
     half = crop_size / 2.0
     rows = []
-    for x_axis, y_axis, center in ((cos * sign, -sin, roi[..., 0]), (sin * sign, cos, roi[..., 1])):
+    for x_axis, y_axis, center in ((cos * sign, -sin, x), (sin * sign, cos, y)):
         rows.append(xp.stack([x_axis, y_axis, center - half * (x_axis + y_axis)], axis=-1))
     return xp.stack(rows, axis=-2)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 
@@ -54,8 +55,9 @@ class Track:
     @property
     def sensible(self) -> bool:
         """Whether every number is one that a picture can give: a damaged or overflowing network's may not be."""
-        parts = (self.points, self.z, self.visibility, self.presence, self.pose_presence, self.alignment, self.world)
-        return all((np.abs(part) <= specs.FARTHEST).all() for part in parts if part is not None)
+        parts = (self.points, self.z, self.visibility, self.presence, self.alignment, self.world)
+        far = specs.FARTHEST
+        return self.pose_presence <= far and all((np.abs(p) <= far).all() for p in parts if p is not None)
 
 
 class Tracker:
@@ -153,9 +155,9 @@ class Tracker:
         else:
             refined = outputs.get(specs.ALIGNMENT)
             decoded = landmark_codec.decode(raw, None if refined is None else refined.reshape(2, 2))
-        presence = outputs[specs.POSE_PRESENCE].reshape(-1)[0]
+        presence = float(outputs[specs.POSE_PRESENCE].reshape(-1)[0])
         if self._presence_is_logit:
-            presence = 1.0 / (1.0 + np.exp(-np.clip(presence, -88.0, 88.0)))
+            presence = 1.0 / (1.0 + math.exp(-min(max(presence, -88.0), 88.0)))
         # Both kinds of points in one go: on so few of them the calls cost more than the arithmetic.
         count = len(decoded.points)
         alignment = decoded.alignment
@@ -167,7 +169,7 @@ class Tracker:
             z=None if decoded.z is None else decoded.z * scale,
             visibility=decoded.visibility,
             presence=decoded.presence,
-            pose_presence=float(presence),
+            pose_presence=presence,
             alignment=None if alignment is None else points[count:],
             world=self._world(outputs, matrix[:, :2] / scale),
             mask=self._mask(outputs, matrix),
@@ -182,7 +184,9 @@ class Tracker:
             return refinement.refine_mediapipe(points, heatmaps, stride=stride), None
         if previous is None:
             return refinement.refine(points, heatmaps, stride=stride, sigmas=self._sigmas, pairs=self._leg_pairs)
-        previous = affine.apply(affine.invert(matrix), np.asarray(previous, np.float32))
+        # The matrix turns and scales, so that its transpose turns back.
+        turn, scale = matrix[:, :2], affine.scale_of(matrix)
+        previous = (np.asarray(previous, np.float32) - matrix[:, 2]) @ turn / np.float32(scale * scale)
         return refinement.refine_smoothly(points, heatmaps, stride=stride, sigmas=self._sigmas, previous=previous)
 
     def _mask(self, outputs: dict[str, np.ndarray], matrix: np.ndarray) -> Mask | None:

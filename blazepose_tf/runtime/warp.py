@@ -66,34 +66,30 @@ def warp(
     (a, b, c), (d, e, f) = matrix.tolist()
     scale = math.sqrt(abs(a * e - b * d))
     reduce = antialias and scale >= 2.0
-    if reduce or max(image.shape[:2]) > _MAX_SIDE:
+    if half_pixel or reduce or max(image.shape[:2]) > _MAX_SIDE:
         span_x, span_y = abs(a) + abs(b), abs(d) + abs(e)
         low = (c + size * (min(a, 0.0) + min(b, 0.0)), f + size * (min(d, 0.0) + min(e, 0.0)))
         high = (low[0] + size * span_x, low[1] + size * span_y)
         image, x0, y0 = _cut(image, low, high, 1 << int(math.log2(scale)) if reduce else 1)
         c, f = c - x0, f - y0
-        shape = image.shape
+        height, width = image.shape[:2]
         while reduce and scale >= 2.0 and max(image.shape[:2]) > 1:
             image = _halve(image)
             scale /= 2.0
         image = _fit(image)
         # Whole-picture scaling: continuous pixels shrink by exactly the ratio of the sides.
-        factor_x, factor_y = image.shape[1] / shape[1], image.shape[0] / shape[0]
+        factor_x, factor_y = image.shape[1] / width, image.shape[0] / height
         a, b, c, d, e, f = a * factor_x, b * factor_x, c * factor_x, d * factor_y, e * factor_y, f * factor_y
+    flags, mode = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, _BORDERS[border]
     if half_pixel:
         # Index i is the pixel around i + 0.5, in the crop and in the image.
         matrix = np.array([[a, b, c + 0.5 * (a + b) - 0.5], [d, e, f + 0.5 * (d + e) - 0.5]])
-        return cv2.warpAffine(
-            image, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=_BORDERS[border]
-        )
+        # OpenCV warps four channels in less than half the time of three, to the same values.
+        four = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+        return cv2.cvtColor(cv2.warpAffine(four, matrix, (size, size), flags=flags, borderMode=mode), cv2.COLOR_RGBA2RGB)
     # MediaPipe calls warpPerspective, whose coordinates are rounded differently from warpAffine's.
-    return cv2.warpPerspective(
-        image,
-        np.array([[a, b, c], [d, e, f], [0.0, 0.0, 1.0]]),
-        (size, size),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=_BORDERS[border],
-    )
+    matrix = np.array([[a, b, c], [d, e, f], [0.0, 0.0, 1.0]])
+    return cv2.warpPerspective(image, matrix, (size, size), flags=flags, borderMode=mode)
 
 
 def lay_over(crop: np.ndarray, matrix: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
