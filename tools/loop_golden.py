@@ -26,6 +26,7 @@ from blazepose_tf.files import write_text
 from blazepose_tf.geometry import angles, roi
 from blazepose_tf.runtime import filters, metadata
 from blazepose_tf.runtime.detector import CLOSER_SHARE, Detector
+from blazepose_tf.runtime.interpreter import SharedModel
 from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.tracker import Tracker
 from blazepose_tf.runtime.warp import warp
@@ -42,11 +43,12 @@ TRACKER = specs.TrackerSpec(input_size=128, keypoint_names=NAMES + LEGS, heatmap
 FILM_TRACKER = specs.TrackerSpec(input_size=128, keypoint_names=NAMES, heatmap_stride=32, depth=True)
 
 
-class Recorded:
+class Recorded(SharedModel):
     """A model file's surface with outputs that were written down."""
 
     def __init__(self, spec):
-        self.name, self.input_size, self.invoke_ms = "recorded", spec.input_size, 0.0
+        super().__init__()
+        self.name, self.input_size = "recorded", spec.input_size
         self.metadata = metadata.metadata_of(spec, model="recorded")
         if isinstance(spec, specs.DetectorSpec):
             self.output_shapes = {

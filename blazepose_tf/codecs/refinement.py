@@ -5,6 +5,7 @@ Cells are those of `codecs.heatmaps`: crop pixels by the stride, centres at + 0.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -75,7 +76,9 @@ def refine(points, heatmaps, *, stride: float, sigmas=LIMB_SIGMA, pairs=(), reac
     points = np.array(points, np.float32)
     place = points.T / np.float32(stride)
     near = _around(np.floor(place), heatmaps, reach + _RIM)
-    prior = near.gaussians(place, sigmas)
+    regressed, exponents, half = place - near.middle, _exponents(sigmas), reach + _RIM
+    prior = np.exp(exponents * _squares(regressed, half))
+    near.clear_outside(near.probability)
     weight = near.probability.copy()
     for _ in range(2):
         _blur(weight)
@@ -94,10 +97,12 @@ def refine(points, heatmaps, *, stride: float, sigmas=LIMB_SIGMA, pairs=(), reac
             _top(weight[k, at_y - 1, at_x], peak, weight[k, at_y + 1, at_x]),
         ]
     )
-    refined = np.stack([near.center[0][k, at_x], near.center[1][k, at_y]]) + step
+    chosen = (np.stack([at_x, at_y]) - half + step).astype(np.float32)
+    cut = slice(half - SMOOTH_REACH, half + SMOOTH_REACH + 1) if half > SMOOTH_REACH else slice(None)
+    moments = _moments(near.probability[:, cut, cut], np.ascontiguousarray(prior[:, :, cut]))
     return Refined(
-        np.where(found, refined * stride, points.T).T.astype(np.float32),
-        np.where(found, _spread(near, prior, refined), np.float32(np.nan)),
+        np.where(found, (near.middle + chosen) * np.float32(stride), points.T).T,
+        np.where(found, _spread(near, regressed, exponents, moments, chosen), np.float32(np.nan)),
     )
 
 
@@ -122,26 +127,31 @@ def refine_smoothly(
     points = np.array(points, np.float32)
     place = points.T / np.float32(stride)
     near = _around(np.floor(place), heatmaps, reach)
-    prior = near.gaussians(place, sigmas)
-    weight = np.square(near.probability)
-    factor = np.square(prior)
+    regressed, exponents = place - near.middle, _exponents(sigmas)
+    # Of probabilities and of their powers, in one go: on so few numbers the calls cost more than the arithmetic.
+    weight = np.empty((2, *near.probability.shape), np.float32)
+    weight[0] = near.probability
+    power = np.square(near.probability, out=weight[1])
     for _ in range(SQUARINGS - 1):
-        np.square(weight, out=weight)
-        np.square(factor, out=factor)
+        np.square(power, out=power)
+    factors = np.empty((2, 2, len(points), 2 * reach + 1), np.float32)
+    factors[:] = _squares(regressed, reach)[:, None]
     if previous is not None:
-        beyond = near.center - (np.asarray(previous, np.float32).T / np.float32(stride))[:, :, None]
-        np.abs(beyond, out=beyond)
-        # Cells beyond what a limb moves in a frame, up to `reach`: a point within that must not be pulled back and lag.
-        np.minimum(np.maximum(beyond - np.float32(MOTION), 0.0), np.float32(reach), out=beyond)
-        np.square(beyond, out=beyond)
-        beyond *= np.float32(2**SQUARINGS) * _exponents(sigmas)
-        factor *= np.exp(beyond, out=beyond)
-    along = _sums(weight, factor)
-    total = along.sum(axis=2) + np.float32(REGRESSION_WEIGHT)
-    along *= near.center
-    refined = (along.sum(axis=2) + np.float32(REGRESSION_WEIGHT) * place) / total
-    moved = np.where(near.inside, refined * np.float32(stride), points.T).T
-    return Refined(moved, _spread(near, prior, refined))
+        before = np.asarray(previous, np.float32).T / np.float32(stride) - near.middle
+        factors[:, 1] += _squares(before, reach, MOTION)
+    factors[:, 1] *= 2**SQUARINGS
+    factors *= exponents
+    np.exp(factors, out=factors)
+    if near.on_map is not None:
+        factors *= near.on_map[:, None]
+    moments = _moments(weight, factors)
+    total, first = moments[:, 1, :, 0], moments[:, 1, :, 1]
+    own = np.float32(REGRESSION_WEIGHT)
+    moved = (first + own * regressed) / (total + own)
+    return Refined(
+        np.where(near.inside, (near.middle + moved) * np.float32(stride), points.T).T,
+        _spread(near, regressed, exponents, moments[:, 0], moved),
+    )
 
 
 def refine_mediapipe(points, heatmaps, *, stride: float, window: int = 9, min_confidence: float = 0.5):
@@ -160,95 +170,113 @@ def refine_mediapipe(points, heatmaps, *, stride: float, window: int = 9, min_co
     Reference: MediaPipe RefineLandmarksFromHeatmapCalculator.
     """
     points = np.array(points, np.float32)
-    near = _around(np.trunc(points.T / stride), heatmaps, window // 2)
+    near = _around(np.trunc(points.T / np.float32(stride)), heatmaps, window // 2)
     weight = near.probability
+    near.clear_outside(weight)
     confident = near.inside & (weight.max(axis=(1, 2)) >= min_confidence)
-    sums = (np.stack([weight.sum(axis=1), weight.sum(axis=2)]) * near.center).sum(axis=2)
-    center = sums / np.maximum(weight.sum(axis=(1, 2)), 1e-9) - np.float32(0.5)
-    return np.where(confident, center * stride, points.T).T.astype(np.float32)
+    total, first, _ = np.moveaxis(_moments(weight, np.ones((2, *weight.shape[:2]), np.float32)), 2, 0)
+    center = near.middle + first / np.maximum(total, 1e-9) - np.float32(0.5)
+    return np.where(confident, center * np.float32(stride), points.T).T
 
 
 class _Near(NamedTuple):
-    """What lies around K cells, in cells; the first axis of two is x, y.
+    """What lies around K cells, in cells; a first axis of two is x, y.
 
     Attributes:
         inside: (K,) bool, whether the cell is one of the map's; the others' windows are somewhere.
-        center: (2, K, W) float32 centres of the windows' columns and rows, which may lie outside.
-        probability: (K, row, column), 0 outside of the map.
+        middle: (2, K) float32 centres of the cells.
+        probability: (K, row, column); anything outside of the map.
+        on_map: (2, K, W) bool, which columns and rows of the windows are the map's; None where all are.
     """
 
     inside: np.ndarray
-    center: np.ndarray
+    middle: np.ndarray
     probability: np.ndarray
+    on_map: np.ndarray | None
 
-    def gaussians(self, place: np.ndarray, sigmas) -> np.ndarray:
-        """(2, K, W) factors of the columns and of the rows: Gaussians around (2, K) places."""
-        values = self.center - place[:, :, None]
-        np.square(values, out=values)
-        values *= _exponents(sigmas)
-        return np.exp(values, out=values)
+    def clear_outside(self, values: np.ndarray) -> None:
+        """Makes (K, row, column) values 0 outside of the map."""
+        if self.on_map is not None:
+            values *= self.on_map[0][:, None, :]
+            values *= self.on_map[1][:, :, None]
+
+
+@functools.lru_cache(maxsize=8)
+def _offsets(reach: int) -> np.ndarray:
+    """(3, W) powers 0, 1, 2 of the distances of a window's cells from its middle."""
+    return np.arange(-reach, reach + 1, dtype=np.float32) ** np.arange(3, dtype=np.float32)[:, None]
+
+
+@functools.lru_cache(maxsize=8)
+def _window(reach: int, size: int, count: int) -> np.ndarray:
+    """(K, W, W) places of the cells of windows in a flat (S, S, K) map, from the first channel of their middles on."""
+    along = np.arange(-reach, reach + 1) * count
+    return along + along[:, None] * size + np.arange(count)[:, None, None]
 
 
 def _exponents(sigmas) -> np.ndarray:
-    """(K, 1) factors of a squared distance in the exponents of Gaussians."""
+    """(K, 1) factors of squared distances in the exponents of Gaussians."""
     return np.float32(-0.5) / np.square(np.reshape(sigmas, (-1, 1)), dtype=np.float32)
+
+
+def _squares(place: np.ndarray, reach: int, free: float = 0.0) -> np.ndarray:
+    """(2, K, W) squared distances of columns and rows from (2, K) places, measured from the windows' middles; `free`
+    cells of a distance do not count, and not more than `reach` do."""
+    distance = _offsets(reach)[1] - place[:, :, None]
+    if free:
+        np.abs(distance, out=distance)
+        distance -= np.float32(free)
+        np.minimum(np.maximum(distance, np.float32(0), out=distance), np.float32(reach), out=distance)
+    return np.square(distance, out=distance)
 
 
 def _around(cell: np.ndarray, heatmaps: np.ndarray, reach: int) -> _Near:
     """Squares of (2 reach + 1)^2 cells around (2, K) cells (x, y, whole numbers) of (S, S, K) logits."""
-    rows, columns, count = heatmaps.shape
+    size, _, count = heatmaps.shape
     flat = np.ascontiguousarray(heatmaps, np.float32).reshape(-1)
-    limit = np.array([[columns], [rows]])
-    inside = np.logical_and.reduce((cell >= 0) & (cell < limit))
-    at = np.where(inside, cell, 0.0).astype(np.int64)[:, :, None] + np.arange(-reach, reach + 1)
-    held = np.minimum(np.maximum(at, 0), limit[:, :, None] - 1)
-    # One index of the flat map: numpy gathers by it several times faster than by three.
-    held *= np.array([count, columns * count])[:, None, None]
-    held[0] += np.arange(count)[:, None]
-    probability = flat.take(held[1][:, :, None] + held[0][:, None, :])
-    # In place: 1 / (1 + exp(-logit)).
-    np.negative(probability, out=probability)
-    with np.errstate(over="ignore"):
-        np.exp(probability, out=probability)
-    probability += 1.0
-    np.reciprocal(probability, out=probability)
-    on_map = (at >= 0) & (at < limit[:, :, None])
-    if not on_map.all():
-        probability *= on_map[0][:, None, :]
-        probability *= on_map[1][:, :, None]
-    return _Near(inside, at.astype(np.float32) + np.float32(0.5), probability)
+    held = np.fmin(np.fmax(cell, np.float32(0)), np.float32(size - 1))  # nan becomes 0
+    x, y = held.astype(np.int64)
+    # One index of the flat map: numpy gathers by it several times faster than by three. Outside it leads anywhere.
+    index = _window(reach, size, count) + ((y * size + x) * count)[:, None, None]
+    probability = flat.take(index, mode="clip")
+    # In place: 1 / (1 + exp(-logit)), as a tangent that cannot overflow.
+    probability *= np.float32(0.5)
+    np.tanh(probability, out=probability)
+    probability *= np.float32(0.5)
+    probability += np.float32(0.5)
+    at = held[:, :, None] + _offsets(reach)[1]
+    on_map = (at >= 0) & (at < size)
+    return _Near((held == cell).all(axis=0), held + np.float32(0.5), probability, None if on_map.all() else on_map)
 
 
-def _sums(weight: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """(2, K, W): sums over the rows and over the columns of (K, row, column) weights times (2, K, W) factors."""
+def _moments(weight: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """(2, ..., K, 3) sums of (..., K, row, column) weights times (2, ..., K, W) factors of columns and rows, with the
+    powers 0, 1 and 2 of the distance of the column (first axis 0) or of the row (1) from the middle."""
     along = np.empty_like(factors)
-    np.matmul(factors[1][:, None, :], weight, out=along[0][:, None, :])
-    np.matmul(weight, factors[0][:, :, None], out=along[1][:, :, None])
+    np.matmul(factors[1][..., None, :], weight, out=along[0][..., None, :])
+    np.matmul(weight, factors[0][..., None], out=along[1][..., None])
     along *= factors
-    return along
+    return along @ _offsets(factors.shape[-1] // 2).T
 
 
-def _spread(near: _Near, prior: np.ndarray, refined: np.ndarray) -> np.ndarray:
-    """(K,) cells of `Refined.spread` around (2, K) places in cells, of the `SMOOTH_REACH` nearest cells."""
-    side = near.center.shape[2]
-    cut = slice(max(side // 2 - SMOOTH_REACH, 0), side // 2 + SMOOTH_REACH + 1)
-    along = _sums(near.probability[:, cut, cut], np.ascontiguousarray(prior[:, :, cut]))
-    total = along[0].sum(axis=1)
-    apart = near.center[:, :, cut] - refined[:, :, None]
-    along *= np.square(apart, out=apart)
-    squared = np.add.reduce(along.sum(axis=2))
-    k = np.arange(refined.shape[1])
-    x, y = np.minimum(np.maximum(np.rint(refined - near.center[:, :, 0]), 0), side - 1).astype(np.int64)
-    at_place = near.probability[k, y, x] * prior[0][k, x] * prior[1][k, y]
+def _spread(near: _Near, regressed: np.ndarray, exponents, moments: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    """(K,) cells of `Refined.spread` around (2, K) places; these and the regressed ones from the windows' middles."""
+    k, half = np.arange(len(near.inside)), near.probability.shape[1] // 2
+    total, first, second = moments[..., 0], moments[..., 1], moments[..., 2]
+    squared = np.add.reduce(second + moved * (moved * total - 2.0 * first))
+    at = np.fmin(np.fmax(np.rint(moved), -half), half)
+    x, y = at.astype(np.int64) + half
+    apart = at - regressed
+    prior = np.exp(exponents[:, 0] * np.add.reduce(apart * apart))
+    at_place = near.probability[k, y, x] * prior
     supported = near.inside & (at_place >= MIN_PEAK)
-    spread = np.sqrt(squared / np.maximum(total * at_place, 1e-9))
-    return np.where(supported, spread, np.float32(np.nan)).astype(np.float32)
+    spread = np.sqrt(np.maximum(squared, 0.0) / np.maximum(total[0] * at_place, 1e-9))
+    return np.where(supported, spread, np.float32(np.nan))
 
 
 def _part(pairs, weight, near: _Near, at_x, at_y) -> None:
     """Changes `at_x` and `at_y`, (K,) chosen cells of (K, row, column) windows, where a pair has chosen one place."""
-    column, row, k = near.center[0], near.center[1], np.arange(len(at_x))
-    place = np.stack([column[k, at_x], row[k, at_y]], axis=-1)
+    place = np.stack([at_x, at_y], axis=-1) + near.middle.T  # up to half a window
     pairs = pairs[np.square(place[pairs[:, 0]] - place[pairs[:, 1]]).sum(axis=-1) < APART**2]
     if not len(pairs):
         return
@@ -258,8 +286,9 @@ def _part(pairs, weight, near: _Near, at_x, at_y) -> None:
     around = np.maximum(np.maximum(around[:, :-2], around[:, 1:-1]), around[:, 2:])
     around = np.maximum(np.maximum(around[:, :, :-2], around[:, :, 1:-1]), around[:, :, 2:])[:, 1:-1, 1:-1]
     own = weight[goes, _RIM:-_RIM, _RIM:-_RIM]
-    far_x = np.square(column[goes, _RIM:-_RIM] - place[stays, :1])[:, None, :]
-    far_y = np.square(row[goes, _RIM:-_RIM] - place[stays, 1:])[:, :, None]
+    cells = np.arange(_RIM, weight.shape[1] - _RIM)
+    far_x, far_y = np.square(cells + near.middle[:, goes, None] - place[stays].T[:, :, None])
+    far_x, far_y = far_x[:, None, :], far_y[:, :, None]
     second = np.where((own >= around) & (far_x + far_y >= APART**2), own, 0.0).reshape(len(goes), -1)
     best, each = second.argmax(axis=1), np.arange(len(goes))
     product = second[each, best]

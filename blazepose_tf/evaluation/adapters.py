@@ -17,14 +17,14 @@ import numpy as np
 
 from blazepose_tf import archives, documents, specs
 from blazepose_tf.runtime import metadata as metadata_lib
-from blazepose_tf.runtime.interpreter import load_model
+from blazepose_tf.runtime.interpreter import SharedModel, load_model
 from blazepose_tf.runtime.tracker import OFFICIAL_2020, OFFICIAL_2021
 
 _PIP_TRAIN = "evaluating a .keras model needs keras: pip install 'blazepose_tf[train]'"
 _DESCRIPTION = "blazepose_tf.json"
 
 
-class KerasModel:
+class KerasModel(SharedModel):
     """A Keras model as the runtime sees model files.
 
     Attributes:
@@ -33,8 +33,6 @@ class KerasModel:
         input_size: side of the square input in pixels.
         output_shapes: shape of each output by name, batch 1.
     """
-
-    invoke_ms = 0.0  # not told apart from the rest of a run
 
     def __init__(self, model: Any, *, name: str = "model", description: dict | None = None):
         """Wraps a `keras.Model` with one (B, S, S, 3) input and a dict of named outputs.
@@ -57,6 +55,7 @@ class KerasModel:
             raise ValueError(
                 f"{name}: expected a model with named outputs (a dict). Received: {type(model.output).__name__}"
             )
+        super().__init__()
         self.name = name
         self.input_size = int(shape[1])
         self.output_shapes = {key: (1, *tuple(tensor.shape)[1:]) for key, tensor in model.output.items()}

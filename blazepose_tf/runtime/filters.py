@@ -150,10 +150,13 @@ class JumpFilter:
         if self._points is None:
             self._points, self._jumped = points, np.zeros(len(points), bool)
             return points
-        jumped = np.linalg.norm((points - self._points)[:, :2], axis=1) > self.fastest * scale * seconds
+        moved = (points - self._points)[:, :2]
+        jumped = (moved * moved).sum(axis=1) > (self.fastest * scale * seconds) ** 2
         held = jumped & ~self._jumped  # the first of some jumps only: a run is followed
-        self._points, self._jumped = np.where(held[:, None], self._points, points), jumped
-        return self._points
+        if held.any():
+            points = np.where(held[:, None], self._points, points)
+        self._points, self._jumped = points, jumped
+        return points
 
     def rescale(self, factors) -> None:
         """As `OneEuroFilter.rescale`."""
@@ -248,12 +251,14 @@ class PoseSmoother:
         if self._alignment is None:
             return points
         size = body_size(points)
-        behind = self._alignment(points, seconds, scale=size) - points
+        steady = self._alignment(points, seconds, scale=size)
         if self._farthest is not None:
             # As `geometry.alignment.distance`; both in radii of the body circle.
-            apart = np.linalg.norm(behind, axis=-1).mean() / (0.5 * size)
-            behind = behind * min(1.0, self._farthest / max(apart, 1e-9))
-        return (points + behind).astype(np.float32)
+            behind = steady - points
+            apart = sum(math.hypot(x, y) for x, y in behind.tolist()) / size
+            if apart > self._farthest:
+                steady = points + behind * (self._farthest / apart)
+        return steady.astype(np.float32)
 
     def landmarks(self, points: np.ndarray, z: np.ndarray | None, seconds: float, *, body_size: float):
         """Smoothed (K, 2) points and (K,) z (or None), all in pixels; `body_size` is the body circle's diameter."""

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -23,6 +23,7 @@ from blazepose_tf.runtime import metadata as metadata_lib
 from blazepose_tf.runtime.weights import is_shipped, model_file
 
 log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 _PIP_ONNX = "running .onnx files needs onnxruntime: pip install 'blazepose_tf[onnx]'"
 
 
@@ -126,6 +127,16 @@ class SharedModel:
     reopening: tuple[str, int, str | None] | None = None
     __call__: Callable[..., dict[str, np.ndarray]]
 
+    def read(
+        self,
+        crop: np.ndarray,
+        value_range: tuple[float, float],
+        outputs: tuple[str, ...],
+        reader: Callable[[dict[str, np.ndarray]], Result],
+    ) -> Result:
+        """What `reader` makes of the outputs for a picture; it must not keep them, for they may be the engine's own."""
+        return reader(self(crop, value_range, outputs))
+
     def __init__(self) -> None:
         self._turn = threading.Lock()
         self._times = threading.local()
@@ -218,33 +229,51 @@ class LiteRtModel(SharedModel):
         Returns:
             name -> float32 array with the batch dimension of 1.
         """
-        # Views on the input tensor are used up before the interpreter runs: they must not outlive the call.
+        with self._turn:
+            self._fill(crop, value_range)
+            return self._invoke(outputs)
+
+    def read(
+        self,
+        crop: np.ndarray,
+        value_range: tuple[float, float],
+        outputs: tuple[str, ...],
+        reader: Callable[[dict[str, np.ndarray]], Result],
+    ) -> Result:
+        """As `SharedModel.read`: without copies of the outputs, of which heatmaps are half a megabyte."""
+        with self._turn:
+            self._fill(crop, value_range)
+            self._run()
+            named = {name: self._outputs[name] for name in outputs}
+            return reader({name: q.dequantize(self._interpreter.tensor(index)()) for name, (index, q) in named.items()})
+
+    def _fill(self, crop: np.ndarray, value_range: tuple[float, float]) -> None:
+        """Writes a picture into the input tensor; no view on it may be left when the interpreter runs."""
         low, high = value_range
+        view = self._interpreter.tensor(self._input_index)()[0]
         if low == 0.0 and not self._input.active:
-            with self._turn:
-                # One multiplication takes half the time of the table.
-                view = self._interpreter.tensor(self._input_index)()[0]
-                np.multiply(crop, np.float32(high / 255.0), out=view)
-                del view
-                return self._invoke(outputs)
+            # One multiplication takes half the time of the table.
+            np.multiply(crop, np.float32(high / 255.0), out=view)
+            return
         table = self._tables.get(value_range)
         if table is None:
             values = np.arange(256, dtype=np.float32) * np.float32((high - low) / 255.0) + np.float32(low)
             table = self._tables.setdefault(value_range, self._input.quantize(values))
-        with self._turn:
-            cv2.LUT(crop, table, dst=self._interpreter.tensor(self._input_index)()[0])
-            return self._invoke(outputs)
+        cv2.LUT(crop, table, dst=view)
 
     def _invoke(self, outputs: tuple[str, ...] | None) -> dict[str, np.ndarray]:
         """Runs what the input tensor holds and copies the outputs; the caller has the turn."""
+        self._run()
+        chosen = self._outputs if outputs is None else {name: self._outputs[name] for name in outputs}
+        return {name: q.dequantize(self._interpreter.get_tensor(index)) for name, (index, q) in chosen.items()}
+
+    def _run(self) -> None:
         started = time.perf_counter()
         try:
             self._interpreter.invoke()
         except RuntimeError as error:
             raise ValueError(f"{self.name}: cannot be run ({' '.join(str(error).split())})") from error
         self._times.invoke_ms = 1e3 * (time.perf_counter() - started)
-        chosen = self._outputs if outputs is None else {name: self._outputs[name] for name in outputs}
-        return {name: q.dequantize(self._interpreter.get_tensor(index)) for name, (index, q) in chosen.items()}
 
 
 def _names_by_shape(details: list[dict[str, Any]], name: str) -> dict[str, dict[str, Any]]:

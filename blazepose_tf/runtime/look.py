@@ -105,10 +105,8 @@ class Look:
         """
         crop, matrix = self._tracker.crop(self.image, region)
         self.lap("warp")
-        outputs = self._tracker.infer(crop)
+        track = self._tracker.read(crop, matrix, previous)
         self.lap("tracker", self._tracker.model.invoke_ms)
-        track = self._tracker.decode(outputs, matrix, previous)
-        self.lap("decode")
         certain = track.sensible and track.pose_presence >= self._presence_threshold
         return track if certain else None
 

@@ -122,8 +122,7 @@ class Tracker:
             image: (H, W, 3) uint8 RGB.
             region: (4,) roi: center x, y, size, rotation in image pixels and radians.
         """
-        crop, matrix = self.crop(image, region)
-        return self.decode(self.infer(crop), matrix)
+        return self.read(*self.crop(image, region))
 
     def crop(self, image: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The (S, S, 3) uint8 input and its (2, 3) matrix to image pixels."""
@@ -132,6 +131,11 @@ class Tracker:
             raise ValueError(f"roi must be finite (center x, center y, size > 0, rotation). Received: roi={region}")
         matrix = roi.crop_matrix(region, self.spec.input_size)
         return warp(image, matrix, self.spec.input_size, half_pixel=self.half_pixel), matrix
+
+    def read(self, crop: np.ndarray, matrix: np.ndarray, previous: np.ndarray | None = None) -> Track:
+        """`infer` and `decode` in one, without a copy of the outputs in between."""
+        reader = lambda outputs: self.decode(outputs, matrix, previous)  # noqa: E731
+        return self.model.read(crop, self.spec.value_range, self._outputs, reader)
 
     def infer(self, crop: np.ndarray) -> dict[str, np.ndarray]:
         """The network's outputs that decoding needs, for an (S, S, 3) uint8 crop."""

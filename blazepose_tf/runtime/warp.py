@@ -86,7 +86,9 @@ def warp(
         matrix = np.array([[a, b, c + 0.5 * (a + b) - 0.5], [d, e, f + 0.5 * (d + e) - 0.5]])
         # OpenCV warps four channels in less than half the time of three, to the same values.
         four = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
-        return cv2.cvtColor(cv2.warpAffine(four, matrix, (size, size), flags=flags, borderMode=mode), cv2.COLOR_RGBA2RGB)
+        return cv2.cvtColor(
+            cv2.warpAffine(four, matrix, (size, size), flags=flags, borderMode=mode), cv2.COLOR_RGBA2RGB
+        )
     # MediaPipe calls warpPerspective, whose coordinates are rounded differently from warpAffine's.
     matrix = np.array([[a, b, c], [d, e, f], [0.0, 0.0, 1.0]])
     return cv2.warpPerspective(image, matrix, (size, size), flags=flags, borderMode=mode)

@@ -160,3 +160,25 @@ def test_parts_cover_a_picture(width, height, count):
     half = regions[:, 2, None, None] / 2 + 1e-3
     seen = (abs(xs - regions[:, 0, None, None]) <= half) & (abs(ys - regions[:, 1, None, None]) <= half)
     assert seen.any(axis=0).all()
+
+
+def test_one_item_gives_what_it_gives_among_others(rois):
+    """A single region or matrix is calculated with Python's numbers, a batch with arrays."""
+    points = np.random.default_rng(0).uniform(0, 256, (33, 2)).astype(np.float32)
+    matrices, bodies = roi.crop_matrix(rois, 256), roi.to_alignment(rois)
+    for i, region in enumerate(rois):
+        matrix = roi.crop_matrix(region, 256)
+        assert matrix.dtype == np.float32 and matrix.shape == (2, 3)
+        np.testing.assert_allclose(matrix, matrices[i], rtol=1e-6, atol=1e-4)
+        np.testing.assert_allclose(affine.scale_of(matrix), affine.scale_of(matrices)[i], rtol=1e-6)
+        np.testing.assert_allclose(roi.from_alignment(bodies[i]), roi.from_alignment(bodies)[i], rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(
+            affine.apply(matrix, points), affine.apply(matrices[i : i + 1], points)[0], atol=FLOAT
+        )
+
+
+def test_numbers_that_are_none_stay_so():
+    for wrong in (np.nan, np.inf):
+        with np.errstate(invalid="ignore"):
+            assert not np.isfinite(roi.crop_matrix(np.float32([10, 10, 50, wrong]), 256)).all()
+            assert not np.isfinite(roi.from_alignment(np.float32([[10, 10], [wrong, 5]]))).all()

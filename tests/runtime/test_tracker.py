@@ -152,3 +152,19 @@ def test_refuses_other_models(peers, our_tracker, onnx_model):
 def test_refuses_wrong_regions(our_tracker, region):
     with pytest.raises(ValueError, match="roi must be finite"):
         Tracker(our_tracker[0]).crop(np.zeros((20, 20, 3), np.uint8), np.array(region))
+
+
+def test_reading_in_one_step_is_inferring_and_decoding():
+    """`read` looks at the engine's own memory: nothing of a track may lie there, or the next run would be refused."""
+    tracker = Tracker("lite")
+    image = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    tracks = []
+    for region in (np.array([200.0, 150.0, 260.0, 0.2]), np.array([190.0, 160.0, 300.0, -0.4])):
+        crop, matrix = tracker.crop(image, region)
+        for previous in (None, np.full((33, 2), 150.0)):
+            apart = tracker.decode(tracker.infer(crop), matrix, previous)
+            tracks.append((tracker.read(crop, matrix, previous), apart))
+    for read, apart in tracks:
+        for name in ("points", "visibility", "alignment", "spread", "error"):
+            np.testing.assert_array_equal(getattr(read, name), getattr(apart, name))
+        assert read.pose_presence == apart.pose_presence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -107,3 +108,20 @@ def test_a_view_with_strides_works():
 def test_wrong_arguments(image, matrix, border, error):
     with pytest.raises(error, match="Received"):
         warp(image, matrix, 8, border=border)
+
+
+@pytest.mark.parametrize("region", [(60.0, 40.0, 70.0, 0.3), (5.0, 90.0, 200.0, -1.0), (80.0, 50.0, 300.0, 0.0)])
+@pytest.mark.parametrize("border", ["zero", "replicate"])
+def test_what_is_cut_and_warped_is_the_picture(region, border):
+    """Against OpenCV's warp of the whole picture, three channels as they are: to a grey level of rounding."""
+    image = np.random.default_rng(2).integers(0, 256, (100, 160, 3), np.uint8)
+    matrix = np.asarray(roi.crop_matrix(np.array(region), 48), np.float64)
+    shifted = matrix.copy()
+    shifted[:, 2] += 0.5 * matrix[:, :2].sum(axis=1) - 0.5
+    mode = cv2.BORDER_CONSTANT if border == "zero" else cv2.BORDER_REPLICATE
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    expected = cv2.warpAffine(image, shifted, (48, 48), flags=flags, borderMode=mode)
+    found = warp(image, matrix, 48, border=border, antialias=False)
+    # Before OpenCV 5 coordinates are rounded to 1/32 of a pixel.
+    limit = 1 if int(cv2.__version__.split(".")[0]) >= 5 else 12
+    assert np.abs(found.astype(int) - expected).max() <= limit
