@@ -37,7 +37,7 @@ from movenet import MoveNet, predict
 from tqdm import tqdm
 
 from blazepose_tf import files, topology
-from blazepose_tf.evaluation import adapters, annotations, evaluate, systems, tables
+from blazepose_tf.evaluation import annotations, evaluate, systems, tables
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.metrics import alignment as alignment_metrics
 from blazepose_tf.metrics import detection
@@ -139,7 +139,7 @@ def predictions_of(movenets: dict[str, str], data: annotations.Annotations, fold
     """One file of predictions per MoveNet."""
     out = {}
     for name, path in movenets.items():
-        out[name] = str(folder / f"{name}_{adapters.sha256(path)[:8]}_{data.sha256[:8]}.jsonl")
+        out[name] = str(folder / f"{name}_{files.sha256(path)[:8]}_{data.sha256[:8]}.jsonl")
         if Path(out[name]).exists():
             continue
         model, lines = MoveNet(path), []

@@ -56,6 +56,23 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         remove(temporary)
 
 
+def sha256(path: str | os.PathLike) -> str:
+    """Hex digest of a file, read in pieces; of a folder, that of the names and digests of its files.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    if (folder := Path(path)).is_dir():
+        for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+            digest.update(f"{file.relative_to(folder).as_posix()} {sha256(file)}\n".encode())
+        return digest.hexdigest()
+    with open(path, "rb") as source:
+        while piece := source.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
 def require_writable(path: str | os.PathLike) -> None:
     """Says before a long computation that its result could not be written.
 

@@ -40,7 +40,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "tflite": (set(), PURE | {"ai_edge_litert", "flatbuffers"}),
     "runtime": (
         {"geometry", "codecs", "topology", "specs", "tflite", "metrics", "media"},
-        PURE | {"cv2", "ai_edge_litert", "onnxruntime", "openvino", "ncnn"},
+        PURE | {"cv2", "ai_edge_litert", "onnxruntime", "openvino", "ncnn", "keras", "tensorflow"},
     ),
     "web": ({"runtime", "codecs", "geometry", "specs", "topology"}, set()),
     "training": (
@@ -60,11 +60,11 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "evaluation": (
         {"metrics", "topology", "geometry", "specs", "runtime", "converters", "media"},
-        PURE | {"cv2", "keras", "tensorflow", "pycocotools"},
+        PURE | {"cv2", "pycocotools"},
     ),
     "analysis": ({"runtime", "geometry", "topology", "evaluation.svg"}, PURE),
     "formats": ({"analysis", "runtime", "topology"}, PURE | {"ezc3d", "h5py", "pynwb", "ndx_pose"}),
-    "timing": ({"tflite"}, PURE | {"ai_edge_litert", "flatbuffers", "matplotlib"}),
+    "timing": ({"tflite", "runtime"}, PURE | {"ai_edge_litert", "flatbuffers", "matplotlib"}),
     "labelling": (
         {"converters", "evaluation", "geometry", "media", "metrics", "runtime", "specs", "topology"},
         PURE | {"ai_edge_litert", "cv2", "tqdm"},

@@ -23,11 +23,11 @@ from tqdm import tqdm
 from blazepose_tf import files
 from blazepose_tf.codecs.error_bars import COVERED, ERROR, fit
 from blazepose_tf.evaluation import annotations
-from blazepose_tf.evaluation.adapters import KerasModel
 from blazepose_tf.export.sources import open_source
 from blazepose_tf.geometry import roi as roi_lib
 from blazepose_tf.runtime import metadata
 from blazepose_tf.runtime.interpreter import load_model
+from blazepose_tf.runtime.keras_model import KerasModel
 from blazepose_tf.runtime.look import usable
 from blazepose_tf.runtime.tracker import Tracker
 from blazepose_tf.specs import DETECTOR

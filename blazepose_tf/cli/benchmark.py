@@ -1,9 +1,13 @@
-"""Time .tflite files on this host or on a phone over adb.
+"""Time model files on this host or on a phone over adb.
 
 blazepose benchmark --model=a.tflite --model=b.tflite --profile --output=new.json
+blazepose benchmark --model=lite --model=lite.onnx --model=lite_openvino --model=pose.task --model=mine.keras
 blazepose benchmark --device=adb --benchmark_model=PATH --model=a.tflite
 blazepose benchmark --compare=old.json
 blazepose benchmark --table1 --evaluation=eval.json
+
+A .task bundle is the two files in it, a .keras model the float32 .tflite file that export makes of it; .onnx files and
+the folders of OpenVINO and ncnn run in their engines (host).
 """
 
 from __future__ import annotations
@@ -21,7 +25,11 @@ _WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 
 
 def define_flags() -> None:
-    flags.DEFINE_multi_string("model", [], ".tflite file or shipped name; may be repeated (default: the shipped ones)")
+    flags.DEFINE_multi_string(
+        "model",
+        [],
+        "shipped name, .tflite, .onnx, .task or .keras file, or exported folder; repeatable (default: all shipped)",
+    )
     flags.DEFINE_string("device", "host", "host, adb, or adb:SERIAL")
     flags.DEFINE_list("threads", None, "thread counts (default: 1 on the host, 1,2,4 on a phone)")
     flags.DEFINE_enum("xnnpack", None, ["on", "off", "both"], "XNNPACK delegate (default: on; on a phone both)")
@@ -85,15 +93,20 @@ def main(argv: list[str]) -> int:
 
 
 def _measure() -> dict:
-    from blazepose_tf.runtime.weights import model_file
+    from blazepose_tf.export.runnable import runnable
+
+    names = flags.FLAGS.model or sorted(map(str, _WEIGHTS.glob("*.tflite")))
+    if not names:
+        raise UserError("the package ships no models here; name files with --model=FILE")
+    with runnable(names) as found:
+        return _measure_files(found)
+
+
+def _measure_files(found: dict[str, Path]) -> dict:
+    """Measures models, by what the user calls them."""
     from blazepose_tf.timing import document, host
 
-    values = flags.FLAGS
-    models = [model_file(m) for m in values.model] or sorted(_WEIGHTS.glob("*.tflite"))
-    if not models:
-        raise UserError("the package ships no models here; name files with --model=FILE")
-    if missing := [str(path) for path in models if not path.is_file()]:
-        raise UserError(f"no such model file: {', '.join(missing)}")
+    values, models = flags.FLAGS, list(found.values())
     kind, _, serial = values.device.partition(":")
     if kind not in ("host", "adb") or (kind == "host" and serial):
         raise UserError(f"--device must be host, adb or adb:SERIAL. Received: {values.device}")
@@ -108,7 +121,8 @@ def _measure() -> dict:
     plan = host.Plan(values.rounds, values.runs, values.warmup, values.seed)
     pipeline = None
     if values.trace:
-        pipeline = document.Pipeline.load(values.trace, models, detector=values.detector, tracker=values.tracker)
+        parts = {role: found.get(name := getattr(values, role), name) for role in ("detector", "tracker")}
+        pipeline = document.Pipeline.load(values.trace, models, **parts)
     common = {"plan": plan, "profile": values.profile, "pipeline": pipeline}
     common["report"] = lambda line: print(line, file=sys.stderr)
     if not on_phone:

@@ -34,8 +34,12 @@ def define_flags() -> None:
         "input", [], "file, folder, glob pattern, camera number, or address; may be repeated, or given without a flag"
     )
     flags.DEFINE_string("output", "poses", "folder for the drawn pictures, videos and JSON")
-    flags.DEFINE_string("detector", None, "detector file (.tflite, .onnx) or a shipped name; default: the shipped one")
-    flags.DEFINE_string("tracker", None, "tracker file (.tflite, .onnx) or a shipped name such as lite, full")
+    flags.DEFINE_string(
+        "detector",
+        None,
+        "detector: .tflite, .onnx, .task or .keras file, exported folder, or shipped name (default: blazeface)",
+    )
+    flags.DEFINE_string("tracker", None, "tracker, likewise, such as lite or full")
     flags.DEFINE_enum(
         "format",
         "native",

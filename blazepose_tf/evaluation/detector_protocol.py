@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from blazepose_tf import specs
-from blazepose_tf.evaluation import adapters
 from blazepose_tf.evaluation.annotations import Annotations, Person
 from blazepose_tf.geometry import boxes as boxes_lib
 from blazepose_tf.metrics import alignment as alignment_metrics
 from blazepose_tf.metrics import bootstrap, detection
 from blazepose_tf.runtime.detector import Detection, Detector
+from blazepose_tf.runtime.interpreter import load_model
 
 FALSE_ALARM_RATE = 0.05
 LOWEST_SCORE = 0.02  # of the first pass, which ranks everything
@@ -53,7 +53,7 @@ def evaluate(
     """
     people = annotations.people_by_picture()
     chosen = list(people) if image_ids is None else image_ids
-    loose = Detector(adapters.open_model(path, role=specs.REGRESSORS), threshold=LOWEST_SCORE)
+    loose = Detector(load_model(path, role=specs.DETECTOR), threshold=LOWEST_SCORE)
     milliseconds: list[float] = []
 
     def see(image_id: int):

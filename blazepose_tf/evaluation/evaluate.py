@@ -21,7 +21,6 @@ import numpy as np
 
 from blazepose_tf import __version__, files, topology
 from blazepose_tf.evaluation import (
-    adapters,
     annotations,
     attributes_protocol,
     detector_protocol,
@@ -335,8 +334,8 @@ def _models(system: System) -> dict:
 def model_entry(path: str | os.PathLike) -> dict:
     """Name, size in bytes and SHA-256 of a file, or of a folder."""
     path = Path(path)
-    files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
-    return {"file": path.name, "bytes": sum(p.stat().st_size for p in files), "sha256": adapters.sha256(path)}
+    parts = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
+    return {"file": path.name, "bytes": sum(p.stat().st_size for p in parts), "sha256": files.sha256(path)}
 
 
 def to_json(document: dict) -> str:

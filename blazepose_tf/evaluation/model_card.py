@@ -11,10 +11,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from blazepose_tf import documents, specs, topology
+from blazepose_tf import documents, files, specs, topology
 from blazepose_tf.converters import coco
 from blazepose_tf.documents import COUNT, NUMBER, OBJECT, POSITIVE, TEXT, WHOLE, ListOf, MapOf, Optional, Part
-from blazepose_tf.evaluation import adapters, tables
+from blazepose_tf.evaluation import tables
 from blazepose_tf.evaluation.model_card_text import DETECTOR_TEXT, SECTIONS, TRACKER_TEXT
 from blazepose_tf.runtime import metadata as metadata_lib
 
@@ -163,7 +163,7 @@ def collect(sources: Sources) -> Facts:
         ValueError: a file is damaged, or an evaluation or benchmark does not know this model.
     """
     path = Path(sources.model)
-    entry = {"file": path.name, "bytes": path.stat().st_size, "sha256": adapters.sha256(path)}
+    entry = {"file": path.name, "bytes": path.stat().st_size, "sha256": files.sha256(path)}
     metadata = (metadata_lib.read_metadata(path) if path.suffix == ".tflite" else None) or {}
     config = _read(sources.config, _CONFIG) if sources.config else None
     kind = metadata.get("kind") or (config or {}).get("model") or "tracker"

@@ -18,9 +18,10 @@ from pathlib import Path
 import cv2
 
 from blazepose_tf import documents
-from blazepose_tf.evaluation import adapters, predictions, systems
+from blazepose_tf.evaluation import predictions, systems
 from blazepose_tf.evaluation.annotations import Annotations, Person
 from blazepose_tf.evaluation.disturb import Disturbance
+from blazepose_tf.files import sha256
 from blazepose_tf.media.pictures import read_picture
 
 _CHUNK = 16  # people per message to a worker: small enough to lose little, large enough not to be felt
@@ -48,7 +49,7 @@ def identity(run: Run, annotations: Annotations) -> dict:
     files = {"tracker": run.system.tracker, "detector": run.system.detector}
     return {
         "system": {**asdict(run.system), **{k: Path(v).name if v else None for k, v in files.items()}},
-        "sha256": {k: adapters.sha256(v) if v else None for k, v in files.items()},
+        "sha256": {k: sha256(v) if v else None for k, v in files.items()},
         "protocol": run.protocol,
         "disturbance": run.disturbance.key if run.disturbance else None,
         "data": annotations.sha256,

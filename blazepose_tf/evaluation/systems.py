@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from blazepose_tf import specs, topology
-from blazepose_tf.evaluation import adapters
 from blazepose_tf.evaluation.annotations import Person
 from blazepose_tf.evaluation.disturb import Disturbance
 from blazepose_tf.evaluation.predictions import Prediction
 from blazepose_tf.geometry import roi as roi_lib
 from blazepose_tf.runtime.detector import Detector
+from blazepose_tf.runtime.interpreter import load_model
 from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.tracker import Tracker
 from blazepose_tf.runtime.weights import model_file
@@ -161,7 +161,7 @@ class Pipeline:
 
 def open_tracker(system: System) -> Tracker:
     """The system's tracker, with its roi scale where it names one."""
-    tracker = Tracker(adapters.open_model(system.tracker), refine=system.refine)
+    tracker = Tracker(load_model(system.tracker, role=specs.TRACKER), refine=system.refine)
     if system.roi_scale:
         tracker.spec = dataclasses.replace(tracker.spec, roi_scale=system.roi_scale)
     return tracker
@@ -175,7 +175,7 @@ def open_pipeline(system: System, *, max_people: int = 1) -> PosePipeline:
     """
     if not system.detector:
         raise ValueError("protocols on whole pictures need a detector. Received: detector=None")
-    detector = adapters.open_model(system.detector, role=specs.REGRESSORS)
+    detector = load_model(system.detector, role=specs.DETECTOR)
     return PosePipeline(Detector(detector), open_tracker(system), max_people=max_people)
 
 

@@ -98,7 +98,7 @@ def _ncnn(source: Path, folder: Path, *, half: bool) -> None:
     if program is None:
         raise ImportError("ncnn models need pnnx: pip install ncnn && pip install --no-deps pnnx")
     param, weights = engines.NCNN_FILES
-    scratch = source.parent
+    scratch, folder = source.parent, folder.absolute()  # pnnx runs in the former
     rest = {"pnnxparam": "p", "pnnxbin": "b", "pnnxpy": "p.py", "pnnxonnx": "p.onnx", "ncnnpy": "n.py"}
     arguments = [f"{key}={scratch / name}" for key, name in rest.items()]
     arguments += [f"ncnnparam={folder / param}", f"ncnnbin={folder / weights}", f"fp16={int(half)}"]

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from blazepose_tf.runtime.interpreter import LiteRtModel
 from blazepose_tf.runtime.metadata import read_metadata
 from blazepose_tf.runtime.weights import is_shipped
 from blazepose_tf.tflite import graph, opening, operator_codes
@@ -56,6 +57,7 @@ class Inspection:
         macs: multiply-adds of convolutions and dense layers; None where a shape is left open.
         weights: stored weights and biases.
         metadata: document of this project's exporter, or None.
+        engine: name of the Python package that runs it.
     """
 
     size: int
@@ -70,6 +72,7 @@ class Inspection:
     macs: int | None
     weights: int
     metadata: dict[str, Any] | None
+    engine: str = LiteRtModel.engine
 
 
 def inspect(source: str | os.PathLike | bytes) -> Inspection:

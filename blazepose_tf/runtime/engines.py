@@ -112,6 +112,8 @@ class _FolderModel(SharedModel):
 class OpenVinoModel(_FolderModel):
     """An OpenVINO IR folder, on the processor."""
 
+    engine = "openvino"
+
     def __init__(self, path: Path, *, num_threads: int = 1):
         super().__init__(path, num_threads=num_threads)
         try:
@@ -133,6 +135,8 @@ class OpenVinoModel(_FolderModel):
 
 class NcnnModel(_FolderModel):
     """An ncnn folder, on the processor."""
+
+    engine = "ncnn"
 
     def __init__(self, path: Path, *, num_threads: int = 1):
         super().__init__(path, num_threads=num_threads)

@@ -1,8 +1,8 @@
 """Model files behind one small surface: a picture in, named float32 tensors out.
 
-`load_model` opens LiteRT files (ours and MediaPipe's, float or fully quantized), ONNX files and the folders of other
-engines. Outputs carry the names of `specs`: our files name them in their signature; MediaPipe's carry no signature and
-are recognised by their shapes.
+`load_model` opens LiteRT files (ours and MediaPipe's, float or fully quantized), bundles of them, ONNX files, Keras
+models and the folders of other engines. Outputs carry the names of `specs`: our files name them in their signature;
+MediaPipe's carry no signature and are recognised by their shapes.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def load_model(source: str | os.PathLike | bytes, *, num_threads: int = 1, role:
     """Opens a model file.
 
     Args:
-        source: path of a .tflite, .onnx or .task file or of a folder of another engine (`engines`), name of a shipped
-            model, or the content of a .tflite file.
-        num_threads: threads that one inference may use.
+        source: path of a .tflite, .onnx, .task or .keras file or of a folder of another engine (`engines`), name of a
+            shipped model, or the content of a .tflite file.
+        num_threads: threads that one inference may use; Keras chooses itself.
         role: `specs.DETECTOR` or `specs.TRACKER`, which of a .task bundle's models is wanted.
 
     Raises:
@@ -55,6 +55,10 @@ def load_model(source: str | os.PathLike | bytes, *, num_threads: int = 1, role:
         from blazepose_tf.runtime import engines
 
         model = engines.open_folder(path, num_threads=num_threads)
+    elif path.suffix == ".keras":
+        from blazepose_tf.runtime import keras_model
+
+        model = keras_model.open_keras(path)
     else:
         try:
             content = _member(path, role) if path.suffix == ".task" else path.read_bytes()
@@ -113,6 +117,7 @@ class SharedModel:
     """What makes an opened model safe to share: threads take turns, and a pickle holds the file's path.
 
     Attributes:
+        engine: what runs it, by the name of its Python package.
         name: for messages.
         metadata: the document our exporter wrote, or None.
         input_size: side of the square input in pixels.
@@ -120,6 +125,7 @@ class SharedModel:
         reopening: path, threads and role of the file that was opened; None for content from memory.
     """
 
+    engine: str
     name: str
     metadata: dict[str, Any] | None
     input_size: int
@@ -162,6 +168,8 @@ class LiteRtModel(SharedModel):
         input_dtype: numpy type of the input tensor.
         output_shapes: shape of each output by name.
     """
+
+    engine = "ai_edge_litert"
 
     def __init__(self, content: bytes, *, name: str = "model", num_threads: int = 1):
         from blazepose_tf.tflite import opening
@@ -305,6 +313,8 @@ def _names_by_shape(details: list[dict[str, Any]], name: str) -> dict[str, dict[
 
 class OnnxModel(SharedModel):
     """An ONNX file with the outputs of `specs`; same surface as `LiteRtModel`."""
+
+    engine = "onnxruntime"
 
     def __init__(self, content: bytes, *, name: str = "model", num_threads: int = 1):
         try:

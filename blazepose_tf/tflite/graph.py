@@ -6,7 +6,6 @@ not counted. An optional list of outputs restricts the graph to what those outpu
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -73,11 +72,6 @@ class Graph:
     @property
     def bytes(self) -> int:
         return sum(op.bytes for op in self.operations)
-
-
-def sha256(path: Path | str) -> str:
-    """Hex digest of a file."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def content_of(source: Path | str | bytes) -> tuple[bytes, str]:

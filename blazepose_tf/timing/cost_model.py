@@ -20,6 +20,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from blazepose_tf import files
 from blazepose_tf.tflite import graph
 
 TARGET = "Pixel 2, one core, XNNPACK"
@@ -105,7 +106,7 @@ def estimate_file(path: Path | str) -> dict:
     estimate = estimate_cost(cost, int8=contents.precision in ("int8", "uint8"))
     return {
         "model": Path(path).stem,
-        "sha256": graph.sha256(path),
+        "sha256": files.sha256(path),
         "target": TARGET,
         "latency_ms": estimate.ms,
         "low_ms": estimate.low_ms,

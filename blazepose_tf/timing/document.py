@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from blazepose_tf import files
 from blazepose_tf.tflite import graph
 from blazepose_tf.timing import adb, compare, cost_model, duty_cycle, machine, phone, phone_session, schema
-from blazepose_tf.timing.host import Configuration, Plan, run_host
+from blazepose_tf.timing.host import Configuration, Plan, is_litert, run_host, settings_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +24,9 @@ class Pipeline:
     tracker: Path
 
     @classmethod
-    def load(cls, trace: str, models: Sequence[Path], *, detector: str = "", tracker: str = "") -> Pipeline:
+    def load(
+        cls, trace: str, models: Sequence[Path], *, detector: Path | str = "", tracker: Path | str = ""
+    ) -> Pipeline:
         """From a trace file; the detector is the first of the models and the tracker the second unless named.
 
         Raises:
@@ -93,7 +96,7 @@ def measure_host(
     """Benchmarks on this host; returns a validated document.
 
     Args:
-        models: .tflite files.
+        models: files and folders as `host.run_host` takes them.
         configurations: settings.
         plan: rounds, runs, warm-up, seed.
         profile: also time each operation.
@@ -112,7 +115,7 @@ def _measure_here(models, configurations, plan: Plan, profile: bool, pipeline: P
     try:
         results = run_host(models, configurations, plan=plan, profile=profile, report=report)
         entries = []
-        for configuration in configurations if pipeline else ():
+        for configuration in _shared(pipeline, configurations) if pipeline else ():
             report(f"replaying {len(pipeline.trace.frames)} frames")
             entry = duty_cycle.replay(pipeline.trace, pipeline.detector, pipeline.tracker, configuration=configuration)
             entries.append(_named(entry, pipeline, configuration))
@@ -137,6 +140,8 @@ def measure_phone(
         AdbError: no adb, no phone, or the phone went away for good.
         OSError, ValueError: a file is missing or no model.
     """
+    if foreign := [model.name for model in models if not is_litert(model)]:
+        raise ValueError(f"a phone runs LiteRT files. Received: {', '.join(foreign)}")
     for model in models:
         graph.load_model(model)  # a wrong file shows before anything is copied
     for path in (pipeline.detector, pipeline.tracker) if pipeline else ():
@@ -164,11 +169,21 @@ def measure_phone(
         if None not in times:
             entry = duty_cycle.compose(pipeline.trace, detector_ms=times[0], tracker_ms=times[1])
             entries.append(_named(entry, pipeline, configuration))
-    tool = machine.describe_tool(benchmark_model_sha256=graph.sha256(options.program))
+    tool = machine.describe_tool(benchmark_model_sha256=files.sha256(options.program))
     document = _document(described, tool, plan, results, entries, models)
     if stopped:
         document["settings"]["stopped"] = stopped
     return document
+
+
+def _shared(pipeline: Pipeline, configurations: Sequence[Configuration]) -> list[Configuration]:
+    """The settings in which one engine runs both models of a pipeline."""
+    both = [settings_of(path, configurations) for path in (pipeline.detector, pipeline.tracker)]
+    if both[0] != both[1]:
+        raise ValueError(
+            f"a pipeline is replayed in one engine. Received: {pipeline.detector.name}, {pipeline.tracker.name}"
+        )
+    return both[0]
 
 
 @contextlib.contextmanager
@@ -206,7 +221,7 @@ def _named(entry: dict, pipeline: Pipeline, configuration: Configuration) -> dic
 
 def _document(device: dict, tool: dict, plan: Plan, results: list[dict], pipeline: list[dict], models) -> dict:
     estimates = []
-    for model in models:
+    for model in filter(is_litert, models):
         contents = graph.read_graph(model)
         if contents.macs:
             estimates.append(cost_model.estimate_file(model))

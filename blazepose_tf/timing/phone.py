@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from blazepose_tf.tflite import graph
+from blazepose_tf import files
 from blazepose_tf.timing.adb import AdbError, ConnectionLostError, Device, StorageFullError, quote
 
 BASE = "/data/local/tmp"
@@ -60,7 +60,7 @@ class Phone:
         self.report = report
         self._program = Path(program)
         self._files = {PROGRAM: self._program} | {f"model_{i}.tflite": Path(m) for i, m in enumerate(models)}
-        self._hashes = {name: graph.sha256(path) for name, path in self._files.items()}
+        self._hashes = {name: files.sha256(path) for name, path in self._files.items()}
         self.info: dict[str, str] = {}
 
     def __enter__(self) -> Phone:

@@ -181,7 +181,7 @@ def _row(result: dict) -> tuple:
         result["peak_memory_mb"],
         result["energy_mj"],
         shown,
-        model["macs"] / 1e6,
+        None if model["macs"] is None else model["macs"] / 1e6,
     )
 
 

@@ -33,7 +33,7 @@ _RESULT = {
         "sha256": TEXT,
         "bytes": COUNT,
         "precision": TEXT,
-        "macs": COUNT,
+        "macs": Optional(COUNT),
     },
     "configuration": {"threads": COUNT, "delegate": TEXT, "fp16": FLAG},
     "latency_ms": Optional(_LATENCY),

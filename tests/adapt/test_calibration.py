@@ -11,9 +11,9 @@ import pytest
 
 from blazepose_tf.adapt import calibration
 from blazepose_tf.evaluation import annotations
-from blazepose_tf.evaluation.adapters import KerasModel
 from blazepose_tf.models import Description, build_detector, build_tracker
 from blazepose_tf.models.saving import load_model, save_model
+from blazepose_tf.runtime.keras_model import KerasModel
 from blazepose_tf.runtime.tracker import Tracker
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 

@@ -117,7 +117,7 @@ def test_inspect_tells_how_a_file_was_made(tiny_file, tmp_path):
     (tmp_path / "told.tflite").write_bytes(write_metadata(tiny_file.read_bytes(), document))
     lines = blazepose("inspect", tmp_path / "told.tflite").stdout.splitlines()
     assert "  quantization: calibration (data rendered people, pictures 7), weights int8" in lines
-    assert "  training data: licence CC BY 4.0, name coco2017, people 4" in lines
+    assert "  training data: name coco2017, people 4, licence CC BY 4.0" in lines
     assert "  training data: name own, people 2" in lines
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from blazepose_tf.export import accuracy, crops, exporting, litert
+from blazepose_tf.export.engine_inspection import inspect_engine
 from blazepose_tf.export.inspection import inspect
 from blazepose_tf.models import Description, build_tracker
 from blazepose_tf.runtime.interpreter import load_model
@@ -51,7 +52,7 @@ def test_refined_files_need_no_heatmaps_and_stay_one_partition(precision, tmp_pa
     assert not Tracker(path).refine
 
 
-def test_onnx_runs_in_the_runtime_at_any_batch(tiny, tmp_path):
+def test_onnx_runs_in_the_runtime_at_any_batch(tiny, tiny_file, tmp_path):
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("tf2onnx")
     model, description = tiny
@@ -61,6 +62,9 @@ def test_onnx_runs_in_the_runtime_at_any_batch(tiny, tmp_path):
     assert max(p.max for p in proof.parities) < 1e-3
     document = onnx.load(path)
     assert [(i.domain, i.version) for i in document.opset_import] == [("", 17)]
+    found = inspect_engine(path)
+    assert (found.engine, found.precision, found.input_size) == ("onnxruntime", "float32", 128)
+    assert found.operations["Conv"] == sum(n for k, n in inspect(tiny_file).operations.items() if "CONV_2D" in k)
     opened = load_model(path)
     batch = np.random.default_rng(0).uniform(size=(3, 128, 128, 3)).astype(np.float32)
     expected = model(batch, training=False)

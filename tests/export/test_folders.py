@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from blazepose_tf.evaluation import adapters
+from blazepose_tf import files
 from blazepose_tf.export import exporting
+from blazepose_tf.export.engine_inspection import inspect_engine
+from blazepose_tf.export.inspection import inspect
 from blazepose_tf.runtime import engines
 from blazepose_tf.runtime.interpreter import load_model
 from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.tracker import Tracker
+from blazepose_tf.timing import document, report
+from blazepose_tf.timing.host import Configuration, Plan
 
 
 @pytest.fixture(scope="module", params=["openvino", "ncnn"])
@@ -23,7 +29,7 @@ def folder(request, tiny, tmp_path_factory):
     pytest.importorskip(request.param)
     if request.param == "ncnn" and importlib.util.find_spec("pnnx") is None:
         pytest.skip("converting to ncnn needs pnnx: pip install --no-deps pnnx")
-    path = tmp_path_factory.mktemp("folders") / f"tiny_{request.param}"
+    path = Path(os.path.relpath(tmp_path_factory.mktemp("folders"))) / f"tiny_{request.param}"
     options = exporting.Options(format=request.param, precision="float16", crops=2)
     proof = exporting.export(*tiny, path, options, progress=lambda _: None)
     assert max(p.max for p in proof.parities) < 5.0  # crop pixels; weights in half precision
@@ -52,11 +58,36 @@ def test_runs_in_the_pipeline(folder, tiny_file, testdata_dir):
     PosePipeline("blazeface", folder)(np.ascontiguousarray(image))
 
 
+def test_is_inspected_as_it_runs(folder, tiny_file):
+    found, expected = inspect_engine(folder), inspect(tiny_file)
+    assert found.engine == load_model(folder).engine and found.precision == "float16"
+    assert found.outputs == load_model(folder).output_shapes and found.metadata["model"] == "tiny"
+    # Engines fold and pad on their own: a few numbers more or less, of tens of thousands.
+    assert found.weights == pytest.approx(expected.weights, rel=0.02)
+    convolutions = sum(n for kind, n in found.operations.items() if "Convolution" in kind)
+    assert convolutions == sum(n for kind, n in expected.operations.items() if "CONV_2D" in kind)
+
+
+def test_is_timed_beside_litert(folder, tiny_file, tmp_path):
+    (tmp_path / "tiny.tflite").write_bytes(tiny_file)
+    settings = [Configuration(1), Configuration(1, "none")]
+    measured = document.measure_host([tmp_path / "tiny.tflite", folder], settings, plan=Plan(2, 2, 1), profile=True)
+    rows = measured["results"]
+    # What XNNPACK does is LiteRT's: another engine has one row for each number of threads.
+    assert [r["configuration"]["delegate"] for r in rows] == ["xnnpack", "none", load_model(folder).engine]
+    assert rows[2]["model"] | {"macs": None, "precision": "float16", "sha256": files.sha256(folder)} == rows[2]["model"]
+    assert rows[2]["latency_ms"]["median"] > 0 and rows[2]["peak_memory_mb"] > 0
+    assert rows[2]["profile"] is None and rows[2]["partitions"] is None and rows[0]["profile"] is not None
+    assert load_model(folder).engine in report.results_table(measured)
+    with pytest.raises(ValueError, match="a phone runs LiteRT files"):
+        document.measure_phone([folder], settings, options=None, plan=Plan())
+
+
 def test_nothing_appears_under_a_name_that_is_taken(folder, tiny):
-    before = adapters.sha256(folder)
+    before = files.sha256(folder)
     with pytest.raises(FileExistsError, match="exists already"):
         exporting.export(*tiny, folder, exporting.Options(format="openvino", crops=1), progress=lambda _: None)
-    assert adapters.sha256(folder) == before
+    assert files.sha256(folder) == before
     assert [p.name for p in folder.parent.iterdir()] == [folder.name]
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
 import zipfile
 
 import numpy as np
 import pytest
 
 from blazepose_tf import specs
-from blazepose_tf.evaluation import adapters
 from blazepose_tf.runtime.detector import Detector
-from blazepose_tf.runtime.interpreter import TASK_MEMBERS
+from blazepose_tf.runtime.interpreter import TASK_MEMBERS, load_model
 from blazepose_tf.runtime.tracker import Tracker
+from blazepose_tf.runtime.weights import weight_file
 
 
 @pytest.fixture(scope="module")
@@ -19,16 +20,17 @@ def image():
     return np.random.default_rng(0).integers(0, 256, (160, 120, 3), np.uint8)
 
 
-def test_a_bundle_opens_like_its_files(tmp_path, real_tracker, real_detector, image):
+def test_a_bundle_opens_like_its_files(tmp_path, image):
+    real_tracker, real_detector = weight_file("lite.tflite"), weight_file("blazeface.tflite")
     bundle = tmp_path / "pose.task"
     with zipfile.ZipFile(bundle, "w", zipfile.ZIP_STORED) as archive:
         archive.write(real_tracker, TASK_MEMBERS[specs.TRACKER])
         archive.write(real_detector, TASK_MEMBERS[specs.DETECTOR])
     region = np.array([60, 80, 150, 0.1], np.float32)
-    direct, bundled = (Tracker(adapters.open_model(p))(image, region) for p in (real_tracker, bundle))
+    direct, bundled = (Tracker(load_model(p, role=specs.TRACKER))(image, region) for p in (real_tracker, bundle))
     np.testing.assert_array_equal(direct.points, bundled.points)
-    detector = Detector(adapters.open_model(bundle, role=specs.REGRESSORS))
-    assert detector.spec == Detector(adapters.open_model(real_detector, role=specs.REGRESSORS)).spec
+    detector = Detector(load_model(bundle, role=specs.DETECTOR))
+    assert detector.spec == Detector(load_model(real_detector, role=specs.DETECTOR)).spec
 
 
 def test_a_keras_model_is_its_own_predict(tmp_path, image):
@@ -37,7 +39,9 @@ def test_a_keras_model_is_its_own_predict(tmp_path, image):
     path = tmp_path / "tiny.keras"
     description = models.saving.Description("tiny", specs.TrackerSpec(128, roi_scale=1.4))
     models.saving.save_model(model, path, description)
-    tracker = Tracker(adapters.open_model(path))
+    tracker = Tracker(path)
+    assert Tracker(path).model is tracker.model, "a file that did not change is read once"
+    assert pickle.loads(pickle.dumps(tracker.model)).name == str(path)
     assert tracker.spec.roi_scale == 1.4 and tracker.spec.input_size == 128
     crop, matrix = tracker.crop(image, np.array([60, 80, 128, 0.0], np.float32))
     outputs = tracker.infer(crop)
@@ -57,11 +61,11 @@ def test_what_is_no_model_is_named(tmp_path):
     ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=message):
-            adapters.open_model(tmp_path / name)
+            load_model(tmp_path / name, role=specs.TRACKER)
     with zipfile.ZipFile(tmp_path / "y.task", "w") as archive:
         archive.writestr("readme", "hello")
     with pytest.raises(ValueError, match="has no pose_landmarks_detector"):
-        adapters.open_model(tmp_path / "y.task")
+        load_model(tmp_path / "y.task", role=specs.TRACKER)
     for missing in ("no.keras", "no.tflite"):
         with pytest.raises(FileNotFoundError, match="no such model file"):
-            adapters.open_model(tmp_path / missing)
+            load_model(tmp_path / missing)

@@ -1,15 +1,11 @@
-"""Models of any file type behind the surface that the runtime's detector and tracker take.
-
-.tflite, .onnx and the folders of other engines open in the runtime itself; a .task bundle is a zip of LiteRT files; a
-Keras model becomes a predict callable with the same outputs. Cropping and decoding always are the runtime's.
-"""
+"""Keras models with the surface of the LiteRT and ONNX files: Keras comes when the first of them is opened."""
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.util
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +13,17 @@ import numpy as np
 
 from blazepose_tf import archives, documents, specs
 from blazepose_tf.runtime import metadata as metadata_lib
-from blazepose_tf.runtime.interpreter import SharedModel, load_model
+from blazepose_tf.runtime.interpreter import OnnxModel, SharedModel
 from blazepose_tf.runtime.tracker import OFFICIAL_2020, OFFICIAL_2021
 
-_PIP_TRAIN = "evaluating a .keras model needs keras: pip install 'blazepose_tf[train]'"
+_PIP_TRAIN = "running a .keras model needs keras: pip install 'blazepose_tf[train]'"
 _DESCRIPTION = "blazepose_tf.json"
 
 
 class KerasModel(SharedModel):
-    """A Keras model as the runtime sees model files.
+    """A Keras model as the runtime sees model files; the backend chooses its threads itself."""
 
-    Attributes:
-        name: for messages.
-        metadata: spec document derived from the outputs, or None.
-        input_size: side of the square input in pixels.
-        output_shapes: shape of each output by name, batch 1.
-    """
+    engine = "keras"
 
     def __init__(self, model: Any, *, name: str = "model", description: dict | None = None):
         """Wraps a `keras.Model` with one (B, S, S, 3) input and a dict of named outputs.
@@ -46,6 +37,7 @@ class KerasModel(SharedModel):
         Raises:
             ValueError: other inputs or outputs.
         """
+        super().__init__()
         shape = tuple(model.inputs[0].shape)
         if len(model.inputs) != 1 or len(shape) != 4 or shape[1] != shape[2] or shape[3] != 3:
             raise ValueError(
@@ -55,7 +47,6 @@ class KerasModel(SharedModel):
             raise ValueError(
                 f"{name}: expected a model with named outputs (a dict). Received: {type(model.output).__name__}"
             )
-        super().__init__()
         self.name = name
         self.input_size = int(shape[1])
         self.output_shapes = {key: (1, *tuple(tensor.shape)[1:]) for key, tensor in model.output.items()}
@@ -64,11 +55,14 @@ class KerasModel(SharedModel):
         else:
             self.metadata = {"presence_is_logit": True, **description}
         self._model = model
-        self._function = None
+        self._function: Any = None
 
     def infer(self, values: np.ndarray, outputs: tuple[str, ...] | None = None) -> dict[str, np.ndarray]:
         """As `LiteRtModel.infer`."""
-        results = self._predict(np.asarray(values, np.float32))
+        with self._turn:
+            started = time.perf_counter()
+            results = self._predict(np.asarray(values, np.float32))
+            self._times.invoke_ms = 1e3 * (time.perf_counter() - started)
         names = results if outputs is None else outputs
         return {key: np.asarray(results[key], np.float32) for key in names}
 
@@ -83,16 +77,7 @@ class KerasModel(SharedModel):
         call = self._function or (lambda x: self._model(x, training=False))
         return {key: keras.ops.convert_to_numpy(value) for key, value in call(values).items()}
 
-    def __call__(
-        self,
-        crop: np.ndarray,
-        value_range: tuple[float, float] = (0.0, 1.0),
-        outputs: tuple[str, ...] | None = None,
-    ) -> dict[str, np.ndarray]:
-        """As `LiteRtModel.__call__`: an (S, S, 3) uint8 crop in, named float32 arrays out."""
-        low, high = value_range
-        values = crop[None].astype(np.float32) * np.float32((high - low) / 255.0) + np.float32(low)
-        return self.infer(values, outputs)
+    __call__ = OnnxModel.__call__
 
 
 def _metadata(shapes: dict, input_size: int, name: str) -> dict | None:
@@ -109,31 +94,21 @@ def _metadata(shapes: dict, input_size: int, name: str) -> dict | None:
     return metadata_lib.metadata_of(spec, model=name)
 
 
-def open_model(path: str | os.PathLike, *, role: str = specs.LANDMARKS, num_threads: int = 1):
-    """Opens a model file of any supported type.
-
-    Args:
-        path: .tflite, .onnx, .keras, .task, or a folder of another engine.
-        role: output that is wanted, `specs.LANDMARKS` (tracker) or `specs.REGRESSORS` (detector); picks the member
-            of a bundle.
-        num_threads: of one inference.
+def open_keras(path: str | os.PathLike) -> KerasModel:
+    """Opens a `.keras` file; one that did not change is not read again.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: the content is no model.
-        ImportError: an extra is missing.
+        ValueError: it is no Keras model, or one with other inputs and outputs than a detector's or a tracker's.
+        ImportError: Keras is not installed.
     """
-    path = Path(path)
-    if path.suffix == ".keras":
-        if not path.is_file():
-            raise FileNotFoundError(f"{path}: no such model file")
-        return _keras_model(path, path.stat().st_mtime_ns)
-    kind = specs.DETECTOR if role == specs.REGRESSORS else specs.TRACKER
-    return load_model(path, num_threads=num_threads, role=kind)
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such model file")
+    return _opened(Path(path), Path(path).stat().st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=2)
-def _keras_model(path: Path, modified: int) -> KerasModel:
+def _opened(path: Path, modified: int) -> KerasModel:
     """Loading and tracing take seconds, and a file is often run with several settings in a row."""
     if importlib.util.find_spec("keras") is None:
         raise ImportError(_PIP_TRAIN)
@@ -142,16 +117,3 @@ def _keras_model(path: Path, modified: int) -> KerasModel:
     where = f"{path}: {_DESCRIPTION}"
     description = None if text is None else documents.check(documents.parse(text, where), documents.OBJECT, where)
     return KerasModel(model, name=str(path), description=description)
-
-
-def sha256(path: str | os.PathLike) -> str:
-    """Hex digest of a file, read in pieces; of a folder, that of the names and digests of its files."""
-    digest = hashlib.sha256()
-    if (folder := Path(path)).is_dir():
-        for file in sorted(p for p in folder.rglob("*") if p.is_file()):
-            digest.update(f"{file.relative_to(folder).as_posix()} {sha256(file)}\n".encode())
-        return digest.hexdigest()
-    with open(path, "rb") as source:
-        while piece := source.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
