@@ -25,7 +25,7 @@ from blazepose_tf import specs, topology
 from blazepose_tf.files import write_text
 from blazepose_tf.geometry import angles, roi
 from blazepose_tf.runtime import filters, metadata
-from blazepose_tf.runtime.detector import CLOSER_SHARE, Detector
+from blazepose_tf.runtime.detector import CLOSER_SHARES, Detector
 from blazepose_tf.runtime.interpreter import SharedModel
 from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.tracker import Tracker
@@ -276,7 +276,7 @@ class Script:
         from blazepose_tf.codecs.anchors import grid_anchors
 
         self.rng, self.anchors = np.random.default_rng(seed), grid_anchors(DETECTOR)
-        self.regions = [roi.whole_image(*size), *roi.parts(*size, CLOSER_SHARE)]
+        self.regions = [roi.whole_image(*size), *(part for share in CLOSER_SHARES for part in roi.parts(*size, share))]
 
     def detector(self, *faces, part: int | None = None) -> dict:
         """The detector's outputs for faces in the picture's pixels: of the whole, or of a part of the closer look."""
@@ -360,11 +360,13 @@ def stills() -> list[dict]:
     detector, seen, unseen = script.detector, script.seen, script.unseen
     in_wide = Script(7, wide).detector
     parts = lambda **found: [detector(*found.get(f"part{i}", ()), part=i) for i in range(5)]  # noqa: E731
+    smaller = lambda **found: [detector(*found.get(f"part{i}", ()), part=i) for i in range(5, 10)]  # noqa: E731
     steps = [
         ((320, 240), detector(ONE), seen(), seen(shift=(2, 1))),  # read twice
         ((320, 240), detector(ONE), seen(), unseen()),  # not seen the second time: the first reading stays
         ((320, 240), detector(ONE, NEAR), seen(shift=(3, 2)), seen(shift=(1, 2))),  # who is in front, if less sure
-        ((320, 240), detector(), *parts()),  # nobody
+        ((320, 240), detector(), *parts(), *smaller()),  # nobody
+        ((320, 240), detector(), *parts(), *smaller(part8=[TWO]), seen(), seen()),  # a still closer look shows somebody
         ((320, 240), detector(), *parts(part0=[SMALL], part2=[SMALL]), seen(), seen()),  # in two parts, asked for once
         # A face without a body: not asked for again; of two others in the parts the surer one first.
         ((320, 240), detector(ONE), unseen(), *parts(part0=[ONE, SMALL], part3=[TWO]), unseen(), seen(), seen()),

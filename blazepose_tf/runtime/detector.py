@@ -22,9 +22,9 @@ from blazepose_tf.runtime.warp import check_image, warp
 IOU_THRESHOLD = 0.3
 # Nobody needs more people of one picture; the numbers of a damaged network may see one at every anchor.
 MAX_DETECTIONS = 50
-# A closer look takes squares of this share of the long side, and must be surer, in nats: it sees more places where
-# nobody is, and bodies that are cut. Both were chosen on pictures (docs/design.md).
-CLOSER_SHARE = 0.7
+# A closer look takes squares of these shares of the long side, in turn while somebody is missing, and must be surer, in
+# nats: it sees more places where nobody is, and bodies that are cut. Both were chosen on pictures (docs/design.md).
+CLOSER_SHARES = (0.7, 0.5)
 CLOSER_DOUBT = 0.2
 # Nats of a body circle that is e times as large, where one of several people is wanted: who is in front counts, not who
 # is surest. Chosen on pictures of several people (docs/lab_notebook.md).

@@ -9,7 +9,7 @@ import numpy as np
 
 from blazepose_tf.geometry import roi as roi_lib
 from blazepose_tf.runtime import likeness
-from blazepose_tf.runtime.detector import CLOSER_DOUBT, CLOSER_SHARE, Detection, Detector
+from blazepose_tf.runtime.detector import CLOSER_DOUBT, CLOSER_SHARES, Detection, Detector
 from blazepose_tf.runtime.poses import DETECTED, GIVEN
 from blazepose_tf.runtime.tracker import Track, Tracker
 from blazepose_tf.runtime.warp import check_image
@@ -142,10 +142,10 @@ class Look:
         seen = [Sighting(track, region, GIVEN) for track, region in tracks if track is not None]
         return [self.again(sighting) for sighting in seen] if twice else seen
 
-    def closer(self) -> np.ndarray:
-        """(N, 4) rois of a closer look: overlapping squares, the middle first."""
+    def closer(self) -> list[np.ndarray]:
+        """Rois of a closer look and of still closer ones: (N, 4) overlapping squares each, the middle first."""
         height, width = self.image.shape[:2]
-        return roi_lib.parts(width, height, CLOSER_SHARE)
+        return [roi_lib.parts(width, height, share) for share in CLOSER_SHARES]
 
     def find(
         self, found: list[Detection], places: int, tries: int, *, known: list[Track], twice: bool

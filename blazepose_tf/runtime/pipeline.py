@@ -69,7 +69,7 @@ class PosePipeline:
                 frames; when nobody is, at each.
             closer: where places stay free, let the detector look closer, at overlapping squares of the image: small
                 people and those who lie are found that the whole does not show. In a picture at three to five of
-                them, on film at one per frame in turn.
+                them, and at as many smaller ones where somebody is missing still; on film at one per frame in turn.
             half_pixel: False crops as MediaPipe does, for parity with it (see `warp`).
 
         Raises:
@@ -114,10 +114,10 @@ class PosePipeline:
         twice = self._refine_roi is not False
         if roi is None:
             seen = look.find(look.detect(), self.max_people, self.tries(self.max_people), known=[], twice=twice)
-            places = self.max_people - len(seen)
-            if places and self.closer:
-                found = look.detect_closer(look.closer())
-                seen += look.find(found, places, self.tries(places), known=[s.track for s in seen], twice=twice)
+            for regions in look.closer() if self.closer else ():
+                if places := self.max_people - len(seen):
+                    found = look.detect_closer(regions)
+                    seen += look.find(found, places, self.tries(places), known=[s.track for s in seen], twice=twice)
         else:
             seen = look.read(roi, self.max_people, twice=twice)
         spec = self.tracker.spec

@@ -111,7 +111,7 @@ class PoseStream:
         tries = self.pipeline.tries(places)
         new = look.find(look.detect(), places, tries, known=known, twice=self._refine_roi)
         if not new and self.pipeline.closer:
-            regions = look.closer()
+            regions = look.closer()[0]
             self._part = (self._part + 1) % len(regions)
             found = look.detect_closer(regions[self._part : self._part + 1])
             new = look.find(found, places, tries, known=known, twice=self._refine_roi)

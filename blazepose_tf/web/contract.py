@@ -75,7 +75,7 @@ def contract(
             "candidates": pipeline.CANDIDATES,
             "min_region": look.MIN_REGION,
             "max_region": look.MAX_REGION,
-            "closer_share": detector_lib.CLOSER_SHARE,
+            "closer_shares": list(detector_lib.CLOSER_SHARES),
             "closer_doubt": detector_lib.CLOSER_DOUBT,
             "front": detector_lib.FRONT,
             "motion_seconds": person.MOTION_SECONDS,

@@ -21,7 +21,7 @@
  * @typedef {{landmarks: OneEuroSettings, alignment: OneEuroSettings, visibility: number, fastest: number,
  *   farthest: number, nominal_seconds: number, gap_seconds: number}} FilterSettings
  * @typedef {{presence_threshold: number, candidates: number, min_region: number, max_region: number,
- *   motion_seconds: number, closer_share: number, closer_doubt: number, front: number}} LoopSettings
+ *   motion_seconds: number, closer_shares: number[], closer_doubt: number, front: number}} LoopSettings
  * @typedef {{detector: DetectorSpec, tracker: TrackerSpec, refinement: Refinement, filters: FilterSettings,
  *   pipeline: LoopSettings}} Contract
  * @typedef {Float32Array | number[]} Numbers
@@ -205,6 +205,11 @@ export class PoseLoop {
     this.absent = 0;
   }
 
+  /** Which of so many squares this frame looks at. */
+  nextPart(/** @type {number} */ count) {
+    return (this.part = (this.part + 1) % count);
+  }
+
   /** Where the person would be, going on as before. @returns {Roi | null} */
   expected(/** @type {number} */ seconds, /** @type {Picture} */ picture) {
     if (!this.alignment) return null;
@@ -235,7 +240,7 @@ export class PoseLoop {
     if (!track) {
       detectorRan = true;
       source = "detected";
-      const found = await this.find(picture, (squares) => [squares[(this.part = (this.part + 1) % squares.length)]]);
+      const found = await this.find(picture, ([squares]) => [[squares[this.nextPart(squares.length)]]]);
       if (found) ({ track, roi } = found);
     }
     const result = { detectorRan, landmarks: /** @type {Point[]} */ ([]), visibility: /** @type {number[]} */ ([]) };
@@ -254,13 +259,14 @@ export class PoseLoop {
 
   /**
    * Reads the pose of one person in a picture that stands alone: where nobody is found in the whole, all squares of the
-   * closer look are asked; the region is read a second time; nothing is filtered, and the film is not disturbed.
+   * closer look are asked, then of a still closer one; the region is read a second time; nothing is filtered, and the
+   * film is not disturbed.
    * @returns {Promise<PoseResult>}
    */
   async still(/** @type {Picture} */ picture) {
     const started = performance.now();
     this.networkMs = 0;
-    let found = await this.find(picture, (squares) => squares);
+    let found = await this.find(picture, (looks) => looks);
     if (found) found = (await this.sight(picture, found.track.alignment)) ?? found;
     return {
       source: found ? "detected" : "none",
@@ -275,22 +281,28 @@ export class PoseLoop {
 
   /**
    * Whom the detector sees and the tracker confirms: in the whole picture, else in parts of it.
-   * @param {Picture} picture @param {(squares: Roi[]) => Roi[]} choose the parts that are looked at now
+   * @param {Picture} picture
+   * @param {(looks: Roi[][]) => Roi[][]} choose of the squares of a closer look and of still closer ones, those to look
+   *   at now
    * @returns {Promise<Sighting | null>}
    */
   async find(picture, choose) {
-    const { width, height } = picture, { closer_share, closer_doubt } = this.contract.pipeline;
+    const { width, height } = picture, { closer_shares, closer_doubt } = this.contract.pipeline;
     const seen = await this.detect(picture, wholeImage(width, height));
-    const found = await this.confirm(picture, seen);
+    let found = await this.confirm(picture, seen);
     if (found || !this.closer) return found;
-    const closer = [], fresh = /** @type {Detection[]} */ ([]);
-    for (const square of choose(parts(width, height, closer_share))) {
-      closer.push(...(await this.detect(picture, square, closer_doubt)));
+    for (const squares of choose(closer_shares.map((share) => parts(width, height, share)))) {
+      if (found) break;
+      const closer = [], fresh = /** @type {Detection[]} */ ([]);
+      for (const square of squares) closer.push(...(await this.detect(picture, square, closer_doubt)));
+      for (const person of closer.sort((p, q) => q.score - p.score)) {
+        const same = (/** @type {Detection} */ other) =>
+          apart(person.keypoints.flat(), other.keypoints.flat()) < this.contract.detector.same_person;
+        if (!seen.some(same)) seen.push(person), fresh.push(person);
+      }
+      found = await this.confirm(picture, fresh);
     }
-    const known = (/** @type {Detection} */ person) => [...seen, ...fresh].some((other) =>
-      apart(person.keypoints.flat(), other.keypoints.flat()) < this.contract.detector.same_person);
-    for (const person of closer.sort((p, q) => q.score - p.score)) if (!known(person)) fresh.push(person);
-    return this.confirm(picture, fresh);
+    return found;
   }
 
   /** The first of the most prominent people in whose region the tracker sees one. @returns {Promise<Sighting | null>} */

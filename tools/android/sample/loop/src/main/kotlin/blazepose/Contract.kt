@@ -68,7 +68,7 @@ class LoopSettings(document: JSONObject) {
     val minRegion = document.getDouble("min_region")
     val maxRegion = document.getDouble("max_region")
     val motionSeconds = document.getDouble("motion_seconds")
-    val closerShare = document.getDouble("closer_share")
+    val closerShares = document.getJSONArray("closer_shares").doubles()
     val closerDoubt = document.getDouble("closer_doubt")
     val front = document.getDouble("front")
 }

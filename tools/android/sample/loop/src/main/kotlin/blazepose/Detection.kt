@@ -10,10 +10,11 @@ class DetectorOutputs(val regressors: FloatArray, val logits: FloatArray)
 class Detection(val points: List<Point>, val score: Double) {
     val alignment get() = Alignment(points[2], points[3])
 
-    /** Nats by which people are looked at in turn: the logit of the score, and `front` for a size that is e times as large. */
+    /** Nats by which people are looked at in turn: the score's logit, and `front` for a size that is e times as large. */
     fun prominence(front: Double): Double {
         val sure = score.coerceIn(1e-6, 1 - 1e-6)
-        return ln(sure / (1 - sure)) + front * ln(maxOf(hypot(points[3].x - points[2].x, points[3].y - points[2].y), 1e-6))
+        val radius = hypot(points[3].x - points[2].x, points[3].y - points[2].y)
+        return ln(sure / (1 - sure)) + front * ln(maxOf(radius, 1e-6))
     }
 }
 

@@ -123,9 +123,9 @@ class PoseLoop(
         }
         val followed = track != null
         if (!followed) {
-            val found = find(picture) { squares ->
-                part = (part + 1) % squares.size
-                listOf(squares[part])
+            val found = find(picture) { looks ->
+                part = (part + 1) % looks[0].size
+                listOf(listOf(looks[0][part]))
             }
             track = found?.track
             read = found?.region
@@ -142,7 +142,8 @@ class PoseLoop(
 
     /**
      * Reads the pose of one person in a picture that stands alone: where nobody is found in the whole, all squares of
-     * the closer look are asked; the region is read a second time; nothing is filtered, the film is not disturbed.
+     * the closer look are asked, then of a still closer one; the region is read a second time; nothing is filtered, the
+     * film is not disturbed.
      */
     fun still(picture: Picture): PoseResult {
         val first = find(picture) { it } ?: return PoseResult(Source.NONE, true, null, listOf(), listOf(), 0.0)
@@ -153,21 +154,26 @@ class PoseLoop(
         )
     }
 
-    /** Whom the detector sees and the tracker confirms: in the whole picture, else in the parts that are chosen now. */
-    private fun find(picture: Picture, choose: (List<Region>) -> List<Region>): Sighting? {
-        val seen = detect(picture, Region.wholeImage(picture.width, picture.height), 0.0)
-        val found = confirm(picture, seen)
-        if (found != null || !closer) return found
-        val squares = choose(Region.parts(picture.width, picture.height, contract.loop.closerShare))
-        val known = ArrayList(seen)
-        val fresh = ArrayList<Detection>()
-        val parts = squares.flatMap { detect(picture, it, contract.loop.closerDoubt) }
-        for (person in parts.sortedByDescending { it.score }) {
-            if (known.any { person.alignment.apart(it.alignment) < contract.detector.samePerson }) continue
-            known += person
-            fresh += person
+    /**
+     * Whom the detector sees and the tracker confirms: in the whole picture, else in parts of it; of the squares of a
+     * closer look and of still closer ones, `choose` gives those to look at now.
+     */
+    private fun find(picture: Picture, choose: (List<List<Region>>) -> List<List<Region>>): Sighting? {
+        val seen = ArrayList(detect(picture, Region.wholeImage(picture.width, picture.height), 0.0))
+        confirm(picture, seen)?.let { return it }
+        if (!closer) return null
+        val looks = contract.loop.closerShares.map { Region.parts(picture.width, picture.height, it) }
+        for (squares in choose(looks)) {
+            val fresh = ArrayList<Detection>()
+            val parts = squares.flatMap { detect(picture, it, contract.loop.closerDoubt) }
+            for (person in parts.sortedByDescending { it.score }) {
+                if (seen.any { person.alignment.apart(it.alignment) < contract.detector.samePerson }) continue
+                seen += person
+                fresh += person
+            }
+            confirm(picture, fresh)?.let { return it }
         }
-        return confirm(picture, fresh)
+        return null
     }
 
     /** The first of the most prominent people in whose region the tracker sees one. */
