@@ -18,31 +18,6 @@ def write_image(path, width=64, height=48):
     return path
 
 
-def write_json(path, content):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content))
-    return path
-
-
-def coco_file(path, annotations, keypoints=None, info=None, images=None):
-    category = {"id": 1, "name": "person"} | ({"keypoints": list(keypoints)} if keypoints else {})
-    content = {
-        "images": images or [{"id": 7, "file_name": "a.png", "width": 64, "height": 48}],
-        "annotations": [{"id": 100 + i, "image_id": 7, "category_id": 1, **a} for i, a in enumerate(annotations)],
-        "categories": [category],
-    }
-    return write_json(path, content | ({"info": info} if info else {}))
-
-
-def by_name(source, person):
-    return dict(zip(source.names, person.keypoints.tolist(), strict=True))
-
-
-def only(source):
-    (picture,) = source.pictures
-    return picture
-
-
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_csv(tmp_path, delimiter):
     rows = [
@@ -72,7 +47,7 @@ def table(path, rows, delimiter=",", encoding="utf-8"):
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_csv_with_decimal_commas_and_encodings(tmp_path, delimiter, encoding):
+def test_csv_with_decimal_commas_and_encodings(tmp_path, delimiter, encoding, only):
     rows = [
         ["image", "ball_x", "ball_y", "ball_v", "width", "height", "weight"],
         ["Übung.png", "12,5", "1.5", "2,0", "64,0", "48", "0,5"],
@@ -133,7 +108,7 @@ def shape(kind, label, points, **more):
     return {"shape_type": kind, "label": label, "points": points, "group_id": None, "flags": {}, **more}
 
 
-def test_labelme_groups_boxes_and_occlusion(tmp_path):
+def test_labelme_groups_boxes_and_occlusion(tmp_path, write_json):
     shapes = [
         shape("rectangle", "person", [[20, 30], [0, 0]]),
         shape("rectangle", "person", [[30, 0], [60, 40]]),
@@ -173,7 +148,7 @@ def region(kind, identity, value, **more):
     return {**base, "value": value, **more}
 
 
-def test_label_studio_percent_parents_and_choices(tmp_path):
+def test_label_studio_percent_parents_and_choices(tmp_path, write_json, by_name):
     write_image(tmp_path / "images" / "photo.jpg", 200, 100)
     result = [
         region("rectanglelabels", "r1", {"x": 0, "y": 0, "width": 50, "height": 100, "rectanglelabels": ["person"]}),
@@ -195,7 +170,7 @@ def test_label_studio_percent_parents_and_choices(tmp_path):
     assert "[1] (task 3)" in str(damage) and "90 degrees" in str(damage)
 
 
-def test_label_studio_min_and_coco_exports(tmp_path):
+def test_label_studio_min_and_coco_exports(tmp_path, write_json, coco_file, only):
     flat = {"x": 10, "y": 20, "width": 1, "original_width": 200, "original_height": 100, "keypointlabels": ["nose"]}
     task = {"id": 1, "img": "/data/local-files/?d=set%2Fa.jpg", "kp-1": [flat], "annotator": 1}
     write_image(tmp_path / "images" / "set" / "a.jpg", 200, 100)
@@ -217,7 +192,7 @@ STRANGE = [None, -1, "x", [], {}, float("nan"), float("inf"), True, [1, 2], "", 
 
 
 @pytest.mark.parametrize("kind", ["coco", "label-studio", "labelme", "mpii"])
-def test_any_malformed_part_is_damage_or_a_clear_error_but_never_a_crash(tmp_path, kind):
+def test_any_malformed_part_is_damage_or_a_clear_error_but_never_a_crash(tmp_path, kind, write_json):
     names = list(topology.COCO_17[:3])
     point = {"original_width": 64, "original_height": 48, "image_rotation": 0, "type": "keypointlabels"}
     documents = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -16,32 +14,7 @@ LSP = topology.KEYPOINT_SETS["lsp_14"]
 MPII = topology.KEYPOINT_SETS["mpii_16"]
 
 
-def write_json(path, content):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content))
-    return path
-
-
-def coco_file(path, annotations, keypoints=None, info=None, images=None):
-    category = {"id": 1, "name": "person"} | ({"keypoints": list(keypoints)} if keypoints else {})
-    content = {
-        "images": images or [{"id": 7, "file_name": "a.png", "width": 64, "height": 48}],
-        "annotations": [{"id": 100 + i, "image_id": 7, "category_id": 1, **a} for i, a in enumerate(annotations)],
-        "categories": [category],
-    }
-    return write_json(path, content | ({"info": info} if info else {}))
-
-
-def by_name(source, person):
-    return dict(zip(source.names, person.keypoints.tolist(), strict=True))
-
-
-def only(source):
-    (picture,) = source.pictures
-    return picture
-
-
-def test_coco_17_adds_half_a_pixel_and_keeps_three_states(tmp_path):
+def test_coco_17_adds_half_a_pixel_and_keeps_three_states(tmp_path, coco_file, by_name, only):
     flat = [10, 20, 2, 11, 19, 1, 99, 99, 0] + [0] * 42
     path = coco_file(tmp_path / "c.json", [{"keypoints": flat, "bbox": [5, 6, 20, 30]}], topology.COCO_17)
     source = converters.open_source("coco", path)
@@ -55,19 +28,19 @@ def test_coco_17_adds_half_a_pixel_and_keeps_three_states(tmp_path):
 @pytest.mark.parametrize(
     "count, expected", [(17, "coco_17"), (26, "halpe_26"), (133, "coco_wholebody_133"), (136, "halpe_136")]
 )
-def test_sets_are_recognised_from_their_number(tmp_path, count, expected):
+def test_sets_are_recognised_from_their_number(tmp_path, count, expected, coco_file):
     path = coco_file(tmp_path / "c.json", [{"keypoints": [1, 2, 2] * count}])
     assert converters.open_source("coco", path).names == topology.KEYPOINT_SETS[expected]
 
 
-def test_an_unknown_number_asks_for_names(tmp_path):
+def test_an_unknown_number_asks_for_names(tmp_path, coco_file):
     path = coco_file(tmp_path / "c.json", [{"keypoints": [1, 2, 2] * 5}])
     with pytest.raises(ValueError, match="--keypoints=a,b,c"):
         converters.open_source("coco", path)
     assert converters.open_source("coco", path, keypoints=list("abcde")).names == tuple("abcde")
 
 
-def test_wholebody_parts_are_joined_and_unclear_parts_left_out(tmp_path):
+def test_wholebody_parts_are_joined_and_unclear_parts_left_out(tmp_path, coco_file, by_name, only):
     annotation = {
         "keypoints": [1, 1, 2] * 17,
         "foot_kpts": [2, 2, 1] * 6,
@@ -87,7 +60,7 @@ def test_wholebody_parts_are_joined_and_unclear_parts_left_out(tmp_path):
     assert points["right_index"] == [0, 0, 0]
 
 
-def test_own_json_and_33_names_are_continuous_already(tmp_path):
+def test_own_json_and_33_names_are_continuous_already(tmp_path, coco_file, only):
     path = coco_file(tmp_path / "b.json", [{"keypoints": [10, 20, 2] * 33}], topology.KEYPOINTS)
     assert only(converters.open_source("coco", path)).people[0].keypoints[0].tolist() == [10, 20, 2]
     info = {"coordinates": "continuous pixels"}
@@ -95,13 +68,13 @@ def test_own_json_and_33_names_are_continuous_already(tmp_path):
     assert only(converters.open_source("coco", path)).people[0].keypoints[0].tolist() == [10, 20, 2]
 
 
-def test_cvat_is_continuous_and_an_explicit_offset_wins(tmp_path):
+def test_cvat_is_continuous_and_an_explicit_offset_wins(tmp_path, coco_file, only):
     path = coco_file(tmp_path / "c.json", [{"keypoints": [10.25, 20, 1] * 17}], topology.COCO_17)
     assert only(converters.open_source("cvat", path)).people[0].keypoints[0].tolist() == [10.25, 20, 1]
     assert only(converters.open_source("cvat", path, offset=0.5)).people[0].keypoints[0].tolist() == [10.75, 20.5, 1]
 
 
-def test_two_skeletons_of_a_cvat_project_are_joined_by_name(tmp_path):
+def test_two_skeletons_of_a_cvat_project_are_joined_by_name(tmp_path, write_json, only):
     content = {
         "images": [{"id": 1, "file_name": "a.png"}],
         "annotations": [
@@ -117,7 +90,7 @@ def test_two_skeletons_of_a_cvat_project_are_joined_by_name(tmp_path):
     assert second.keypoints.tolist() == [[0, 0, 0], [5, 6, 2], [7, 8, 2]]
 
 
-def test_damaged_annotations_are_named_and_the_rest_read(tmp_path):
+def test_damaged_annotations_are_named_and_the_rest_read(tmp_path, coco_file):
     good = {"keypoints": [1, 2, 2] * 17}
     bad = [{"keypoints": [1, 2, 2] * 16}, {"keypoints": [1, 2, 3] * 17}, {"keypoints": [float("nan"), 2, 2] * 17}]
     many = [bad[0], good, *bad[1:], {**good, "image_id": 8}, good]  # the damaged first one does not decide the set
@@ -135,7 +108,7 @@ def test_broken_json_tells_line_and_column(tmp_path):
         converters.open_source("coco", tmp_path / "c.json")
 
 
-def test_lsp_flag_means_occluded_and_is_one_based(tmp_path):
+def test_lsp_flag_means_occluded_and_is_one_based(tmp_path, by_name):
     joints = np.zeros((3, 14, 1001))
     joints[:2] = 11.0
     joints[2, LSP.index("left_wrist"), 0] = 1
@@ -148,7 +121,7 @@ def test_lsp_flag_means_occluded_and_is_one_based(tmp_path):
     assert (last.file_name, last.split) == ("im1001.jpg", "test")
 
 
-def test_lspet_flag_means_annotated(tmp_path):
+def test_lspet_flag_means_annotated(tmp_path, by_name):
     joints = np.zeros((14, 3, 2))
     joints[LSP.index("neck"), :, 1] = (30, 40, 1)
     joints[0, :, 0] = (1, 2, 5)  # no such flag
@@ -195,7 +168,7 @@ def mpii_release(path):
     savemat(path, {"RELEASE": {"annolist": annolist, "img_train": np.array([[1, 0]])}})
 
 
-def test_mpii_release_file(tmp_path):
+def test_mpii_release_file(tmp_path, by_name):
     mpii_release(tmp_path / "mpii.mat")
     source = converters.open_source("mpii", tmp_path / "mpii.mat")
     train, test = source.pictures
@@ -209,7 +182,7 @@ def test_mpii_release_file(tmp_path):
     assert "annolist(1).annorect(3)" in str(problem) and "16" in str(problem)
 
 
-def test_mpii_json_groups_people_by_picture(tmp_path):
+def test_mpii_json_groups_people_by_picture(tmp_path, write_json, by_name, only):
     joints = [[100 + i, 200.0] for i in range(16)]
     joints[5] = [-1, -1]
     people = [
@@ -223,7 +196,7 @@ def test_mpii_json_groups_people_by_picture(tmp_path):
     assert len(picture.people) == 1 and "[1] (a.jpg)" in str(picture.problems[0])
 
 
-def test_jhmdb_clip(tmp_path):
+def test_jhmdb_clip(tmp_path, by_name):
     clip = tmp_path / "joint_positions" / "golf" / "swing_1"
     clip.mkdir(parents=True)
     positions = np.full((2, 15, 3), 101.0)
