@@ -5,7 +5,8 @@
 
 RUN is a working folder of `blazepose train` that has finished. The file names are the model's variant. The run's
 config.json, train.csv and validation.csv go to docs/results/VARIANT/. --score_threshold is where the detections of a
-detector begin. The files name the data sets of --training_data with their licences, and their accuracy on --data.
+detector begin. The files name the data sets of --training_data with their licences, and their accuracy on --data. The
+name of a model that ships already, instead of a RUN, adds these two to its files, whose weights stay as they are.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import sys
 from pathlib import Path
 
 from blazepose_tf import files
-from blazepose_tf.export import facts
+from blazepose_tf.export import accuracy, facts
 from blazepose_tf.export.exporting import Options, export
 from blazepose_tf.export.litert import FLOAT16
 from blazepose_tf.models.saving import load_model
-from blazepose_tf.models.weights import save_weights
+from blazepose_tf.models.weights import load_described, save_weights
+from blazepose_tf.runtime.metadata import read_metadata, write_metadata
 from blazepose_tf.runtime.weights import FOLDER, SUMS
 from blazepose_tf.specs import DETECTOR
 
@@ -53,6 +55,24 @@ def ship(
     return name
 
 
+def tell(name: str, weights: Path, *, training_data: list[dict] | None = None, data: str | None = None) -> str:
+    """Adds what is known about its making to the files of a model in the folder; outputs stay, bit for bit."""
+    litert = weights / f"{name}.tflite"
+    model, description = load_described(litert.with_suffix(".npz"))
+    told = {"training_data": training_data} if training_data else {}
+    content = litert.read_bytes()
+    document = read_metadata(content, name=litert.name) | told
+    if data:
+        options = Options(precision=FLOAT16, data=data)
+        found = accuracy.figures(litert, description.spec, data, limit=options.limit)
+        rows = [accuracy.Row(metric, value, value) for metric, value in found.items()]
+        document["accuracy"] = facts.accuracy(rows, options)
+    files.write_bytes(litert, write_metadata(content, document))
+    description = description.with_facts(**told)
+    save_weights(model, litert.with_suffix(".npz"), half=True, description=description, beside=litert)
+    return name
+
+
 def write_sums(weights: Path) -> None:
     """SHA256SUMS of every model and weight file in the folder."""
     paths = sorted(p for p in weights.iterdir() if p.suffix in (".tflite", ".npz"))
@@ -62,7 +82,7 @@ def write_sums(weights: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a finished run, or the name of what ships")
     parser.add_argument("--score_threshold", type=float)
     parser.add_argument("--training_data", nargs="+", default=[], metavar="ANNOTATIONS")
     parser.add_argument("--provenance", help="JSON: data set -> title and licence")
@@ -73,7 +93,10 @@ def main() -> int:
     options.weights.mkdir(parents=True, exist_ok=True)
     known = {"training_data": facts.training_data(options.training_data, options.provenance), "data": options.data}
     for run in options.runs:
-        print(f"{run}: {ship(run, options.weights, options.records, options.score_threshold, **known)}")
+        if (options.weights / f"{run}.tflite").is_file() and not run.is_dir():
+            print(f"told: {tell(str(run), options.weights, **known)}")
+        else:
+            print(f"{run}: {ship(run, options.weights, options.records, options.score_threshold, **known)}")
     write_sums(options.weights)
     total = sum(p.stat().st_size for p in options.weights.iterdir())
     print(f"{options.weights}: {total / 1e6:.2f} MB")

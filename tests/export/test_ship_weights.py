@@ -10,6 +10,7 @@ import numpy as np
 
 from blazepose_tf.models import save_model
 from blazepose_tf.models.weights import load_described
+from blazepose_tf.runtime.interpreter import load_model
 from blazepose_tf.runtime.metadata import read_metadata
 from blazepose_tf.runtime.weights import weight_file
 
@@ -37,3 +38,16 @@ def test_shipped_files_are_one_model_and_say_how_it_was_made(tiny, tmp_path, mon
     expected = model(image, training=False)["landmarks"]
     np.testing.assert_allclose(again(image, training=False)["landmarks"], expected, atol=5.0)  # half precision
     assert (tmp_path / "records" / "tiny" / "config.json").is_file()
+    # A shipped model is told more about: its weights stay.
+    before = load_model(weights / "tiny.tflite").infer(image)
+    more = [*sources, {"name": "own", "people": 2}]
+    ship_weights.tell("tiny", weights, training_data=more)
+    ship_weights.write_sums(weights)
+    document = read_metadata(weight_file("tiny.tflite", folder=weights))
+    assert (document["presence"], document["training_data"]) == (presence, more)
+    for name, value in load_model(weights / "tiny.tflite").infer(image).items():
+        np.testing.assert_array_equal(value, before[name])
+    same, told = load_described(weight_file("tiny.npz", folder=weights))
+    assert told.facts == {"presence": presence, "training_data": more}
+    for ours, theirs in zip(same.weights, again.weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)  # kernels lie in the LiteRT file, scaled
