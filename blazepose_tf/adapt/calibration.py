@@ -21,10 +21,12 @@ import numpy as np
 from tqdm import tqdm
 
 from blazepose_tf import files
-from blazepose_tf.codecs.error_bars import COVERED, ERROR, fit
+from blazepose_tf.codecs.error_bars import ANGLES, COVERED, ERROR, ErrorBars, fit, fit_angles
 from blazepose_tf.evaluation import annotations
 from blazepose_tf.export.sources import open_source
 from blazepose_tf.geometry import roi as roi_lib
+from blazepose_tf.metrics import keypoints
+from blazepose_tf.metrics.error_bars import angle_errors
 from blazepose_tf.runtime import metadata
 from blazepose_tf.runtime.interpreter import load_model
 from blazepose_tf.runtime.keras_model import KerasModel
@@ -91,6 +93,7 @@ def error_facts(tracker: Tracker, data: annotations.Annotations, count: int, sou
     people = [person for person in data.people_with_alignment() if person.names == names]
     chosen = np.random.default_rng(0).permutation(len(people))[:count]
     spreads, errors = (np.full((len(chosen), len(names)), np.nan, np.float32) for _ in range(2))
+    points, scales = np.full((len(chosen), len(names), 2), np.nan, np.float32), np.ones(len(chosen))
     for row, i in enumerate(tqdm(chosen, desc="errors", disable=None)):
         person, picture = people[i], data.picture(people[i].image_id)
         first = tracker(picture, roi_lib.from_alignment(np.float32(person.alignment), spec.roi_scale))
@@ -100,11 +103,21 @@ def error_facts(tracker: Tracker, data: annotations.Annotations, count: int, sou
         track = tracker(picture, region)
         if track.spread is None:
             raise ValueError(f"{tracker.model.name}: its landmarks are not refined with heatmaps, which have no spread")
-        distance = np.linalg.norm(track.points - person.points, axis=-1) * spec.input_size / region[2]
+        points[row], scales[row] = track.points, region[2] / spec.input_size
+        distance = np.linalg.norm(track.points - person.points, axis=-1) / scales[row]
         spreads[row], errors[row] = track.spread, np.where(person.scored("h"), distance, np.nan)
     if not len(chosen):
         raise ValueError(f"{data.path}: has nobody with alignment points and labels of {len(names)} keypoints")
-    return {"data": source, "people": len(chosen), "within": COVERED, "table": fit(spreads, errors, names)}
+    table = fit(spreads, errors, names)
+    bars = ErrorBars(table, names)
+    radii = np.stack([bars(spread) * scale for spread, scale in zip(spreads, scales, strict=True)])
+    truth = np.stack([people[i].points for i in chosen])
+    judged = np.where(np.isfinite(errors), 2, 0)
+    _, unit = keypoints.normalizer(
+        truth, np.stack([people[i].state for i in chosen]), np.stack([people[i].alignment for i in chosen]), names
+    )
+    angles = fit_angles(angle_errors(points, truth, judged, radii, unit, names))
+    return {"data": source, "people": len(chosen), "within": COVERED, "table": table, ANGLES: angles}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ Reference: American Academy of Orthopaedic Surgeons, "Joint motion: method of me
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -73,13 +73,14 @@ def joint_angles(points, names: Sequence[str], *, upright=None) -> dict[str, np.
     return out
 
 
-def angle_errors(points, errors, names: Sequence[str]) -> dict[str, np.ndarray]:
+def angle_errors(points, errors, names: Sequence[str], factors: Mapping[str, float] = {}) -> dict[str, np.ndarray]:
     """Error bars of `joint_angles` in the picture.
 
     Args:
         points: (T, K, 2) pixels; nan where unknown.
         errors: (T, K) pixels of `Pose.error`; nan where unknown.
         names: the K keypoint names.
+        factors: of `Recording.angle_factors`; without them bars are as if points were off independently: too wide.
 
     Returns:
         name -> (T,) degrees that hold about 90 % of the angle's errors; nan where a point has no error bar.
@@ -92,10 +93,14 @@ def angle_errors(points, errors, names: Sequence[str]) -> dict[str, np.ndarray]:
     if places is not None:
         both = [list(places[part]) for part in ("hips", "shoulders")]
         lower, upper = (points[:, pair].mean(axis=1) for pair in both)
-        # The middle of two points is off by half of what both are.
-        middles = np.stack([0.5 * np.linalg.norm(errors[:, pair], axis=1) for pair in both], axis=-1)
-        out[TRUNK] = angles.lean_error(lower, upper, middles)
-    return out
+        out[TRUNK] = angles.lean_error(lower, upper, angles.middle_errors(errors, *both))
+    return {name: np.minimum(bars * angles.factor(factors, _joint(name)), 180.0) for name, bars in out.items()}
+
+
+def _joint(name: str) -> str:
+    """ "left_knee_flexion" -> "knee"."""
+    parts = name.split("_")
+    return parts[1] if parts[0] in SIDES else parts[0]
 
 
 def recording_angles(recording: Recording, *, person: int | None = None, space: str = PICTURE) -> dict[str, np.ndarray]:
@@ -127,7 +132,9 @@ def recording_angles(recording: Recording, *, person: int | None = None, space: 
 def recording_errors(recording: Recording, *, person: int | None = None) -> dict[str, np.ndarray]:
     """Error bars of `recording_angles` in the picture; empty where the recording's model has no error bars."""
     errors = recording.error(person)
-    return angle_errors(_seen(recording, person)[0], errors, recording.names) if np.isfinite(errors).any() else {}
+    if not np.isfinite(errors).any():
+        return {}
+    return angle_errors(_seen(recording, person)[0], errors, recording.names, recording.angle_factors)
 
 
 def _seen(recording: Recording, person: int | None) -> tuple[np.ndarray, np.ndarray]:

@@ -4,30 +4,35 @@ The error of a landmark is the radius around it, in crop pixels, within which th
 cases. It grows with the spread that `refinement` measures, for each group of points in its own way: the table holds, of
 each group (`topology.GROUPS`), knots from spread to error, between which it is linear. Model files carry it (key
 `error` of their metadata); `blazepose calibrate` makes it of labelled people.
+
+Bars of joint angles follow from those of their points as if these were off independently (`geometry.angles`). They are
+not: who mistakes a leg moves knee and ankle alike. Factors by which bars of angles hold 90 %, too, are learnt beside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from blazepose_tf import documents, topology
+from blazepose_tf.geometry.angles import OTHERS
 from blazepose_tf.specs import TrackerSpec
 
-ERROR = "error"  # key of the metadata's document: the table and how it was made
+ERROR = "error"  # key of the metadata's document: the table, the factors and how they were made
+ANGLES = "angles"  # key in it: joint ("knee") -> factor
 COVERED = 0.9
 # Points to a knot at least, and knots to a group at most: the 90 % of 100 errors are known to 3 points.
 _LEAST, _KNOTS = 100, 12
-_OTHERS = "others"
 _KNOTS_OF = documents.Part(dict.fromkeys(("spread", "error"), documents.ListOf(documents.NUMBER)))
 _DOCUMENT = documents.Part({"table": documents.MapOf(_KNOTS_OF)})
+FACTORS = documents.MapOf(documents.NUMBER)
 
 
 def groups_of(names: Sequence[str]) -> list[str]:
     """Group of each point; points that the topology does not know are one group of their own."""
     known = {name: group for group, members in topology.GROUPS.items() for name in members}
-    return [known.get(name, _OTHERS) for name in names]
+    return [known.get(name, OTHERS) for name in names]
 
 
 def fit(spreads, errors, names: Sequence[str]) -> dict[str, dict[str, list[float]]]:
@@ -58,10 +63,34 @@ def fit(spreads, errors, names: Sequence[str]) -> dict[str, dict[str, list[float
     return table
 
 
-class ErrorBars:
-    """A table at work on the points of one model."""
+def fit_angles(found: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Factors on the bars of angles that make them hold 90 %.
 
-    def __init__(self, table: dict, names: Sequence[str], *, where: str = "error table"):
+    Args:
+        found: joint -> (n, 2) distance between angle and labelled angle, bar without a factor (degrees;
+            `metrics.error_bars.angle_errors`).
+
+    Returns:
+        joint -> factor, "others" of all of them together; those with fewer than 100 angles are left out.
+    """
+    everything = {**found, OTHERS: np.concatenate([np.zeros((0, 2)), *found.values()])}
+    return {
+        joint: round(float(np.quantile(values[:, 0] / np.maximum(values[:, 1], 1e-6), COVERED)), 3)
+        for joint, values in everything.items()
+        if len(values) >= _LEAST
+    }
+
+
+class ErrorBars:
+    """A table at work on the points of one model.
+
+    Attributes:
+        angles: of `fit_angles`; empty where the file has none.
+    """
+
+    def __init__(
+        self, table: dict, names: Sequence[str], angles: Mapping[str, float] = {}, *, where: str = "error table"
+    ):
         """Arranges the table.
 
         Raises:
@@ -74,6 +103,9 @@ class ErrorBars:
             if len(x) != len(y) or not len(x) or (np.diff(x) < 0).any() or not (y > 0).all():
                 raise ValueError(f"{where}: {group}: expected as many errors above 0 as rising spreads")
             knots[group] = x, y
+        if not all(factor > 0 for factor in angles.values()):
+            raise ValueError(f"{where}: {ANGLES}: expected factors above 0. Received: {dict(angles)}")
+        self.angles = dict(angles)
         # One table for all: each group has a stretch of its own, from its lowest knot to its highest.
         order = list(dict.fromkeys(groups))
         unknown = np.zeros(1), np.full(1, np.nan)
@@ -89,7 +121,9 @@ class ErrorBars:
     def of_file(cls, document: object, spec: TrackerSpec, name: str) -> ErrorBars:
         """Those of a model file's metadata; ValueError, which begins with its name, for anything else."""
         where = f"{name}: metadata: {ERROR}"
-        return cls(documents.check(document, _DOCUMENT, where)["table"], spec.keypoint_names, where=where)
+        found = documents.check(document, _DOCUMENT, where)
+        angles = documents.check(found.get(ANGLES, {}), FACTORS, f"{where}: {ANGLES}")
+        return cls(found["table"], spec.keypoint_names, angles, where=where)
 
     def __call__(self, spread: np.ndarray) -> np.ndarray:
         """(K,) float32 crop pixels of a (K,) spread; nan where that is, and in groups without knots."""

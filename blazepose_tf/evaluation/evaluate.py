@@ -33,7 +33,7 @@ from blazepose_tf.evaluation import (
     video_protocol,
 )
 from blazepose_tf.evaluation.disturb import KINDS, Disturbance
-from blazepose_tf.evaluation.systems import ALIGNED, PIPELINE, System
+from blazepose_tf.evaluation.systems import ALIGNED, PIPELINE, System, angle_factors
 
 __all__ = ["Evaluation", "Options", "evaluate"]
 
@@ -276,7 +276,8 @@ def _run(options, data, system, protocol, pool, progress) -> tuple[dict, predict
     step = progress(run.key, len(people))
     found = runner.execute(run, data, people, folder=options.folder, pool=pool, progress=step)
     paired = predictions.pair(found, people)
-    metrics = measure.measure(paired, sources=options.sources, group=options.group)
+    factors = angle_factors(system)
+    metrics = measure.measure(paired, sources=options.sources, group=options.group, angle_factors=factors)
     if options.negatives and protocol == ALIGNED:
         scores = np.array([0.0 if p is None else p.score for p in paired.predictions])
         metrics["presence"] |= presence.evaluate(system, annotations.load(options.negatives), scores)

@@ -6,7 +6,7 @@ Rates are shares in [0, 1]; tables show them in percent. Points that count are t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -84,7 +84,14 @@ class Arrays:
         return {name: value(chosen) if name in self.sets else float("nan") for name, chosen in self.indices.items()}
 
 
-def measure(paired: Paired, *, sources: str = "h", group: str = "dataset", samples: int = 1000) -> dict:
+def measure(
+    paired: Paired,
+    *,
+    sources: str = "h",
+    group: str = "dataset",
+    samples: int = 1000,
+    angle_factors: Mapping[str, float] = {},
+) -> dict:
     """All metrics of one run.
 
     Args:
@@ -92,6 +99,7 @@ def measure(paired: Paired, *, sources: str = "h", group: str = "dataset", sampl
         sources: "h" or "ht", see `Person.scored`.
         group: field of the annotations by which people are grouped for fairness and per-data-set figures.
         samples: bootstrap resamples.
+        angle_factors: of the tracker's file, for the bars of angles.
 
     Returns:
         Nested dict of numbers, strings and lists.
@@ -119,7 +127,7 @@ def measure(paired: Paired, *, sources: str = "h", group: str = "dataset", sampl
         "alignment": _alignment(a),
         "left_right": _left_right(a),
         "angles": _angles(a),
-        "error_bars": _error_bars(a),
+        "error_bars": _error_bars(a, angle_factors),
         "fairness": fairness.by_group(_person_rates(a), groups, field=group),
         "milliseconds": _milliseconds(a),
     }
@@ -314,10 +322,11 @@ def _angles(a: Arrays) -> dict:
     return {joint: angles.agreement(values)._asdict() for joint, values in errors.items()}
 
 
-def _error_bars(a: Arrays) -> dict:
+def _error_bars(a: Arrays, angle_factors: Mapping[str, float]) -> dict:
     if not a.has_error:
         return {}
-    return error_bars.coverage(a.points, a.truth, np.where(a.scored, a.state, 0), a.error, a.torso, a.names)
+    judged = np.where(a.scored, a.state, 0)
+    return error_bars.coverage(a.points, a.truth, judged, a.error, a.torso, a.names, angle_factors)
 
 
 def _milliseconds(a: Arrays) -> dict:

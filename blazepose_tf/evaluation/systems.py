@@ -167,6 +167,11 @@ def open_tracker(system: System) -> Tracker:
     return tracker
 
 
+def angle_factors(system: System) -> dict[str, float]:
+    """What the tracker's file says about bars of angles (`Tracker.angle_factors`)."""
+    return open_tracker(system).angle_factors
+
+
 def open_pipeline(system: System, *, max_people: int = 1) -> PosePipeline:
     """The system as the runtime's pipeline, for so many people.
 

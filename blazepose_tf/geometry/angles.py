@@ -5,6 +5,8 @@ In the picture's plane a limb that points at the camera has no angle; where that
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 
@@ -25,6 +27,14 @@ def between(first, vertex, second) -> np.ndarray:
         one, two = one / lengths[0][..., None], two / lengths[1][..., None]
         angle = 2.0 * np.arctan2(np.linalg.norm(one - two, axis=-1), np.linalg.norm(one + two, axis=-1))
     return np.where(np.isfinite(angle) & (lengths[0] > 0) & (lengths[1] > 0), np.rad2deg(angle), np.nan)
+
+
+OTHERS = "others"
+
+
+def factor(factors: Mapping[str, float], joint: str) -> float:
+    """Factor on the bars of a joint's angles: its own, else that of all (`OTHERS`), else none."""
+    return factors.get(joint, factors.get(OTHERS, 1.0))
 
 
 # Half of the interval that holds 90 % of a normal variable, by the radius that holds 90 % of two.
@@ -57,6 +67,11 @@ def lean_error(lower, upper, errors) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         degrees = np.rad2deg(_ALONG * np.linalg.norm(np.asarray(errors, np.float64), axis=-1) / length)
     return np.where(np.isfinite(degrees), np.minimum(degrees, 180.0), np.nan)
+
+
+def middle_errors(errors, *pairs) -> np.ndarray:
+    """(..., P) radii around the middles of P pairs of points, of (..., K) radii: the middle is off by half of both."""
+    return np.stack([0.5 * np.linalg.norm(np.asarray(errors)[..., list(pair)], axis=-1) for pair in pairs], axis=-1)
 
 
 def lean(lower, upper) -> np.ndarray:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from blazepose_tf import topology
 from blazepose_tf.geometry import angles
-from blazepose_tf.metrics.angles import SHORTEST_LIMB
+from blazepose_tf.metrics.angles import SHORTEST_LIMB, TRUNK
 
 ALL = "all"
 
@@ -18,7 +18,9 @@ def _share(values: np.ndarray) -> float:
     return float(values.mean()) if values.size else float("nan")
 
 
-def coverage(points, truth, state, bars, torso, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+def coverage(
+    points, truth, state, bars, torso, names: Sequence[str], angle_factors: Mapping[str, float] = {}
+) -> dict[str, dict[str, Any]]:
     """Shares of points within their bars.
 
     Args:
@@ -28,6 +30,7 @@ def coverage(points, truth, state, bars, torso, names: Sequence[str]) -> dict[st
         bars: (N, K) pixels; nan for a point without support.
         torso: (N,) pixels.
         names: names of the K keypoints.
+        angle_factors: of the model file (`codecs.error_bars.fit_angles`).
 
     Returns:
         group of points, and "all" -> "points" judged; "covered" of those that have a bar, also of the "visible" and
@@ -59,25 +62,41 @@ def coverage(points, truth, state, bars, torso, names: Sequence[str]) -> dict[st
             "median": float(np.nanmedian(relative[held])) if np.isfinite(relative[held]).any() else float("nan"),
             "unsupported": 1.0 - held.sum() / chosen.sum(),
         }
-    return out | _angles(points, truth, state, bars, torso, names)
+    for joint, values in angle_errors(points, truth, state, bars, torso, names).items():
+        if len(values):
+            radii = np.minimum(values[:, 1] * angles.factor(angle_factors, joint), 180.0)
+            within = _share(values[:, 0] <= radii)
+            out[f"{joint} angle"] = {"points": len(values), "covered": within, "median": float(np.median(radii))}
+    return out
 
 
-def _angles(points, truth, state, bars, torso, names) -> dict[str, dict[str, Any]]:
-    shortest = SHORTEST_LIMB * np.asarray(torso, np.float64)
+def angle_errors(points, truth, state, bars, torso, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Distances between predicted and labelled angles, with their bars as if points were off independently.
+
+    Args: as of `coverage`.
+
+    Returns:
+        "elbow", "knee", "hip", "shoulder", "trunk" -> (n, 2) degrees: distance, bar; of angles that have both.
+    """
+    points, truth, bars = (np.asarray(values, np.float64) for values in (points, truth, bars))
+    state, torso = np.asarray(state), np.asarray(torso, np.float64)
     found: dict[str, list[np.ndarray]] = {}
     for name, (a, b, c) in topology.angle_indices(names).items():
         known = (state[:, [a, b, c]] > 0).all(axis=1)
         for end in (a, c):
             with np.errstate(invalid="ignore"):
-                known &= np.linalg.norm(truth[:, end] - truth[:, b], axis=-1) >= shortest
+                known &= np.linalg.norm(truth[:, end] - truth[:, b], axis=-1) >= SHORTEST_LIMB * torso
         off = [angles.between(p[:, a], p[:, b], p[:, c]) for p in (points, truth)]
         bar = angles.between_error(points[:, a], points[:, b], points[:, c], bars[:, [a, b, c]])
-        values = np.stack([np.abs(off[0] - off[1]), bar], axis=-1)[known]
         joint = name.removeprefix("left_").removeprefix("right_")
-        found.setdefault(f"{joint} angle", []).append(values[np.isfinite(values).all(axis=1)])
+        found.setdefault(joint, []).append(np.stack([np.abs(off[0] - off[1]), bar], axis=-1)[known])
+    places = topology.alignment_indices(names)
+    if places is not None:
+        hips, shoulders = list(places["hips"]), list(places["shoulders"])
+        known = (state[:, hips + shoulders] > 0).all(axis=1)
+        ends = [(p[:, hips].mean(axis=1), p[:, shoulders].mean(axis=1)) for p in (points, truth)]
+        off = np.abs(angles.wrapped(angles.lean(*ends[0]) - angles.lean(*ends[1])))
+        bar = angles.lean_error(*ends[0], angles.middle_errors(bars, hips, shoulders))
+        found[TRUNK] = [np.stack([off, bar], axis=-1)[known]]
     joined = {joint: np.concatenate(parts) for joint, parts in found.items()}
-    return {
-        joint: {"points": len(v), "covered": _share(v[:, 0] <= v[:, 1]), "median": float(np.median(v[:, 1]))}
-        for joint, v in joined.items()
-        if len(v)
-    }
+    return {joint: values[np.isfinite(values).all(axis=1)] for joint, values in joined.items()}

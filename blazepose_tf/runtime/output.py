@@ -47,6 +47,7 @@ class Output:
         models = {"detector": pipeline.detector.model, "tracker": pipeline.tracker.model}
         self._models = {role: Path(model.name).name for role, model in models.items()}
         self._names = pipeline.tracker.spec.keypoint_names
+        self._angle_factors = pipeline.tracker.angle_factors
         self._format, self._view = json_format, view
         self._stems: set[str] = set()
         self._image_ids: set[int] = set()
@@ -101,6 +102,7 @@ class Output:
             fps=None if reader is None else reader.fps,
             pixel_aspect=1.0 if reader is None else reader.pixel_aspect,
             complete=complete,
+            angle_factors=self._angle_factors,
         )
         files.write_text(target.with_name(target.name + ".json"), text)
         shown = view3d.page(text) if self._view else None

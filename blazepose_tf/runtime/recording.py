@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from blazepose_tf import documents
+from blazepose_tf.codecs.error_bars import FACTORS
 from blazepose_tf.runtime import hindsight
 from blazepose_tf.runtime.filters import FrameClock
 from blazepose_tf.runtime.poses import DETECTED, Pose, PoseResult
@@ -92,6 +93,15 @@ class Recording:
     def times_ms(self) -> np.ndarray:
         """(T,) times of the frames; nan for a picture."""
         return np.array([np.nan if f.timestamp_ms is None else f.timestamp_ms for f in self.frames], np.float64)
+
+    @property
+    def angle_factors(self) -> dict[str, float]:
+        """What the model's file says about bars of angles (`codecs.error_bars.fit_angles`).
+
+        Raises:
+            ValueError: the document has something else there.
+        """
+        return documents.check(self.head.get("angle_factors", {}), FACTORS, "angle_factors")
 
     def poses(self, person: int | None = None) -> list[Pose | None]:
         """Pose of one person in each frame, None where they are not seen; without an id the first in each frame."""

@@ -41,6 +41,7 @@ def source_json(
     fps: float | None = None,
     pixel_aspect: float = 1.0,
     complete: bool = True,
+    angle_factors: dict[str, float] | None = None,
 ) -> str:
     """The JSON document of one picture or video.
 
@@ -53,8 +54,9 @@ def source_json(
         fps: frames per second; None for a picture.
         pixel_aspect: width / height of the pixels that the file stores; those of the coordinates are square.
         complete: False when reading stopped before the end.
+        angle_factors: of the tracker.
     """
-    head = {
+    head: dict[str, Any] = {
         "format": "blazepose_tf",
         "version": __version__,
         "source": source,
@@ -67,6 +69,8 @@ def source_json(
         "keypoints": list(names),
         "edges": [list(edge) for edge in topology.edges(names)],
     }
+    if angle_factors:
+        head["angle_factors"] = angle_factors
     text = json.dumps(head, ensure_ascii=False, separators=(",", ":"))
     return f'{text[:-1]},"frames":[{",".join(frames)}]}}\n'
 

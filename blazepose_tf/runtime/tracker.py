@@ -115,6 +115,11 @@ class Tracker:
         wanted += [specs.SEGMENTATION] if mask else []
         self._outputs = tuple(name for name in wanted if name in shapes)
 
+    @property
+    def angle_factors(self) -> dict[str, float]:
+        """What the file says about bars of angles (`codecs.error_bars.fit_angles`); empty where it says nothing."""
+        return {} if self._error_bars is None else self._error_bars.angles
+
     def __call__(self, image: np.ndarray, region: np.ndarray) -> Track:
         """Landmarks of the person in `region`.
 

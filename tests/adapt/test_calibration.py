@@ -56,6 +56,7 @@ def test_the_wanted_share_of_people_lies_above_a_half(blazepose, run, tmp_path, 
     assert np.mean(after > 0) == pytest.approx(0.75, abs=1.0 / len(after))
     facts = load_model(output / "model.keras")[1].facts["error"]
     assert facts["people"] == len(before) and facts["within"] == 0.9
+    assert isinstance(facts["angles"], dict) and isinstance(facts["table"], dict)
     assert json.loads((output / "config.json").read_text()) == {"name": "own"}
     assert f"{np.quantile(before, 0.25):.2f}" in capsys.readouterr().out
     # Never over a model that is there.

@@ -12,6 +12,7 @@ from absl.testing import flagsaver
 from blazepose_tf import topology
 from blazepose_tf.analysis import angles, page, repetitions, summary
 from blazepose_tf.cli.main import main
+from blazepose_tf.runtime import Recording
 
 
 def at(name):
@@ -99,3 +100,29 @@ def test_error_bars_of_points_become_those_of_angles():
     # Each middle is off by 2 / sqrt(2); both turn the trunk.
     expected = np.rad2deg(1.645 / 2.146 * 2.0 / np.linalg.norm(hips - shoulders, axis=1))
     np.testing.assert_allclose(bars["trunk_lean"], expected)
+    # What the model file says about angles narrows them.
+    narrow = angles.angle_errors(points, errors, topology.KEYPOINTS, {"knee": 0.5, "trunk": 0.8, "others": 0.6})
+    factors = {
+        "left_knee_flexion": 0.5,
+        "trunk_lean": 0.8,
+        "right_ankle_plantarflexion": 0.6,
+        "left_elbow_flexion": 0.6,
+    }
+    for name, factor in factors.items():
+        few = bars[name] < 180.0  # half a turn is the most there is
+        np.testing.assert_allclose(narrow[name][few], factor * bars[name][few])
+
+
+def test_a_recording_carries_the_factors_from_the_model_to_the_bars():
+    frame = {"source": "tracked", "id": 1, "pose_presence": 1.0, "roi": [100, 100, 200, 0], "timestamp_ms": 0.0}
+    points = np.random.default_rng(0).uniform(0, 200, (33, 2))
+    frame |= {"landmarks": [[*xy, 1.0] for xy in points.tolist()], "error": [3.0] * 33}
+    head = {"format": "blazepose_tf", "width": 200, "height": 200, "keypoints": list(topology.KEYPOINTS)}
+    wide, narrow = (
+        angles.recording_errors(Recording.from_dict({**head, **extra, "frames": [frame]}))
+        for extra in ({}, {"angle_factors": {"knee": 0.25}})
+    )
+    assert narrow["left_knee_flexion"][0] == pytest.approx(0.25 * wide["left_knee_flexion"][0])
+    assert narrow["left_hip_flexion"][0] == wide["left_hip_flexion"][0]
+    with pytest.raises(ValueError, match="angle_factors"):
+        angles.recording_errors(Recording.from_dict({**head, "angle_factors": {"knee": "much"}, "frames": [frame]}))
