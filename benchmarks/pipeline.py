@@ -10,7 +10,7 @@ earlier commit (`git worktree add ../before COMMIT`). Columns: milliseconds outs
 networks per frame (25th percentile over frames), processor milliseconds per frame of the whole process, megabytes
 that it holds beyond those before it opened its models, and seconds from the start of a Python process to the JSON of
 one photograph. All are the best of the rounds, for what other programs take only adds. `benchmarks/predict.py` measures
-films and folders of photographs.
+films and folders of photographs, `benchmarks/runtime.py` prints all of it in one table.
 """
 
 from __future__ import annotations
@@ -147,28 +147,12 @@ def photograph(python: str, code: str, environment: dict, core: int, arguments: 
     return seconds
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clip", required=True, help="video with one person")
-    parser.add_argument("--detector", default="blazeface", help="file or shipped name")
-    parser.add_argument("--tracker", default="lite", help="file or shipped name")
-    parser.add_argument("--before", type=Path, help="checkout of the version to compare with")
-    parser.add_argument("--mediapipe_python", help="interpreter of an environment with mediapipe 1.2.3")
-    parser.add_argument("--task", help="bundle for MediaPipe Tasks")
-    parser.add_argument("--frames", type=int, default=100, help="frames per round")
-    parser.add_argument("--rounds", type=int, default=3)
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
-    parser.add_argument("--core", type=int, default=cores[-1], help="CPU to which every process is pinned")
-    parser.add_argument("--output", help="JSON file for the numbers")
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.worker:
-        return worker(args)
-    if args.output and not Path(args.output).absolute().parent.is_dir():
-        parser.error(f"no folder for --output={args.output}")
-    if bool(args.mediapipe_python) != bool(args.task):
-        parser.error("--mediapipe_python and --task go together")
+def compare(args) -> dict[str, dict[str, float]]:
+    """The best of the rounds of "now" and, where they are given, "before" and "tasks".
 
+    Raises:
+        SystemExit: a system that does not run.
+    """
     root = Path(__file__).resolve().parents[1]
     systems = {"now": (sys.executable, "ours", root)}
     if args.before:
@@ -185,13 +169,52 @@ def main() -> int:
             command += ["--task", args.task, "--mediapipe_python", python] if args.task else []
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             if done.returncode:
-                print(f"error: {name}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
-                return 1
+                raise SystemExit(f"error: {name}: {done.stderr.strip().splitlines()[-1:]}")
             measured = json.loads(done.stdout.strip().splitlines()[-1])
             models = [args.task] if what == "tasks" else [args.detector, args.tracker]
             code = PHOTO_TASKS if what == "tasks" else PHOTO_OURS
             measured["photo_s"] = photograph(python, code, environment, args.core, [photo, *models])
             rounds[name].append(measured)
+    if args.output:
+        Path(args.output).write_text(json.dumps(rounds, indent=1) + "\n", encoding="utf-8")
+    return {
+        name: {key: (max if key == "tracked" else min)(r[key] for r in results) for key in results[0]}
+        for name, results in rounds.items()
+    }
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of `compare`."""
+    parser.add_argument("--clip", required=True, help="video with one person")
+    parser.add_argument("--detector", default="blazeface", help="file or shipped name")
+    parser.add_argument("--tracker", default="lite", help="file or shipped name")
+    parser.add_argument("--before", type=Path, help="checkout of the version to compare with")
+    parser.add_argument("--mediapipe_python", help="interpreter of an environment with mediapipe 1.2.3")
+    parser.add_argument("--task", help="bundle for MediaPipe Tasks")
+    parser.add_argument("--frames", type=int, default=100, help="frames per round")
+    parser.add_argument("--rounds", type=int, default=3)
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+    parser.add_argument("--core", type=int, default=cores[-1], help="CPU to which every process is pinned")
+    parser.add_argument("--output", help="JSON file for the numbers")
+
+
+def checked(parser: argparse.ArgumentParser, args) -> None:
+    """Ends the program where flags of `arguments` do not go together."""
+    if args.output and not Path(args.output).absolute().parent.is_dir():
+        parser.error(f"no folder for --output={args.output}")
+    if bool(args.mediapipe_python) != bool(args.task):
+        parser.error("--mediapipe_python and --task go together")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments(parser)
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.worker:
+        return worker(args)
+    checked(parser, args)
+    best = compare(args)
     print(f"{SIZE[0]}x{SIZE[1]}, {args.frames} frames, best of {args.rounds} rounds in turn, one core, one thread")
     columns = (
         "outside_ms",
@@ -205,16 +228,12 @@ def main() -> int:
         "tracked",
     )
     print("".join(f"{text:>13s}" for text in ("", *columns)))
-    best = {}
-    for name, results in rounds.items():
-        best[name] = {key: (max if key == "tracked" else min)(r[key] for r in results) for key in results[0]}
+    for name in best:
         cells = (f"{best[name][key]:.2f}" if key in best[name] else "-" for key in columns)
         print(f"{name:>13s}" + "".join(f"{cell:>13s}" for cell in cells))
     for other in [name for name in best if name != "now"]:
         ratios = {key: best["now"][key] / best[other][key] for key in columns[:-1] if best[other].get(key)}
         print(f"now / {other}: " + ", ".join(f"{key} {value:.2f}" for key, value in ratios.items()))
-    if args.output:
-        Path(args.output).write_text(json.dumps(rounds, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -63,6 +63,27 @@ def run(checkout: Path, source: Path, *flags: str) -> dict[str, float]:
     return {"frames/s": rate, "seconds": seconds, "processor_s": processor}
 
 
+def compare(before: Path, *, frames: int, photos: int, workers: int, rounds: int) -> dict[str, dict]:
+    """ "film" and "photos" -> medians "before" and "now", and the ratio of frames a second."""
+    report: dict[str, dict] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        film, pictures = Path(folder) / "film.mp4", Path(folder) / "photos"
+        make_film(film, frames)
+        make_photos(pictures, photos)
+        for name, source, flags in (("film", film, []), ("photos", pictures, [f"--workers={workers}"])):
+            runs: dict[str, list[dict]] = {"before": [], "now": []}
+            for _ in range(rounds):
+                runs["before"].append(run(before.resolve(), source))
+                runs["now"].append(run(ROOT, source, *flags))
+            report[name] = {
+                label: {key: statistics.median(r[key] for r in results) for key in results[0]}
+                for label, results in runs.items()
+            }
+            ratios = [n["frames/s"] / b["frames/s"] for b, n in zip(runs["before"], runs["now"], strict=True)]
+            report[name]["ratio"] = round(statistics.median(ratios), 2)
+    return report
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--before", type=Path, required=True, help="checkout of the version to compare with")
@@ -71,28 +92,18 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    report = {}
-    with tempfile.TemporaryDirectory() as folder:
-        film, photos = Path(folder) / "film.mp4", Path(folder) / "photos"
-        make_film(film, options.frames)
-        make_photos(photos, options.photos)
-        for name, source, flags in (("film", film, []), ("photos", photos, [f"--workers={options.workers}"])):
-            runs = {"before": [], "now": []}
-            for _ in range(options.rounds):
-                runs["before"].append(run(options.before.resolve(), source))
-                runs["now"].append(run(ROOT, source, *flags))
-            medians = {
-                label: {key: statistics.median(r[key] for r in results) for key in results[0]}
-                for label, results in runs.items()
-            }
-            ratio = statistics.median(
-                now["frames/s"] / before["frames/s"] for before, now in zip(runs["before"], runs["now"], strict=True)
-            )
-            report[name] = {**medians, "frames/s now / before": round(ratio, 2)}
-            print(f"{name:7s} {'frames/s':>9s} {'processor':>10s}")
-            for label, values in medians.items():
-                print(f"{label:7s} {values['frames/s']:9.1f} {values['processor_s']:9.1f}s")
-            print(f"ratio   {ratio:9.2f}", flush=True)
+    report = compare(
+        options.before,
+        frames=options.frames,
+        photos=options.photos,
+        workers=options.workers,
+        rounds=options.rounds,
+    )
+    for name, medians in report.items():
+        print(f"{name:7s} {'frames/s':>9s} {'processor':>10s}")
+        for label in ("before", "now"):
+            print(f"{label:7s} {medians[label]['frames/s']:9.1f} {medians[label]['processor_s']:9.1f}s")
+        print(f"ratio   {medians['ratio']:9.2f}", flush=True)
     print(json.dumps(report))
 
 
