@@ -2,9 +2,11 @@
 
     python tools/kill_runs.py --kills=5
     python tools/kill_runs.py --verbs=predict --kills=20
+    python tools/kill_runs.py --verbs=adapt --kills=20 --in_a_row
 
 Each verb runs once undisturbed. Then it is killed (SIGKILL, which nobody can catch) in a fresh folder and run again in
 the same one: the files must be those of the undisturbed run, but for times, and nothing else may lie beside them.
+With --in_a_row one folder sees all kills, each of them a run that goes on where the one before was killed.
 Of training the weights are compared, to the bit.
 """
 
@@ -15,6 +17,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,13 +40,17 @@ VERBS = {
         "--set=stages.heatmaps.steps=2", "--set=stages.joint.steps=4", "--set=checkpoint_every=1",
         "--set=stages.heatmaps.batch_size=4", "--set=stages.joint.batch_size=4",
     ],
-    "label": ["label", f"--images={DATA}/images", "--tracker=lite", "--output=OUT/o.json", "--doubtful=OUT/d.json"],
+    "label": ["label", "--images=MANY", "--tracker=lite", "--output=OUT/o.json", "--doubtful=OUT/d.json"],
+    "label-cluster": [
+        "label", "--images=MANY", "--tracker=lite", "--output=OUT/o.json", "--doubtful=OUT/d.json", "--cluster=local",
+    ],
     "adapt": [
         "adapt", f"{ROOT}/testdata/person.mp4", "--workdir=OUT", "--teacher=lite", "--steps=3", "--threads=1",
         "--precision=float16",
     ],
     "export": ["export", "--model=lite", "--output=OUT/o.tflite", "--precision=float16", "--crops=1"],
 }  # fmt: skip
+_COPIES = 17  # of the six pictures in MANY: six parts of twenty pictures
 # Times differ from run to run, and so does what is computed from them.
 _TIMES = {"milliseconds", "created", "seconds", "ms", "median_ms", "date", "written"}
 # Containers hold the time of writing.
@@ -52,12 +59,20 @@ _BY_SIZE = (".mp4", ".html")
 _WEIGHTS = "last.npz"
 
 
+def _many(folder: Path) -> None:
+    folder.mkdir()
+    for path in sorted((DATA / "images").iterdir()):
+        for copy in range(_COPIES):
+            shutil.copyfile(path, folder / f"{copy}_{path.name}")
+
+
 def _run(verb: str, out: Path, kill_after: float | None = None) -> float:
     """Seconds that it took; kills it after so many."""
     out.mkdir(exist_ok=True)
+    words = [word.replace("OUT", str(out)).replace("MANY", str(out.parent / "many")) for word in VERBS[verb]]
     started = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-m", "blazepose_tf", *(word.replace("OUT", str(out)) for word in VERBS[verb])],
+        [sys.executable, "-m", "blazepose_tf", *words],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, cwd=ROOT,
     )  # fmt: skip
     try:
@@ -104,23 +119,30 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--verbs", default=",".join(VERBS), help="of " + ", ".join(VERBS))
     parser.add_argument("--kills", type=int, default=5, help="of each verb")
+    parser.add_argument("--in_a_row", action="store_true", help="all of them in one folder, before its run may end")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     chance, failed = random.Random(options.seed), 0
     for verb in options.verbs.split(","):
         with tempfile.TemporaryDirectory(prefix="kill_") as folder:
+            _many(Path(folder) / "many")
             seconds = _run(verb, Path(folder) / "whole")
             expected = _content(Path(folder) / "whole")
             for number in range(options.kills):
-                out, moment = Path(folder) / str(number), chance.uniform(0.05, 1.0) * seconds
-                _run(verb, out, moment)
-                left = len(_content(out))
+                out = Path(folder) / ("row" if options.in_a_row else str(number))
+                moment = chance.uniform(0.05, 1.0) * seconds
+                before = len(_content(out))
+                taken = _run(verb, out, moment)
+                how = "killed" if taken >= moment else "done"
+                told = f"{verb}: {how} after {taken:.1f} of {seconds:.1f} s with {before} to {len(_content(out))} files"
+                if options.in_a_row and number < options.kills - 1:
+                    print(told, flush=True)
+                    continue
                 _run(verb, out)
-                found = _content(out)
-                odd = sorted(set(expected.items()) ^ set(found.items()))
+                odd = sorted(set(expected.items()) ^ set(_content(out).items()))
                 failed += bool(odd)
                 verdict = f"differs: {[name for name, _ in odd]}" if odd else "the same"
-                print(f"{verb}: killed after {moment:.1f} of {seconds:.1f} s with {left} files; {verdict}", flush=True)
+                print(f"{told}; {verdict}", flush=True)
     return 1 if failed else 0
 
 

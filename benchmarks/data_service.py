@@ -1,0 +1,88 @@
+"""Input images per second that training gets from one and from two workers of a tf.data service on this machine.
+
+    python benchmarks/data_service.py [--data=train.json] [--batches=20] [--workers=1,2]
+
+Dispatcher and workers are `blazepose data-service` processes, each worker with one thread on a core of its own as far
+as there are cores; what training would do with the batches is left out. Prints images/s of every number of workers, the
+ratio to the first, and which share of a core receiving the batches takes: that share is missing to the workers where
+there are no more cores than workers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from blazepose_tf.training.experiments import experiment
+from blazepose_tf.training.inputs import open_data
+
+PEOPLE = Path(__file__).resolve().parents[1] / "testdata" / "people" / "people.json"
+_FIRST = 4  # batches before the clock starts: tracing, and what lies in buffers
+
+
+@contextlib.contextmanager
+def server(*arguments: str, core: int | None = None) -> Iterator[str]:
+    """A `blazepose data-service` process; the line with which it says that it is there."""
+    command = [sys.executable, "-m", "blazepose_tf", "data-service", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        if core is not None:
+            os.sched_setaffinity(process.pid, {core})
+        yield process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def measure(source, stage, batches: int) -> tuple[float, float]:
+    """Images per second by the clock, and share of a core that this process took."""
+    rounds = (source.batches(stage, epoch=epoch) for epoch in itertools.count())
+    coming = itertools.chain.from_iterable(rounds)
+    for _ in range(_FIRST):
+        next(coming)
+    start, cpu = time.perf_counter(), time.process_time()
+    for _ in range(batches):
+        next(coming)
+    wall = time.perf_counter() - start
+    return batches * stage.batch_size / wall, (time.process_time() - cpu) / wall
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default=str(PEOPLE), help="as of blazepose train")
+    parser.add_argument("--experiment", default="tracker_lite")
+    parser.add_argument("--stage", default="joint")
+    parser.add_argument("--batches", type=int, default=20)
+    parser.add_argument("--workers", default="1,2")
+    options = parser.parse_args()
+    config = experiment(options.experiment)
+    stage = next(stage for stage in config.stages if stage.name == options.stage)
+    cores = sorted(os.sched_getaffinity(0))
+    first = None
+    with tempfile.TemporaryDirectory() as folder:
+        for workers in map(int, options.workers.split(",")):
+            with contextlib.ExitStack() as running:
+                address = running.enter_context(server()).rpartition(" ")[2]
+                source = open_data(options.data, experiment=config, folder=Path(folder), data_service=address)
+                for number in range(workers):
+                    core = cores[number % len(cores)]
+                    running.enter_context(server(f"--dispatcher={address}", "--threads=1", core=core))
+                rate, share = measure(source, stage, options.batches)
+            first = first or rate
+            print(
+                f"{workers} workers on {len(cores)} cores: {rate:.1f} images/s at {stage.input_size} px "
+                f"({rate / first:.2f} x), receiving takes {share:.2f} cores",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
