@@ -5,8 +5,8 @@
     python benchmarks/training.py memorize --experiment=tracker_lite --data=train.json [--pictures=32] [--steps=300]
 
 `speed` prints images per second of every stage's training step on random pictures (the input pipeline has a benchmark
-of its own). `roofline` says how fast a step could be at most on this processor, per second of its time: multiply-adds at
-the speed of a large matrix product, tensors at the speed of a large copy, once as TensorFlow moves them (every layer
+of its own). `roofline` says how fast a step could be at most on this processor, per second of its time: multiply-adds
+at the speed of a large matrix product, tensors at the speed of a large copy, once as TensorFlow moves them (every layer
 reads and writes), once if everything between two convolutions were one kernel. `memorize` trains without augmentation
 on a few pictures and validates on the same ones: PCK@0.2 of a tracker should come to 0.99, recall of a detector to 1.
 """
