@@ -13,6 +13,7 @@ import importlib
 import re
 import shlex
 import shutil
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -124,7 +125,9 @@ def _defined(module) -> dict[str, flags.Flag]:
     """The flags of a verb's `define_flags`, taken away again from the flags of the process."""
     if module.__name__ not in _DEFINED:
         before = set(flags.FLAGS)
-        module.define_flags()
+        with warnings.catch_warnings():  # of a flag that is required and has a default, which users would see
+            warnings.simplefilter("error")
+            module.define_flags()
         new = {name: flags.FLAGS[name] for name in set(flags.FLAGS) - before}
         _DEFINED[module.__name__] = new
         for name in new:

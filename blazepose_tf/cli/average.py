@@ -15,7 +15,7 @@ FLAGS = flags.FLAGS
 
 
 def define_flags() -> None:
-    flags.DEFINE_multi_string("model", [], ".keras, .npz, or a shipped name; twice or more")
+    flags.DEFINE_multi_string("model", None, ".keras, .npz, or a shipped name; twice or more")
     flags.DEFINE_string("data", None, "whose batches give the statistics, as of blazepose train")
     flags.DEFINE_string("partial_data", "", "as of blazepose train")
     flags.DEFINE_integer("batches", 60, "how many of them")
