@@ -47,7 +47,11 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     author="The contributors of blazepose_tf",
-    project_urls={"Paper": "https://arxiv.org/abs/2006.10204"},
+    # Whoever publishes adds "Source", "Changelog" and "Documentation", the addresses of the repository and the site.
+    project_urls={
+        "Paper": "https://arxiv.org/abs/2006.10204",
+        "MediaPipe Pose Landmarker": "https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker",
+    },
     license="Apache-2.0",
     license_files=["LICENSE"],
     keywords=[
@@ -77,7 +81,7 @@ setup(
         "Topic :: Scientific/Engineering :: Image Recognition",
         "Typing :: Typed",
     ],
-    # Run on 3.10 to 3.13. Of 3.14 the runtime's wheels exist, TensorFlow 2.21's do not.
+    # Run on 3.10 to 3.13. Of 3.14 the wheels of all that the runtime needs exist, TensorFlow 2.21's do not.
     python_requires=">=3.10,<3.15",
     packages=find_packages(include=["blazepose_tf", "blazepose_tf.*"]),
     package_data={

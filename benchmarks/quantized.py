@@ -1,8 +1,10 @@
 """Every precision of some models, in one run: latency, size, accuracy against float32, difference from Keras.
 
-    python benchmarks/quantized.py --model=lite=run/model.keras --calibration=train.json --data=val.json \\
-        --model=det=det.keras --detector_calibration=d/train.json --detector_data=d/val.json \\
+    python benchmarks/quantized.py --model=lite=lite --model=full=full --calibration=train.json --data=val.json \\
+        --model=blazeface=blazeface --detector_calibration=d/train.json --detector_data=d/val.json \\
         --official=lite=pose_landmark_lite.tflite
+
+FILE is a .keras or .npz file or a shipped name.
 
 One thread. Files take turns in blocks of runs, the first of which warm the caches; a block counts by its fastest run,
 and ratios are taken within a round, so that other work on the machine disturbs all alike. Trackers are cut to what the
@@ -64,6 +66,7 @@ def _parse() -> argparse.Namespace:
     for flag in ("--data", "--calibration", "--detector_data", "--detector_calibration"):
         parser.add_argument(flag, help="COCO-style annotations")
     parser.add_argument("--limit", type=int, default=667, help="people or pictures")
+    parser.add_argument("--calibration_crops", type=int, default=200, help="people that int8 is calibrated on")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--write", type=Path, help="document with the block `precisions`")
     options = parser.parse_args()
@@ -85,7 +88,9 @@ def _export_all(name: str, source: str, options, folder: Path, files: dict, rows
     for precision in exporting.PRECISIONS:
         label = f"{name} {precision}"
         print(f"... {label}", file=sys.stderr, flush=True)
-        choice = exporting.Options(precision=precision, outputs=kept, calibration=calibration)
+        choice = exporting.Options(
+            precision=precision, outputs=kept, calibration=calibration, calibration_crops=options.calibration_crops
+        )
         content = exporting.convert(model, description, choice, progress=lambda _: None)
         inspection = inspect(content)
         exporting.require_sound(inspection, set(model.output), spec)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -48,7 +49,7 @@ def mapped(work: Callable[..., Any], parts: Sequence[tuple], where: str = "") ->
     import ray
 
     address = "local" if where == LOCAL else where
-    ray.init(address=address, log_to_driver=False, logging_level="error", include_dashboard=None)
+    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=None)
     try:
         task = ray.remote(num_cpus=1, max_retries=_RETRIES)(work)
         running: dict = {}

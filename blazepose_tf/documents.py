@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NoReturn
 
 # Annotation files and reports nest ten levels at most; parsers of other tools give up at a hundred or a thousand.
 MAX_DEPTH = 64
@@ -134,16 +135,17 @@ def _walk(document: object, where: str, finite: bool) -> None:
         if depth > MAX_DEPTH:
             raise ValueError(f"{where}: nested deeper than {MAX_DEPTH} levels")
         if isinstance(value, dict):
-            keys = list(value)
-            _check_scalars(keys, lambda i, path=path, keys=keys: (path, keys[i]), where, finite)
-            inside = value.items()
+            keys: list = list(value)
+            _check_scalars(keys, _steps(path, keys), where, finite)
+            inside: Iterable[tuple] = value.items()
         else:
-            keys, inside = range(len(value)), enumerate(value)
-        _check_scalars(
-            value.values() if isinstance(value, dict) else value,
-            lambda i, path=path, keys=keys: (path, keys[i]), where, finite,
-        )  # fmt: skip
+            keys, inside = list(range(len(value))), enumerate(value)
+        _check_scalars(value.values() if isinstance(value, dict) else value, _steps(path, keys), where, finite)
         waiting += [(item, (path, key), depth + 1) for key, item in inside if isinstance(item, (dict, list))]
+
+
+def _steps(path: tuple, keys: Sequence) -> Callable[[int], tuple]:
+    return lambda i: (path, keys[i])
 
 
 def _check_scalars(values: Iterable, path_of: Callable[[int], tuple], where: str, finite: bool) -> None:
@@ -172,7 +174,7 @@ def place_of(where: str, path: tuple) -> str:
     return f"{where}: {inside}" if inside else where
 
 
-def _refuse(where: str, path: tuple, expected: str, value: object) -> None:
+def _refuse(where: str, path: tuple, expected: str, value: object) -> NoReturn:
     raise ValueError(f"{place_of(where, path)}: expected {expected}. Received: {show(value)}")
 
 
@@ -191,7 +193,7 @@ def check(value, shape, where: str):
     return value
 
 
-def _check(value: object, shape: object, where: str, path: tuple) -> None:
+def _check(value: Any, shape: Any, where: str, path: tuple) -> None:
     if isinstance(shape, Optional):
         if value is not None:
             _check(value, shape.kind, where, path)
@@ -209,7 +211,7 @@ def _check(value: object, shape: object, where: str, path: tuple) -> None:
         _refuse(where, path, shape, value)
 
 
-def _check_fields(value: object, fields: Mapping, where: str, path: tuple, *, closed: bool = False) -> None:
+def _check_fields(value: Any, fields: Mapping, where: str, path: tuple, *, closed: bool = False) -> None:
     if not isinstance(value, dict):
         _refuse(where, path, OBJECT, value)
     missing = [name for name in fields if name not in value and (closed or not isinstance(fields[name], Optional))]

@@ -67,7 +67,7 @@ def _clip(item: Item, name: str, folder: Path, fps: float, limit: int) -> Clip:
     if not manifest.exists():
         folder.mkdir(parents=True, exist_ok=True)
         written = (
-            _film(item, folder, fps, limit) if item.kind == VIDEO else [_write(read_picture(item.location), folder, 0)]
+            _film(item, folder, fps, limit) if item.kind == VIDEO else [_write(read_picture(item.path), folder, 0)]
         )
         if not written:
             raise ValueError(f"{item.label}: not a single frame could be read")
@@ -78,8 +78,9 @@ def _clip(item: Item, name: str, folder: Path, fps: float, limit: int) -> Clip:
 
 
 def _film(item: Item, folder: Path, fps: float, limit: int) -> list[str]:
-    with VideoReader(item.location, label=item.label) as reader:
-        interval, due, written = 1e3 / fps, 0.0, []
+    with VideoReader(item.path, label=item.label) as reader:
+        interval, due = 1e3 / fps, 0.0
+        written: list[str] = []
         for frame in reader:
             # Half a frame early is not too early: times are rounded in many containers.
             if frame.timestamp_ms < due - 0.5 * (frame.duration_ms or 0.0):

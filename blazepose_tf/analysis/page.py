@@ -68,8 +68,8 @@ def plot(times: np.ndarray, series: Sequence[Line], bands: Sequence[tuple[float,
         edges = np.flatnonzero(np.diff(np.concatenate([[0], known.astype(int), [0]])))
         for a, b in edges.reshape(-1, 2):
             if error is not None:
-                off, t, v = np.nan_to_num(error[a:b]), times[a:b], values[a:b]
-                rim = zip(np.append(t, t[::-1]), np.append(v + off, (v - off)[::-1]).clip(low, high), strict=True)
+                off, at, mid = np.nan_to_num(error[a:b]), times[a:b], values[a:b]
+                rim = zip(np.append(at, at[::-1]), np.append(mid + off, (mid - off)[::-1]).clip(low, high), strict=True)
                 outline = " ".join(f"{px(t):.1f},{py(v):.1f}" for t, v in rim)
                 out.append(f'<polygon points="{outline}" fill="{color}" opacity="0.15"/>')
             points = " ".join(f"{px(t):.1f},{py(v):.1f}" for t, v in zip(times[a:b], values[a:b], strict=True))

@@ -132,7 +132,7 @@ def count(
     if shown:
         moved = {name: float(np.mean([_range(values[m]) for m in shown])) for name, values in smoothed.items()}
         moved = {name: value for name, value in moved.items() if np.isfinite(value)}
-        angle = angle or max(moved, key=moved.get, default=None)
+        angle = angle or max(moved, key=lambda name: moved[name], default=None)
         if angle is None or moved.get(angle, 0.0) < LEAST_RANGE:
             raise ValueError(f"no joint moves by {LEAST_RANGE:g} degrees in the example. Received: {list(examples)}")
     else:
@@ -183,7 +183,7 @@ def _excursions(values, times, low, high, rests_high, shortest) -> tuple[list[Re
     """Complete repetitions, and whether another one was under way at the end."""
     away = (high - values) / (high - low) if rests_high else (values - low) / (high - low)
     out, last_rest, began = [], None, None
-    for i in np.flatnonzero(np.isfinite(away)):
+    for i in np.flatnonzero(np.isfinite(away)).tolist():
         if began is None:
             if away[i] <= BACK:
                 last_rest = i

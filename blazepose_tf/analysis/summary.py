@@ -24,11 +24,11 @@ def range_of_motion(
     for name, values in found.items():
         known = signals.smooth(values, times)
         known = known[np.isfinite(known)]
-        low, high = (float(v) for v in np.percentile(known, (1, 99))) if known.size else (None, None)
+        ends = [float(v) for v in np.percentile(known, (1, 99))] if known.size else None
         out[name] = {
-            "min": low,
-            "max": high,
-            "range": None if low is None else high - low,
+            "min": ends and ends[0],
+            "max": ends and ends[1],
+            "range": ends and ends[1] - ends[0],
             "error": float(np.nanmedian(errors[name])) if np.isfinite(errors.get(name, np.nan)).any() else None,
             "known": float(np.isfinite(values).mean()),
         }

@@ -99,7 +99,8 @@ def _onnx(path: Path) -> tuple[Counter, Counter]:
 def _openvino(path: Path) -> tuple[Counter, Counter]:
     import openvino
 
-    operations, sizes = Counter(), Counter()
+    operations: Counter = Counter()
+    sizes: Counter = Counter()
     for node in openvino.Core().read_model(path / engines.OPENVINO_FILES[0]).get_ops():
         kind = node.get_type_name()
         if kind == "Constant":
@@ -113,7 +114,8 @@ def _openvino(path: Path) -> tuple[Counter, Counter]:
 
 def _ncnn(path: Path) -> tuple[Counter, Counter]:
     """From the text file: a line "kind name inputs outputs names... number=value ..." per layer, after two others."""
-    operations, weights = Counter(), 0
+    operations: Counter = Counter()
+    weights = 0
     for line in (path / engines.NCNN_FILES[0]).read_text(encoding="utf-8").splitlines()[2:]:
         kind, *words = line.split()
         if kind != "Input":

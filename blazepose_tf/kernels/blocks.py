@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import types
 from dataclasses import dataclass, field
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -37,8 +38,8 @@ class _Tail:
     add: keras.layers.Layer | None
     branch: int = 0
     neighbours: list[_Depthwise] = field(default_factory=list)
-    x: object = None
-    skip: object = None
+    x: Any = None
+    skip: Any = None
 
 
 def prepare() -> None:

@@ -89,7 +89,7 @@ def _matroska(file: BinaryIO, size: int) -> bool:
 
 def _element(file: BinaryIO) -> tuple[int, int | None] | None:
     """Id and length of the element at the file's position; the length of a live recording is unknown (None)."""
-    numbers = []
+    numbers: list = []
     for keep_marker in (True, False):
         first = file.read(1)
         if not first or not first[0]:

@@ -106,7 +106,8 @@ def read_header(content: bytes) -> Header:
             raise ValueError(_DAMAGED) from error
         orientation = orientation if orientation in range(2, 9) else 1
         # What a JPEG or HEIC has beside its picture (depth, another exposure, thumbnails) is no second picture.
-        return Header(kind, *image.size, orientation, _frames(image) if kind in (*_MOVING, "TIFF") else 1)
+        width, height = image.size
+        return Header(kind, width, height, orientation, _frames(image) if kind in (*_MOVING, "TIFF") else 1)
 
 
 def _frames(image: Image.Image) -> int:
@@ -152,11 +153,9 @@ def _other_header(content: bytes) -> Header | None:
         size = re.search(rb"\n[-+]Y\s+(\d{1,9})\s+[-+]X\s+(\d{1,9})\n", content[:65536])
         kind = "Radiance"
     elif content.startswith(b"P7"):
-        size = (
-            re.search(rb"\bHEIGHT\s+(\d{1,9})\b", content[:65536]),
-            re.search(rb"\bWIDTH\s+(\d{1,9})\b", content[:65536]),
-        )
-        return Header("PNM", int(size[1][1]), int(size[0][1])) if all(size) else None
+        height = re.search(rb"\bHEIGHT\s+(\d{1,9})\b", content[:65536])
+        width = re.search(rb"\bWIDTH\s+(\d{1,9})\b", content[:65536])
+        return Header("PNM", int(width[1]), int(height[1])) if width and height else None
     elif content.startswith(b"PF"):
         found = re.match(rb"PF\s+(\d{1,9})\s+(\d{1,9})\s", content)
         return Header("PNM", int(found[1]), int(found[2])) if found else None

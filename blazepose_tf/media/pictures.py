@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal, overload
 
 import cv2
 import numpy as np
@@ -47,6 +48,16 @@ def read_content(path: str | os.PathLike) -> bytes:
     return content
 
 
+@overload
+def read_picture(path: str | os.PathLike, *, max_megapixels: float = ...) -> np.ndarray: ...
+
+
+@overload
+def read_picture(
+    path: str | os.PathLike, *, max_megapixels: float = ..., with_header: Literal[True]
+) -> tuple[np.ndarray, headers.Header]: ...
+
+
 def read_picture(
     path: str | os.PathLike, *, max_megapixels: float = headers.MAX_MEGAPIXELS, with_header: bool = False
 ) -> np.ndarray | tuple[np.ndarray, headers.Header]:
@@ -73,7 +84,7 @@ def read_picture(
     height, width = image.shape[:2]
     if min(height, width) < MIN_SIDE:
         raise ValueError(f"{path}: {width}x{height} pixels cannot hold a person (at least {MIN_SIDE} a side)")
-    return (image, header) if with_header else image
+    return image if header is None else (image, header)
 
 
 def is_moving(path: str | os.PathLike) -> bool:

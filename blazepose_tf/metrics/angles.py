@@ -28,7 +28,7 @@ class Agreement(NamedTuple):
     bias: float
     low: float
     high: float
-    count: int
+    count: int  # type: ignore[assignment]  # tuples have a method of this name
 
 
 def angle_errors(predicted, truth, labelled, torso, names: Sequence[str] = topology.KEYPOINTS) -> dict[str, np.ndarray]:

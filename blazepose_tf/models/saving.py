@@ -21,7 +21,7 @@ from blazepose_tf.files import atomic_path
 from blazepose_tf.layers.normalization import use_fused_kernels
 from blazepose_tf.models.heads import MEDIAPIPE_POINTS, MEDIAPIPE_VALUES
 from blazepose_tf.models.presets import DETECTORS, TRACKERS
-from blazepose_tf.specs import DETECTOR, FACE, HEATMAPS, LANDMARKS, REGRESSORS, DetectorSpec, TrackerSpec
+from blazepose_tf.specs import FACE, HEATMAPS, LANDMARKS, REGRESSORS, DetectorSpec, TrackerSpec
 
 MEMBER = "blazepose_tf.json"
 _DOCUMENT = documents.Part({"model": documents.TEXT, "facts": documents.Optional(documents.OBJECT)})
@@ -49,7 +49,7 @@ class Description:
 
     def with_score_threshold(self, value: float) -> Description:
         """The same detector with other detections; ValueError for a tracker, or a value outside of (0, 1)."""
-        if self.kind != DETECTOR:
+        if not isinstance(self.spec, DetectorSpec):
             raise ValueError(f"only a detector has a score_threshold. Received: model={self.variant!r}")
         return dataclasses.replace(self, spec=dataclasses.replace(self.spec, score_threshold=value))
 
@@ -148,8 +148,7 @@ def infer_description(model: keras.Model) -> Description:
     if shape[-1:] == (MEDIAPIPE_POINTS * MEDIAPIPE_VALUES,):
         return Description(variant, TrackerSpec(size, mediapipe_head=True))
     count = shape[1] if shape else shapes[HEATMAPS][-1]
-    spec = TrackerSpec(size, _names(count), depth=shape[-1:] == (4,))
-    return Description(variant, spec)
+    return Description(variant, TrackerSpec(size, _names(count), depth=shape[-1:] == (4,)))
 
 
 def _names(count: int) -> tuple[str, ...]:

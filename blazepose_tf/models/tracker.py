@@ -81,7 +81,7 @@ def build_tracker(
     decoded = None
     if training_heads or segmentation or table.stacked:
         decoded = _decode(features, table)
-    outputs = {}
+    outputs: dict = {}
     if regression:
         barrier = keras.ops.stop_gradient if stop_gradient and training_heads and table.stacked else _pass
         x = _regress(decoded if table.stacked else features["f32"], features, table, barrier)

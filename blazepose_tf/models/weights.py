@@ -26,7 +26,7 @@ from blazepose_tf.models.keypoint_rows import MEAN_POSE
 from blazepose_tf.models.presets import DETECTORS, TRACKERS
 from blazepose_tf.models.saving import Description, infer_description, load_model
 from blazepose_tf.models.tracker import build_tracker
-from blazepose_tf.specs import DETECTOR, TRACKER
+from blazepose_tf.specs import DETECTOR, TRACKER, DetectorSpec, TrackerSpec
 
 LITERT = ".tflite"
 _DESCRIPTION = "blazepose_tf"
@@ -90,7 +90,7 @@ def save_weights(
         arrays[_DESCRIPTION] = np.array(description.to_json())
 
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
 
 
 def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
@@ -141,7 +141,7 @@ def values_of(
         values = _values(model)
     else:
         values, description = read_weights(source)
-    if keypoints is None or description is None or description.kind == DETECTOR:
+    if keypoints is None or description is None or not isinstance(description.spec, TrackerSpec):
         return values
     if description.spec.mediapipe_head:
         values = keypoint_rows.of_mediapipe(values, description.spec.input_size)
@@ -221,7 +221,7 @@ def load_described(path: str | os.PathLike) -> tuple[keras.Model, Description]:
     if description is None:
         raise ValueError(f"{str(path)!r} does not say which model its weights belong to")
     heads = {name.split("_")[0] for name in values}
-    if description.kind == DETECTOR:
+    if isinstance(description.spec, DetectorSpec):
         model = build_detector(description.spec, variant=description.variant)
     else:
         model = build_tracker(

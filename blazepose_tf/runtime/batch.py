@@ -6,6 +6,7 @@ was drawn and measured so far is written, then the batch stops.
 
 from __future__ import annotations
 
+import functools
 import os
 import queue
 from collections import deque
@@ -167,14 +168,14 @@ class Batch:
                 for item in items:
                     if self._stopping:
                         break
-                    still = item.kind == inputs_lib.IMAGE and not pictures.is_moving(item.location)
+                    still = item.kind == inputs_lib.IMAGE and not pictures.is_moving(item.path)
                     while begun and (not still or len(begun) >= _IN_HAND * self.options.workers):
                         self._finish(*begun.popleft())
                     if still:
                         target = self._output.target(item)
                         begun.append((item, target, pool.submit(self._picture, item, target)))
                     else:
-                        self._guarded(lambda item=item: self._film(item))
+                        self._guarded(functools.partial(self._film, item))
                 while begun and not self._stopping:
                     self._finish(*begun.popleft())
             except KeyboardInterrupt:
@@ -216,14 +217,12 @@ class Batch:
             return result, None
         drawn = draw_pose(image, result, show_roi=self.options.show_roi)
         if self.options.draw:
-            suffix = pictures.drawn_suffix(item.location)
+            suffix = pictures.drawn_suffix(item.path)
             pictures.write_picture(target.with_name(target.name + suffix), drawn)
         return result, drawn if self._on_view is not None else None
 
     def _read(self, item: inputs_lib.Item) -> np.ndarray:
-        image, header = pictures.read_picture(
-            item.location, max_megapixels=self.options.max_megapixels, with_header=True
-        )
+        image, header = pictures.read_picture(item.path, max_megapixels=self.options.max_megapixels, with_header=True)
         if header.frames > 1:
             self._on_note(f"{item.label}: the first of {header.frames} pages is read")
         return image

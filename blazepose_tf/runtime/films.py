@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 # A photograph does without the film's libraries, which take longer to load than it takes to read.
-def open_film(item: inputs_lib.Item, *, max_megapixels: float, camera: dict[str, float]) -> Reader:
+def open_film(item: inputs_lib.Item, *, max_megapixels: float, camera: dict[str, Any]) -> Reader:
     """The reader of a film, moving picture, camera or stream; `camera` holds its wishes.
 
     Raises:
@@ -33,9 +33,9 @@ def open_film(item: inputs_lib.Item, *, max_megapixels: float, camera: dict[str,
     from blazepose_tf.media.videos import VideoReader
 
     if item.kind == inputs_lib.CAMERA:
-        return CameraReader(item.location, **camera)
+        return CameraReader(int(item.location), **camera)
     kind = MovingPicture if item.kind == inputs_lib.IMAGE else VideoReader
-    return kind(item.location, label=item.label, max_megapixels=max_megapixels)
+    return kind(item.path, label=item.label, max_megapixels=max_megapixels)
 
 
 class DrawnFilm:
@@ -66,7 +66,7 @@ class DrawnFilm:
         """
         from blazepose_tf.media.writer import VideoWriter
 
-        sound = item.location if item.kind == inputs_lib.VIDEO and item.lasts else None
+        sound = item.path if item.kind == inputs_lib.VIDEO and item.lasts else None
         starts = getattr(reader, "starts_ms", 0.0)
         self._show_roi = show_roi
         self._writer = VideoWriter(path, size=size, fps=reader.fps, sound=sound, sound_starts_ms=starts)

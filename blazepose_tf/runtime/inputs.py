@@ -44,9 +44,16 @@ class Item:
     stem: str
 
     @property
+    def path(self) -> str:
+        """Where a file lies, or the address; of everything but a camera."""
+        if not isinstance(self.location, str):
+            raise TypeError(f"{self.label}: a camera has a number, no path")
+        return self.location
+
+    @property
     def waits(self) -> bool:
         """Whether reading waits until somebody writes (a named pipe)."""
-        return self.kind == VIDEO and _is_pipe(Path(self.location))
+        return self.kind == VIDEO and _is_pipe(Path(self.path))
 
     @property
     def lasts(self) -> bool:
@@ -97,7 +104,9 @@ def printable(text: str | os.PathLike) -> str:
 
 def _folder_items(folder: Path, on_note: Callable[[str], None]) -> list[Item]:
     """Pictures and videos of a folder by name and content; whatever else is there is counted aloud."""
-    items, left_out = [], {"neither pictures nor videos": [], "results of an earlier run": [], "subfolders": []}
+    kinds = ("neither pictures nor videos", "results of an earlier run", "subfolders")
+    items: list[Item] = []
+    left_out: dict[str, list[Path]] = {kind: [] for kind in kinds}
     for path in sorted(folder.iterdir()):
         if path.is_dir():
             left_out["subfolders"].append(path)

@@ -132,6 +132,7 @@ class SharedModel:
     output_shapes: dict[str, tuple[int, ...]]
     reopening: tuple[str, int, str | None] | None = None
     __call__: Callable[..., dict[str, np.ndarray]]
+    infer: Callable[..., dict[str, np.ndarray]]
 
     def read(
         self,

@@ -51,7 +51,8 @@ class Sample:
 def annotate(image: np.ndarray, buffers: Buffers, scene: Scene, supersample: int) -> Sample:
     """Projects the keypoints, tests their depth and describes every visible person."""
     height, width = image.shape[:2]
-    keypoints, alignment, boxes, masks, worlds, depths = [], [], [], [], [], []
+    keypoints, alignment, boxes, worlds, depths = [], [], [], [], []
+    masks: list[np.ndarray] = []
     materials = np.array([*(part.material for part in buffers.parts), -1])  # the last one answers for background, -1
     for owner, person in enumerate(scene.persons):
         # Every person's palette has the same length and persons come first, so the material tells the owner.

@@ -60,7 +60,8 @@ def write_samples(
         raise ValueError(f"expected .jpg or .png. Received: suffix={suffix!r}")
     folder = Path(folder)
     (folder / "images").mkdir(parents=True, exist_ok=True)
-    images, annotations = [], []
+    images: list[dict] = []
+    annotations: list[dict] = []
     for index, sample in enumerate(samples):
         name = f"{split}_{index:06d}{suffix}"
         done, data = cv2.imencode(suffix, sample.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])

@@ -180,8 +180,8 @@ def _add_arm(add: Adder, skeleton: Skeleton, look: Look, side: str, sign: float,
         start = middle + across * share
         reach = 1.0 - 0.25 * abs(share + 0.1)
         end = start + (bend - middle) * 1.7 * reach
-        thick = (0.0085, 0.006) if fingers else (0.013, 0.009)
-        add(SKIN, start, end, thick[0] * h, thick[1] * h, hand)
+        root, end_radius = (0.0085, 0.006) if fingers else (0.013, 0.009)
+        add(SKIN, start, end, root * h, end_radius * h, hand)
     tip = thumb + (thumb - wrist) * 0.35
     add(SKIN, _lerp(wrist, thumb, 0.3), thumb, 0.011 * h, 0.0085 * h, hand)
     add(SKIN, thumb, tip, 0.0085 * h, 0.006 * h, hand)

@@ -97,9 +97,8 @@ def _cast_shadows(image: np.ndarray, groups: list[tuple[np.ndarray, list[Solid]]
             if near:
                 cv2.line(shadow, (int(a[0]), int(a[1])), (int(b[0]), int(b[1])), 255, int(width))
     k = max(3, min(image.shape[:2]) // 60) | 1
-    shadow = cv2.blur(shadow, (k, k))
     strength = np.float32(0.75 * (1 - scene.ambient) / 255)
-    bright = 1 - shadow * strength
+    bright = 1 - cv2.blur(shadow, (k, k)) * strength
     np.multiply(image, cv2.merge((bright, bright, bright)), out=image)
 
 

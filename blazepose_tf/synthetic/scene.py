@@ -115,7 +115,7 @@ def limbs_are_free(skeleton: Skeleton) -> bool:
     for name, radius in (("knee", 0.055), ("ankle", 0.045)):
         if np.linalg.norm(j[f"left_{name}"] - j[f"right_{name}"]) < radius * h * thick:
             return False
-    return np.linalg.norm(j["left_wrist"] - j["right_wrist"]) > 0.03 * h
+    return bool(np.linalg.norm(j["left_wrist"] - j["right_wrist"]) > 0.03 * h)
 
 
 def sample_person(rng: np.random.Generator, *, at: tuple[float, float] = (0.0, 0.0)) -> tuple[Person, Pose]:
@@ -204,7 +204,9 @@ def sample_scene(rng: np.random.Generator, *, size: tuple[int, int], persons: in
     count = int(rng.choice([1, 2, 3], p=[0.8, 0.14, 0.06])) if persons is None else persons
     subject, pose = sample_person(rng)
     camera = _sample_camera(rng, subject, size)
-    people, boxes, balls = [], [], []
+    people: list[Person] = []
+    boxes: list = []
+    balls: list = []
     if count:
         people.append(subject)
         if pose.kind == "sitting":

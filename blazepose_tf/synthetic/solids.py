@@ -165,7 +165,7 @@ def draw_solids(buffers: Buffers, solids: Sequence[Solid], camera: Camera) -> No
         _keep_nearest(buffers, window, hit, depth)
         ends = radii[i].tolist()
         buffers.parts.append(
-            Part(solids[i].material, a[i], frames[i], unshear[i], axis[i], ends[0], ends[1] - ends[0], np.zeros(3))
+            Part(solids[int(i)].material, a[i], frames[i], unshear[i], axis[i], ends[0], ends[1] - ends[0], np.zeros(3))
         )
 
 

@@ -51,14 +51,15 @@ def _walk(operations: list[dict], outputs: list[int], constants: set[int]) -> Pa
     producer: dict[int, dict] = {}
     for operation in operations:  # DELEGATE nodes come last and take their outputs over
         producer.update({int(t): operation for t in operation["outputs"]})
-    pending, seen, kinds = list(outputs), set(), Counter()
+    pending, seen = list(outputs), set()
+    kinds: Counter[str] = Counter()
     while pending:
         tensor = pending.pop()
-        operation = producer.get(int(tensor))
-        if operation is None or operation["index"] in seen or int(tensor) in constants:
+        made = producer.get(int(tensor))
+        if made is None or made["index"] in seen or int(tensor) in constants:
             continue
-        seen.add(operation["index"])
-        kinds[operation["op_name"]] += 1
-        pending += [int(t) for t in operation["inputs"] if t >= 0]
+        seen.add(made["index"])
+        kinds[made["op_name"]] += 1
+        pending += [int(t) for t in made["inputs"] if t >= 0]
     count = kinds.pop(_DELEGATE, 0)
     return Partitions(count, dict(sorted(kinds.items())))

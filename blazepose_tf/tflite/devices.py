@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
@@ -68,15 +70,19 @@ class Verdict:
         return not self.refused
 
 
+def _frozen(value: Any) -> Any:
+    return frozenset(value) if isinstance(value, list) else value
+
+
 def support_lists(device: str) -> tuple[SupportList, ...]:
     """The lists of a kind of device, by file name; ValueError for XNNPACK, which runs here and needs none."""
     if device not in (GPU, NPU, COREML):
         raise ValueError(f"device must be {GPU}, {NPU} or {COREML}. Received: device={device!r}")
-    read = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json")))
+    read: Iterator[dict[str, Any]] = (
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))
+    )
     return tuple(
-        SupportList(**{k: frozenset(v) if isinstance(v, list) else v for k, v in document.items()})
-        for document in read
-        if document["device"] == device
+        SupportList(**{k: _frozen(v) for k, v in document.items()}) for document in read if document["device"] == device
     )
 
 

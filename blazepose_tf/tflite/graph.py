@@ -201,5 +201,5 @@ def _precision(model: schema.ModelT, constants: set[int]) -> str:
         sizes[key] = sizes.get(key, 0) + int(np.prod(_shape(subgraph, weights)))
     if not sizes:
         return _TYPES[subgraph.tensors[int(subgraph.inputs[0])].type]
-    stored, activations = max(sizes, key=sizes.get)
+    stored, activations = max(sizes, key=lambda types: sizes[types])
     return f"{stored} weights" if stored.startswith("int") and activations.startswith("float") else stored

@@ -33,14 +33,15 @@ def load_accuracy(entries: Sequence[str], models: Sequence[dict], *, key: str = 
         OSError: a file cannot be read.
         ValueError: it is not JSON, has no such figure, or belongs to none of the models.
     """
-    found = {}
+    found: dict[str, tuple[str, float]] = {}
     for entry in entries:
         names = sorted({model["name"] for model in models})
         named = entry.partition("=")
         if named[1] and named[0] not in names:
             raise ValueError(f"{entry}: no model of that name was measured. Received: {named[0]!r}, measured: {names}")
         name, path, document = read(entry, key=key)
-        owned = {name: _figure(document, key)} if name else _by_owner(document, models, key)
+        figure = _figure(document, key) if name else None
+        owned = _by_owner(document, models, key) if figure is None else {name: figure}
         if not owned:
             raise ValueError(f"{path} names none of the measured models by hash or file; give MODEL={path} for {names}")
         found |= owned
@@ -59,15 +60,16 @@ def read(entry: str, *, key: str = "") -> tuple[str, str, object]:
 
 
 def _by_owner(document: object, models: Sequence[dict], key: str) -> dict[str, tuple[str, float]]:
-    found = {}
+    found: dict[str, tuple[str, float]] = {}
     for model in models:
         part, inner = None, document
         while inner is not None:  # into the innermost part that has both the model and a figure
             part = inner if _owns(inner, model) and _figure(inner, key) else part
             children = inner.values() if isinstance(inner, dict) else inner if isinstance(inner, list) else ()
             inner = next((c for c in children if _owns(c, model) and _figure(c, key)), None)
-        if part is not None:
-            found[model["name"]] = _figure(part, key)
+        figure = None if part is None else _figure(part, key)
+        if figure is not None:
+            found[model["name"]] = figure
     return found
 
 
@@ -83,7 +85,7 @@ def _owns(part: object, model: dict) -> bool:
 def _figure(part: object, key: str) -> tuple[str, float] | None:
     for path, value in _leaves(part):
         wanted = path == key or path.endswith("." + key) if key else _PCK.search(path)
-        if wanted and _is_number(value):
+        if wanted and isinstance(value, (int, float)) and _is_number(value):
             return path, float(value)
     return None
 

@@ -114,11 +114,7 @@ def measure_host(
 def _measure_here(models, configurations, plan: Plan, profile: bool, pipeline: Pipeline | None, report) -> dict:
     try:
         results = run_host(models, configurations, plan=plan, profile=profile, report=report)
-        entries = []
-        for configuration in _shared(pipeline, configurations) if pipeline else ():
-            report(f"replaying {len(pipeline.trace.frames)} frames")
-            entry = duty_cycle.replay(pipeline.trace, pipeline.detector, pipeline.tracker, configuration=configuration)
-            entries.append(_named(entry, pipeline, configuration))
+        entries = [] if pipeline is None else _replayed(pipeline, configurations, report)
     except RuntimeError as error:
         raise ValueError(f"LiteRT refuses a model: {error}") from error
     return _document(machine.describe_host(), machine.describe_tool(), plan, results, entries, models)
@@ -163,17 +159,31 @@ def measure_phone(
             cooldown_s=options.cooldown_s,
             report=report,
         )
-    entries = []
-    for configuration in configurations if pipeline else ():
-        times = [_median(results, model, configuration) for model in (pipeline.detector, pipeline.tracker)]
-        if None not in times:
-            entry = duty_cycle.compose(pipeline.trace, detector_ms=times[0], tracker_ms=times[1])
-            entries.append(_named(entry, pipeline, configuration))
+    entries = [] if pipeline is None else _composed(pipeline, configurations, results)
     tool = machine.describe_tool(benchmark_model_sha256=files.sha256(options.program))
     document = _document(described, tool, plan, results, entries, models)
     if stopped:
         document["settings"]["stopped"] = stopped
     return document
+
+
+def _replayed(pipeline: Pipeline, configurations: Sequence[Configuration], report) -> list[dict]:
+    entries = []
+    for configuration in _shared(pipeline, configurations):
+        report(f"replaying {len(pipeline.trace.frames)} frames")
+        entry = duty_cycle.replay(pipeline.trace, pipeline.detector, pipeline.tracker, configuration=configuration)
+        entries.append(_named(entry, pipeline, configuration))
+    return entries
+
+
+def _composed(pipeline: Pipeline, configurations: Sequence[Configuration], results: list[dict]) -> list[dict]:
+    entries = []
+    for configuration in configurations:
+        detector_ms, tracker_ms = (_median(results, m, configuration) for m in (pipeline.detector, pipeline.tracker))
+        if detector_ms is not None and tracker_ms is not None:
+            entry = duty_cycle.compose(pipeline.trace, detector_ms=detector_ms, tracker_ms=tracker_ms)
+            entries.append(_named(entry, pipeline, configuration))
+    return entries
 
 
 def _shared(pipeline: Pipeline, configurations: Sequence[Configuration]) -> list[Configuration]:

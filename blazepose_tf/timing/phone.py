@@ -260,9 +260,9 @@ def parse_state(output: str) -> dict:
                 if value.isdigit():
                     state[key][words[1]] = int(value) // 1000
         elif line.startswith("zone ") and len(words) == 3 and words[2].lstrip("-").isdigit():
-            value = int(words[2])  # millidegrees, on some phones degrees or tenths
+            heat = int(words[2])  # millidegrees, on some phones degrees or tenths
             state["temperature_c"][words[1]] = (
-                value / 1000 if abs(value) >= 1000 else value / 10 if abs(value) > 150 else value
+                heat / 1000 if abs(heat) >= 1000 else heat / 10 if abs(heat) > 150 else heat
             )
         elif match := re.match(r"\s*Thermal Status:\s*(\d+)", line):
             state["thermal_status"] = int(match[1])

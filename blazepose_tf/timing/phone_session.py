@@ -148,7 +148,7 @@ def _measure(phone: Phone, one: _Series, plan: Plan, cores: str, *, extra: Seque
 def _row(model: dict, one: _Series) -> dict:
     """A result (without ratio) from the logs of its rounds."""
     delegated = next((log for log in one.logs if log.partitions is not None), None)
-    operations = [_operation(op) for op in one.extra.profile] if one.profiled else []
+    operations = [_operation(op) for op in one.extra.profile] if one.extra is not None and one.profiled else []
     return {
         "model": model,
         "configuration": one.configuration.to_dict(),
@@ -177,15 +177,16 @@ def pool(logs: Sequence[benchmark_model.Log]) -> dict:
     centres = [log.mean if log.median is None else log.median for log in logs]
 
     def middle(values: list[float | None]) -> float | None:
-        return float(np.median(values)) if values and None not in values else None
+        known = [value for value in values if value is not None]
+        return float(np.median(known)) if known and len(known) == len(values) else None
 
     counts = np.array([log.count for log in logs], dtype=float)
-    minima = [log.minimum for log in logs]
+    minima = [log.minimum for log in logs if log.minimum is not None]
     return {
         "median": float(np.median(centres)),
         "p5": middle([log.p5 for log in logs]),
         "p95": middle([log.p95 for log in logs]),
-        "min": None if None in minima else min(minima),
+        "min": None if len(minima) < len(logs) else min(minima),
         "mean": float(np.average([log.mean for log in logs], weights=counts)),
         "std": middle([log.std for log in logs]),
         "count": int(counts.sum()),

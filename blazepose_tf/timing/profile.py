@@ -37,7 +37,7 @@ def profile_operations(path: Path | str, *, num_threads: int = 1, xnnpack: bool 
     """
     model = graph.load_model(path)
     constants = graph.constant_tensors(model)
-    rows = []
+    rows: list[dict] = []
     for operation in graph.read_graph(path).operations:
         ms = _time_alone(_cut(model, operation.index, constants), num_threads=num_threads, xnnpack=xnnpack, runs=runs)
         rows.append({"kind": operation.kind, "name": operation.name, "ms": ms, "percent": None, "calls": 1})

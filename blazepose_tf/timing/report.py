@@ -19,8 +19,8 @@ PAPER_TABLE_1 = (
 def results_table(document: dict) -> str:
     """The measured rows as a Markdown table, with the device above and errors, states and profiles below."""
     rows = [_row(result) for result in document["results"]]
-    heads = ("model", "weights", "threads", "delegate", "median ms", "p5", "p95", "min", "runs/s", "ratio")
-    heads += ("memory MB", "energy mJ", "partitions", "M MACs")
+    heads = ["model", "weights", "threads", "delegate", "median ms", "p5", "p95", "min", "runs/s", "ratio"]
+    heads += ["memory MB", "energy mJ", "partitions", "M MACs"]
     device = document["device"]
     affinity = "all" if device["affinity"] is None else ",".join(map(str, device["affinity"]))
     title = f"Measured on {device['kind']}: {device['model']}, {device['abi']}, {device['os']}"
@@ -93,7 +93,7 @@ def table1(document: dict, accuracy: Mapping[str, tuple[str, float]]) -> str:
         accuracy: model name -> (figure, value) from evaluation files; shares up to 1 are shown in percent.
     """
     estimates = {e["sha256"]: e for e in document["estimates"]}
-    rows = [
+    rows: list[tuple] = [
         (name, fps, "Pixel 2" if "Blaze" in name else "desktop", None, ar, yoga, "paper")
         for name, fps, ar, yoga in PAPER_TABLE_1
     ]
