@@ -80,7 +80,7 @@ class Detector:
         """Opens a detector.
 
         Args:
-            model: file, content or opened model; ours or one of MediaPipe's.
+            model: file or shipped name (`interpreter.load_model`), content or opened model; ours or one of MediaPipe's.
             threshold: scores below it are nobody; None is the spec's `score_threshold`.
             iou_threshold: overlap of faces above which two candidates of MediaPipe's detectors are the same person; of
                 ours, body circle and incline say so (`geometry.alignment.SAME_PERSON`).

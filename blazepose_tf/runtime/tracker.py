@@ -80,7 +80,7 @@ class Tracker:
         """Opens a tracker.
 
         Args:
-            model: file, content or opened model; ours or one of MediaPipe's.
+            model: file or shipped name (`interpreter.load_model`), content or opened model; ours or one of MediaPipe's.
             num_threads: threads of one inference, when the file is opened here.
             half_pixel: False crops as MediaPipe does (see `warp`).
             refine: move landmarks to the peaks of the heatmap output, for MediaPipe's files in its own way. None does
