@@ -45,10 +45,9 @@ def judge(path: str | os.PathLike, device: str) -> Flight:
     if device == devices.XNNPACK:
         found = delegate_partitions(path)
         left = {f"{kind}: left to the reference kernels": n for kind, n in found.left_over.items()}
-        if found.count > 1:
-            left[f"{found.count} partitions instead of one"] = found.count
         count = len(graph.read_graph(path).operations)
-        return Flight(device, (devices.Verdict("XNNPACK (LiteRT here)", "tried on this machine", count, left),))
+        where = f"tried on this machine: {found.count} partition{'s' * (found.count != 1)}"
+        return Flight(device, (devices.Verdict("XNNPACK (LiteRT here)", where, count, left),))
     verdicts = tuple(devices.judge(model, support) for support in devices.support_lists(device))
     return Flight(device, verdicts, _half(path) if device == devices.GPU else {})
 

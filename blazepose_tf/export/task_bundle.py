@@ -146,10 +146,14 @@ def _landmarks(points, alignment, metres=None):
     body = ops.concatenate([points[..., :2], z, visible, visible], axis=-1)
     circle = ops.concatenate([alignment, ops.zeros_like(alignment), ops.zeros_like(alignment[..., :1])], axis=-1)
     hands = [int(i) for i in topology.indices(("left_index", "left_wrist", "right_index", "right_wrist"))]
-    full = ops.concatenate([body, circle, *(body[:, i : i + 1] for i in hands)], axis=1)
+
+    def hands_of(values):  # apart, because XNNPACK concatenates five tensors at most
+        return ops.concatenate([values[:, i : i + 1] for i in hands], axis=1)
+
+    full = ops.concatenate([body, circle, hands_of(body)], axis=1)
     if metres is not None:
         middle = ops.zeros_like(metres[:, :1])
-        world = ops.concatenate([metres, middle, middle, *(metres[:, i : i + 1] for i in hands)], axis=1)
+        world = ops.concatenate([metres, middle, middle, hands_of(metres)], axis=1)
         return ops.reshape(full, (-1, MEDIAPIPE_POINTS * 5)), ops.reshape(world, (-1, MEDIAPIPE_POINTS * 3))
     center = alignment[:, :1]
     radius = ops.sqrt(ops.sum(ops.square(alignment[:, 1:] - center), axis=-1, keepdims=True) + 1e-6)

@@ -19,6 +19,7 @@ from blazepose_tf.export import task_bundle
 from blazepose_tf.models import Description, build_detector, build_tracker
 from blazepose_tf.specs import DETECTOR_2021, DetectorSpec, TrackerSpec
 from blazepose_tf.tflite import devices, packing
+from blazepose_tf.tflite.delegates import delegate_partitions
 
 OUTPUT_SHAPES = [(1, 195), (1, 1), (1, 256, 256, 1), (1, 64, 64, 39), (1, 117)]
 
@@ -76,11 +77,12 @@ def test_members_are_stored_aligned_and_in_the_tasks_order(bundle):
     }
 
 
-def test_a_phones_gpu_takes_both_members_whole(bundle):
+def test_a_phones_gpu_and_xnnpack_take_both_members_whole(bundle):
     with zipfile.ZipFile(bundle) as archive:
         for name in archive.namelist():
             (support,) = devices.support_lists(devices.GPU)
             assert devices.judge(packing.unpack(archive.read(name)), support).whole
+            assert delegate_partitions(archive.read(name)).fully_delegated, name
 
 
 def test_metadata_says_how_pixels_become_inputs(bundle):
