@@ -57,6 +57,7 @@ _TIMES = {"milliseconds", "created", "seconds", "ms", "median_ms", "date", "writ
 _BY_SIZE = (".mp4", ".html")
 # Of a training: its last checkpoint's arrays; its state holds times, as do the logs.
 _WEIGHTS = "last.npz"
+_EVENTS = "tensorboard"  # a file for each process, with its number
 
 
 def _many(folder: Path) -> None:
@@ -95,7 +96,7 @@ def _plain(value):
 def _content(out: Path) -> dict[str, str]:
     """What lies in a folder: name -> what must be the same in every run."""
     found = {}
-    for path in sorted(p for p in out.rglob("*") if p.is_file()):
+    for path in sorted(p for p in out.rglob("*") if p.is_file() and p.parent.name != _EVENTS):
         content = path.read_bytes()
         if (out / _WEIGHTS).exists():
             if path.name != _WEIGHTS:

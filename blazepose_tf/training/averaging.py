@@ -22,7 +22,7 @@ from tqdm import tqdm
 from blazepose_tf.models import Description
 from blazepose_tf.models.saving import save_model
 from blazepose_tf.models.weights import load_described, transfer
-from blazepose_tf.specs import DETECTOR
+from blazepose_tf.specs import DETECTOR, IMAGE
 from blazepose_tf.training.config import FILE_NAME, Experiment, Stage
 from blazepose_tf.training.inputs import open_data
 
@@ -128,7 +128,7 @@ def write(options: Options) -> str:
     with tempfile.TemporaryDirectory() as folder:
         inputs = open_data(options.data, experiment=experiment, folder=folder, partial=options.partial_data)
         rounds = (inputs.batches(stage, epoch=epoch) for epoch in itertools.count())
-        pictures = (images for images, *_ in itertools.chain.from_iterable(rounds))
+        pictures = (given[IMAGE] for given, *_ in itertools.chain.from_iterable(rounds))
         limited = itertools.islice(pictures, options.batches)
         count = measure_statistics(model, tqdm(limited, total=options.batches, desc="batches", disable=None))
     save_beside_records(model, description, options.output, Path(options.model[-1]).parent)

@@ -64,6 +64,7 @@ def test_statistics_are_the_plain_mean_over_the_batches():
     np.testing.assert_allclose(layer.moving_variance, np.mean([b.var((0, 1, 2)) for b in batches], 0), rtol=1e-3)
 
 
+@pytest.mark.filterwarnings("error:The structure of")  # Keras tells users what is no matter of theirs
 def test_the_command_writes_a_model_and_the_last_ones_configuration(blazepose, files, tmp_path, capsys):
     flags = [*(f"--model={path}" for path in files), f"--data={PEOPLE}", f"--output={tmp_path / 'out'}"]
     flags += ["--batches=2", "--batch_size=3"]
