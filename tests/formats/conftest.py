@@ -12,7 +12,7 @@ FRAMES = 6
 GAP = (2, 3)  # frames without person 1
 
 
-def document(*, several: bool = False, world: bool = False, times=None) -> dict:
+def document(*, several: bool = False, world: bool = False, times=None, error=None) -> dict:
     """What `predict` writes: point k of person p in frame t at (10 k + t, 5 k + 100 p + 0.5)."""
     frames = []
     for t in range(FRAMES):
@@ -23,6 +23,8 @@ def document(*, several: bool = False, world: bool = False, times=None) -> dict:
             landmarks = [[10.0 * k + t, 5.0 * k + 100 * person + 0.5, 0.9] for k in range(33)]
             pose = {"id": person, "source": "tracked", "pose_presence": 0.99, "roi": [100, 100, 200, 0]}
             pose["landmarks"] = landmarks
+            if error is not None:
+                pose["error"] = error
             if world:
                 pose["world"] = [[0.01 * k, 0.02 * k, -0.03 * k] for k in range(33)]
             people.append(pose)

@@ -145,3 +145,18 @@ def test_what_cannot_be_written_is_said(written, recording, tmp_path):
     with pytest.raises(ValueError, match="session_start"):
         written("nwb")
     assert not list(tmp_path.iterdir())  # nothing half-written
+
+
+@pytest.mark.parametrize("name", ["csv", "csv-wide"])
+def test_tables_have_error_bars_where_the_model_does(name, written):
+    (path,) = written(name, error=[None if k == 3 else 0.5 * k for k in range(33)])
+    header, *body = rows(path)
+    knee = topology.KEYPOINTS.index("left_knee")
+    if name == "csv":
+        assert header == ["frame", "time_s", "person", "keypoint", "x", "y", "visibility", "error"]
+        found = {row[3]: row[-1] for row in body if row[0] == "4"}
+    else:
+        row = next(row for row in body if row[0] == "4")
+        found = {key.removesuffix("_error"): row[i] for i, key in enumerate(header) if key.endswith("_error")}
+    assert len(found) == 33 and float(found["left_knee"]) == 0.5 * knee
+    assert found[topology.KEYPOINTS[3]] in ("", "nan")  # no support: unknown
