@@ -51,18 +51,11 @@ class Recorded(SharedModel):
         self.name, self.input_size = "recorded", spec.input_size
         self.metadata = metadata.metadata_of(spec, model="recorded")
         if isinstance(spec, specs.DetectorSpec):
-            self.output_shapes = {
-                specs.REGRESSORS: (1, spec.num_anchors, spec.num_values),
-                specs.LOGITS: (1, spec.num_anchors, 1),
-            }
+            shapes = {specs.REGRESSORS: (spec.num_anchors, spec.num_values), specs.LOGITS: (spec.num_anchors, 1)}
         else:
-            cells = spec.heatmap_size
-            self.output_shapes = {
-                specs.LANDMARKS: (1, spec.num_keypoints, 3 + spec.depth),
-                specs.POSE_PRESENCE: (1, 1),
-                specs.ALIGNMENT: (1, 2, 2),
-                specs.HEATMAPS: (1, cells, cells, spec.num_keypoints),
-            }
+            shapes = {specs.LANDMARKS: (spec.num_keypoints, 3 + spec.depth), specs.POSE_PRESENCE: (1,)}
+            shapes |= {specs.ALIGNMENT: (2, 2), specs.HEATMAPS: (*[spec.heatmap_size] * 2, spec.num_keypoints)}
+        self.output_shapes = {name: (1, *shape) for name, shape in shapes.items()}
         self.kind = self.metadata["kind"]
         self.script: list[dict] = []
 
@@ -389,15 +382,9 @@ def still_cases() -> dict[str, Any]:
 
 def documents() -> dict[str, dict]:
     """File name -> document."""
-    return {
-        "crop.json": crop_cases(),
-        "detection.json": detection_cases(),
-        "landmarks.json": landmark_cases(),
-        "filters.json": filter_cases(),
-        "angles.json": angle_cases(),
-        "film.json": film_cases(),
-        "stills.json": still_cases(),
-    }
+    makers = {"crop": crop_cases, "detection": detection_cases, "landmarks": landmark_cases, "filters": filter_cases}
+    makers |= {"angles": angle_cases, "film": film_cases, "stills": still_cases}
+    return {f"{name}.json": make() for name, make in makers.items()}
 
 
 def main() -> None:
