@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,14 @@ def document(*, several: bool = False, world: bool = False, times=None, error=No
 @pytest.fixture
 def recording():
     return lambda **changes: Recording.from_dict(document(**changes))
+
+
+@pytest.fixture
+def native(tmp_path):
+    """The recording as a file, as `predict` leaves it."""
+    path = tmp_path / "clip.json"
+    path.write_text(json.dumps(document()), encoding="utf-8")
+    return path
 
 
 @pytest.fixture
