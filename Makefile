@@ -20,7 +20,7 @@ demo: $(STAMP)
 	@echo "drawings and numbers: demo_output/"
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q -n 2 --dist=loadfile
+	$(BIN)/python -m pytest -q -n 2 --dist=loadfile --max-worker-restart=0
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import queue
+from array import array
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -62,7 +63,7 @@ class Summary:
     frames: int = 0
     persons: int = 0
     detector_runs: int = 0
-    milliseconds: list[float] = field(default_factory=list)
+    milliseconds: array[float] = field(default_factory=functools.partial(array, "d"))
     errors: list[str] = field(default_factory=list)
     interrupted: bool = False
 

@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -121,10 +122,17 @@ class OpenVinoModel(_FolderModel):
         except ImportError as error:
             raise ImportError("running OpenVINO models needs openvino: pip install 'blazepose_tf[openvino]'") from error
         settings = {"INFERENCE_NUM_THREADS": num_threads, "INFERENCE_PRECISION_HINT": "f32"}
+
+        def compiled() -> openvino.InferRequest:
+            return openvino.Core().compile_model(path / OPENVINO_FILES[0], "CPU", settings).create_infer_request()
+
+        # OpenVINO 2026.4 gives the thread that compiles an alternate signal stack and puts back the one before when a
+        # core goes. Of two cores that go in the order in which they came, the second puts back the first one's, whose
+        # memory is gone: Python handles signals there (3.11 and later), and the next Ctrl-C ends the process. A thread
+        # of its own has nobody's stack to exchange.
         try:
-            self._request = (
-                openvino.Core().compile_model(path / OPENVINO_FILES[0], "CPU", settings).create_infer_request()
-            )
+            with ThreadPoolExecutor(1) as thread:
+                self._request = thread.submit(compiled).result()
         except RuntimeError as error:
             raise ValueError(f"{self.name}: damaged OpenVINO model ({' '.join(str(error).split())[:300]})") from error
 

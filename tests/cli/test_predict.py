@@ -211,11 +211,16 @@ def test_a_full_disk_leaves_no_half_file(models, clip, photo, tmp_path):
 
 
 def test_same_names_do_not_overwrite_each_other(models, photo, tmp_path):
-    other = tmp_path / "golfer.png"
-    other.write_bytes(photo.read_bytes())
-    done = _run(photo, other, f"--output={tmp_path}", *models)
+    """Nor do names that differ in case, for many disks see none in it."""
+    other, shouting = tmp_path / "golfer.png", tmp_path / "GOLFER.jpg"
+    for path in (other, shouting):
+        path.write_bytes(photo.read_bytes())
+    done = _run(photo, other, shouting, f"--output={tmp_path}", *models)
     assert done.returncode == 0
     assert _files(tmp_path) == [
+        "GOLFER.jpg",
+        "GOLFER_3_pose.jpg",
+        "GOLFER_3_pose.json",
         "golfer.png",
         "golfer_2_pose.json",
         "golfer_2_pose.png",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +58,27 @@ def test_runs_in_the_pipeline(folder, tiny_file, testdata_dir):
     ours, theirs = (Tracker(source)(image, region).points for source in (folder, tiny_file))
     assert np.abs(ours - theirs).max() < 0.02 * image.shape[0]
     PosePipeline("blazeface", folder)(np.ascontiguousarray(image))
+
+
+_SIGNAL = """
+import faulthandler, gc, os, signal, sys
+from blazepose_tf.runtime.interpreter import load_model
+faulthandler.enable()  # it has an alternate signal stack that others can take away
+first, second = load_model(sys.argv[1]), load_model(sys.argv[1])
+del first
+gc.collect()
+del second
+gc.collect()
+signal.signal(signal.SIGTERM, lambda number, frame: print("handled"))
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_leaves_signals_as_they_were(folder):
+    """After two models, dropped in the order in which they were opened."""
+    done = subprocess.run([sys.executable, "-c", _SIGNAL, folder], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
 
 
 def test_is_inspected_as_it_runs(folder, tiny_file):
