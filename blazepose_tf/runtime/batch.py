@@ -63,7 +63,7 @@ class Summary:
     frames: int = 0
     persons: int = 0
     detector_runs: int = 0
-    milliseconds: array[float] = field(default_factory=functools.partial(array, "d"))
+    milliseconds: array[float] = field(default_factory=lambda: array("d"))
     errors: list[str] = field(default_factory=list)
     interrupted: bool = False
 
