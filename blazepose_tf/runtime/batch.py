@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -77,6 +77,16 @@ class Summary:
         self.persons += result.found
         self.detector_runs += result.detector_ran
         self.milliseconds.append(result.milliseconds["total"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return {**vars(self), "milliseconds": self.milliseconds.tolist()}
+
+    def include(self, other: dict[str, Any]) -> None:
+        """Adds the `to_dict` of another batch."""
+        self.milliseconds.extend(other["milliseconds"])
+        for name in set(other) - {"milliseconds"}:
+            setattr(self, name, getattr(self, name) + other[name])
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,19 @@ def find_items(
     raise FileNotFoundError(f"{printable(text)}: no such file")
 
 
+def distinct_stem(item: Item, taken: set[str]) -> str:
+    """A name for an item's results that no other one has; `taken` learns it.
+
+    Names differ in more than case: A.jpg and a.jpg are one file's name on many disks.
+    """
+    stem, number = item.stem, 1
+    while stem.casefold() in taken:
+        number += 1
+        stem = f"{item.stem}_{number}"
+    taken.add(stem.casefold())
+    return stem
+
+
 def printable(text: str | os.PathLike) -> str:
     """A file's name as text that can be printed and written; what is no UTF-8 in it becomes a question mark."""
     return os.fsencode(text).decode("utf-8", "replace")

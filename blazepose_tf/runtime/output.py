@@ -56,12 +56,7 @@ class Output:
 
     def target(self, item: inputs_lib.Item) -> Path:
         """Results' path without suffix; a second item of the same name gets a number."""
-        stem, number = f"{item.stem}{inputs_lib.RESULT_SUFFIX}", 1
-        while stem.casefold() in self._stems:  # A.jpg and a.jpg are one file's name on many disks
-            number += 1
-            stem = f"{item.stem}_{number}{inputs_lib.RESULT_SUFFIX}"
-        self._stems.add(stem.casefold())
-        return self.folder / stem
+        return self.folder / f"{inputs_lib.distinct_stem(item, self._stems)}{inputs_lib.RESULT_SUFFIX}"
 
     def frame(self, item: inputs_lib.Item, result: PoseResult, frame: Frame | None = None) -> str:
         """A picture, or a film's frame, as it is written; COCO's results are kept until `finish`."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from blazepose_tf import cluster
 from blazepose_tf.runtime.batch import Batch, Options, Summary
 from blazepose_tf.runtime.detector import Detector
-from blazepose_tf.runtime.inputs import IMAGE, VIDEO, Item
+from blazepose_tf.runtime.inputs import IMAGE, VIDEO, Item, distinct_stem
 from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.results import NATIVE
 from blazepose_tf.runtime.tracker import Tracker
@@ -25,8 +25,7 @@ def _work(models: dict, pipeline: dict, output: str, options: dict, items: list)
         tracker = Tracker(models["tracker"], num_threads=models["threads"], mask=models["mask"])
         return PosePipeline(detector, tracker, **pipeline)
 
-    summary = Batch(open_pipeline, output, Options(**options)).run([Item(*item) for item in items])
-    return dataclasses.asdict(summary)
+    return Batch(open_pipeline, output, Options(**options)).run([Item(*item) for item in items]).to_dict()
 
 
 def divided(items: Sequence[Item]) -> list[list[Item]]:
@@ -34,12 +33,7 @@ def divided(items: Sequence[Item]) -> list[list[Item]]:
     parts: list[list[Item]] = []
     taken: set[str] = set()
     for item in items:
-        stem, number = item.stem, 1
-        while stem in taken:
-            number += 1
-            stem = f"{item.stem}_{number}"
-        taken.add(stem)
-        item = dataclasses.replace(item, stem=stem)
+        item = dataclasses.replace(item, stem=distinct_stem(item, taken))
         last = parts[-1] if parts else []
         if item.kind == IMAGE and last and last[-1].kind == IMAGE and len(last) < PICTURES:
             last.append(item)
@@ -77,6 +71,5 @@ def run(items: Sequence[Item], models: dict, pipeline: dict, output: Path, optio
         parts.append((models, pipeline, str(output), dataclasses.asdict(options), texts))
     total = Summary()
     for result in cluster.kept(_work, parts, folder=output / ".parts", where=where):
-        for name, value in result.items():
-            setattr(total, name, getattr(total, name) + value)
+        total.include(result)
     return total
