@@ -132,7 +132,8 @@ def of_run(name: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         from blazepose_tf.cli.main import main
 
-        made = next(folder.parent.glob(f"*/run/{name}"), None)
+        # "out" holds what commands made of damaged ones.
+        made = next((p for p in folder.parent.glob(f"*/run/{name}") if p.parents[1].name != "out"), None)
         if made is None:
             main(["train", "--experiment=smoke", f"--workdir={folder}/run", *TRAIN])
         else:

@@ -21,18 +21,16 @@ _IMAGES = tf.compat.v1.SummaryMetadata(
 
 
 class _Table:
-    """A CSV file whose columns grow with what is written; rows after a given step can be dropped."""
+    """A CSV file, begun with its first row, whose columns grow with what is written; rows after a step can be dropped."""
 
     def __init__(self, path: Path, keep_steps: int):
         self.path = path
         self.columns: list[str] = []
-        rows = []
         if path.exists():
             self.columns, found = _read(path)
             # A row that a kill cut short has missing columns, and one that a disk spoilt has no step.
             rows = [row for row in found if None not in row and None not in row.values() and row["step"].isdecimal()]
-            rows = [row for row in rows if int(row["step"]) <= keep_steps]
-        self._rewrite(rows)
+            self._rewrite([row for row in rows if int(row["step"]) <= keep_steps])
 
     def _rewrite(self, rows: list[dict]) -> None:
         with atomic_path(self.path) as part, open(part, "w", newline="", encoding="utf-8") as file:
@@ -43,7 +41,7 @@ class _Table:
 
     def append(self, row: dict) -> None:
         if set(row) - set(self.columns):
-            _, rows = _read(self.path)
+            rows = _read(self.path)[1] if self.columns else []  # before the first row there may be no file
             self.columns += [name for name in row if name not in self.columns]
             self._rewrite(rows)
         with open(self.path, "a", newline="", encoding="utf-8") as file:

@@ -29,6 +29,7 @@ def test_after_a_resume_every_step_is_there_once(tmp_path):
     assert [row["step"] for row in rows] == ["10", "20", "30"]
     assert rows[0]["loss"] == "1.42857" and rows[0]["landmarks_loss"] == ""
     assert rows[2] == {"step": "30", "stage": "b", "epoch": "1", "loss": "1", "landmarks_loss": "2"}
+    assert not (tmp_path / "validation.csv").exists()  # nothing was validated
 
 
 def test_events_hold_scalars_and_pictures(tmp_path):
