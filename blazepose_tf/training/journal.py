@@ -21,7 +21,7 @@ _IMAGES = tf.compat.v1.SummaryMetadata(
 
 
 class _Table:
-    """A CSV file, begun with its first row, whose columns grow with what is written; rows after a step can be dropped."""
+    """A CSV file, begun with its first row, whose columns grow with the rows; those after a step can be dropped."""
 
     def __init__(self, path: Path, keep_steps: int):
         self.path = path
