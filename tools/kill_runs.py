@@ -6,7 +6,8 @@
 
 Each verb runs once undisturbed. Then it is killed (SIGKILL, which nobody can catch) in a fresh folder and run again in
 the same one: the files must be those of the undisturbed run, but for times, and nothing else may lie beside them.
-With --in_a_row one folder sees all kills, each of them a run that goes on where the one before was killed.
+With --in_a_row a folder sees one kill after another, each of a run that goes on where the one before was killed, until
+one is done before its kill; then the next folder's turn comes. A run that was done too soon counts as no kill.
 Of training the weights are compared, to the bit.
 """
 
@@ -120,7 +121,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--verbs", default=",".join(VERBS), help="of " + ", ".join(VERBS))
     parser.add_argument("--kills", type=int, default=5, help="of each verb")
-    parser.add_argument("--in_a_row", action="store_true", help="all of them in one folder, before its run may end")
+    parser.add_argument("--in_a_row", action="store_true", help="one after another in a folder, before its run may end")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     chance, failed = random.Random(options.seed), 0
@@ -129,21 +130,30 @@ def main() -> int:
             _many(Path(folder) / "many")
             seconds = _run(verb, Path(folder) / "whole")
             expected = _content(Path(folder) / "whole")
-            for number in range(options.kills):
-                out = Path(folder) / ("row" if options.in_a_row else str(number))
+            killed = folders = 0
+            out, fresh = Path(folder) / "0", True
+            while killed < options.kills:
                 moment = chance.uniform(0.05, 1.0) * seconds
                 before = len(_content(out))
                 taken = _run(verb, out, moment)
-                how = "killed" if taken >= moment else "done"
-                told = f"{verb}: {how} after {taken:.1f} of {seconds:.1f} s with {before} to {len(_content(out))} files"
-                if options.in_a_row and number < options.kills - 1:
-                    print(told, flush=True)
+                done = taken < moment
+                killed += not done
+                if done and fresh:
+                    seconds = taken  # the machine is faster than at first: a later moment kills nobody
+                how = "done" if done else f"kill {killed}"
+                print(f"{verb}: {how} after {taken:.1f} of {seconds:.1f} s", end="")
+                print(f" with {before} to {len(_content(out))} files", end="", flush=True)
+                fresh = False
+                if options.in_a_row and not done and killed < options.kills:
+                    print(flush=True)
                     continue
                 _run(verb, out)
                 odd = sorted(set(expected.items()) ^ set(_content(out).items()))
                 failed += bool(odd)
-                verdict = f"differs: {[name for name, _ in odd]}" if odd else "the same"
-                print(f"{told}; {verdict}", flush=True)
+                print(f"; {f'differs: {[name for name, _ in odd]}' if odd else 'the same'}", flush=True)
+                shutil.rmtree(out)
+                folders += 1
+                out, fresh = Path(folder) / str(folders), True
     return 1 if failed else 0
 
 
