@@ -126,10 +126,9 @@ class OpenVinoModel(_FolderModel):
         def compiled() -> openvino.InferRequest:
             return openvino.Core().compile_model(path / OPENVINO_FILES[0], "CPU", settings).create_infer_request()
 
-        # OpenVINO 2026.4 gives the thread that compiles an alternate signal stack and puts back the one before when a
-        # core goes. Of two cores that go in the order in which they came, the second puts back the first one's, whose
-        # memory is gone: Python handles signals there (3.11 and later), and the next Ctrl-C ends the process. A thread
-        # of its own has nobody's stack to exchange.
+        # OpenVINO 2026.4 exchanges the alternate signal stack of the thread that compiles, on which Python (3.11 and
+        # later) handles signals: once models had gone, Ctrl-C could end the process. A thread of its own has nobody's
+        # stack to exchange.
         try:
             with ThreadPoolExecutor(1) as thread:
                 self._request = thread.submit(compiled).result()

@@ -76,7 +76,7 @@ os.kill(os.getpid(), signal.SIGTERM)
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_leaves_signals_as_they_were(folder):
-    """After two models, dropped in the order in which they were opened."""
+    """A signal is handled after models have come and gone."""
     done = subprocess.run([sys.executable, "-c", _SIGNAL, folder], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
 
