@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import faulthandler
 import gc
 import importlib
 import json
@@ -85,6 +86,7 @@ def _become(work: Callable[[], int], out: Path, error: Path, processor: int) -> 
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     resource.setrlimit(resource.RLIMIT_CPU, (processor, processor + 5))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    faulthandler.disable()  # a child's crash is a result, not to be told where the parent tells its own
     code = TRACEBACK
     try:
         code = work()
