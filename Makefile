@@ -19,6 +19,7 @@ demo: $(STAMP)
 	$(BIN)/blazepose predict --input=testdata/people/images --input=testdata/person.mp4 --output=demo_output
 	@echo "drawings and numbers: demo_output/"
 
+# A worker that dies ends the run; xdist would wait for the rest of its tests for ever.
 test: $(STAMP)
 	$(BIN)/python -m pytest -q -n 2 --dist=loadfile --max-worker-restart=0
 

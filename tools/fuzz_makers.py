@@ -132,12 +132,10 @@ def of_run(name: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         from blazepose_tf.cli.main import main
 
-        # "out" holds what commands made of damaged ones.
-        made = next((p for p in folder.parent.glob(f"*/run/{name}") if p.parents[1].name != "out"), None)
-        if made is None:
-            main(["train", "--experiment=smoke", f"--workdir={folder}/run", *TRAIN])
-        else:
-            shutil.copytree(made.parent, folder / "run")
+        trained = folder.parent / "trained"
+        if not trained.exists():
+            main(["train", "--experiment=smoke", f"--workdir={trained}", *TRAIN])
+        shutil.copytree(trained, folder / "run")
         return folder / "run" / name
 
     return make

@@ -130,30 +130,26 @@ def main() -> int:
             _many(Path(folder) / "many")
             seconds = _run(verb, Path(folder) / "whole")
             expected = _content(Path(folder) / "whole")
-            killed = folders = 0
-            out, fresh = Path(folder) / "0", True
+            killed, out = 0, Path(folder) / "out"
             while killed < options.kills:
                 moment = chance.uniform(0.05, 1.0) * seconds
-                before = len(_content(out))
+                fresh, before = not out.exists(), len(_content(out))
                 taken = _run(verb, out, moment)
                 done = taken < moment
                 killed += not done
                 if done and fresh:
                     seconds = taken  # the machine is faster than at first: a later moment kills nobody
                 how = "done" if done else f"kill {killed}"
-                print(f"{verb}: {how} after {taken:.1f} of {seconds:.1f} s", end="")
-                print(f" with {before} to {len(_content(out))} files", end="", flush=True)
-                fresh = False
+                told = f"{verb}: {how} after {taken:.1f} of {seconds:.1f} s with {before} to {len(_content(out))} files"
                 if options.in_a_row and not done and killed < options.kills:
-                    print(flush=True)
+                    print(told, flush=True)
                     continue
                 _run(verb, out)
                 odd = sorted(set(expected.items()) ^ set(_content(out).items()))
                 failed += bool(odd)
-                print(f"; {f'differs: {[name for name, _ in odd]}' if odd else 'the same'}", flush=True)
+                verdict = f"differs: {[name for name, _ in odd]}" if odd else "the same"
+                print(f"{told}; {verdict}", flush=True)
                 shutil.rmtree(out)
-                folders += 1
-                out, fresh = Path(folder) / str(folders), True
     return 1 if failed else 0
 
 
