@@ -72,13 +72,16 @@ def warp(
         high = (low[0] + size * span_x, low[1] + size * span_y)
         image, x0, y0 = _cut(image, low, high, 1 << int(math.log2(scale)) if reduce else 1)
         c, f = c - x0, f - y0
-        height, width = image.shape[:2]
+        factor_x = factor_y = 1.0
         while reduce and scale >= 2.0 and max(image.shape[:2]) > 1:
+            factor_x *= 0.5 if image.shape[1] > 1 else 1.0
+            factor_y *= 0.5 if image.shape[0] > 1 else 1.0
             image = _halve(image)
             scale /= 2.0
+        height, width = image.shape[:2]
         image = _fit(image)
         # Whole-picture scaling: continuous pixels shrink by exactly the ratio of the sides.
-        factor_x, factor_y = image.shape[1] / width, image.shape[0] / height
+        factor_x, factor_y = factor_x * image.shape[1] / width, factor_y * image.shape[0] / height
         a, b, c, d, e, f = a * factor_x, b * factor_x, c * factor_x, d * factor_y, e * factor_y, f * factor_y
     flags, mode = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, _BORDERS[border]
     if half_pixel:
@@ -125,9 +128,10 @@ def _cut(image: np.ndarray, low, high, multiple: int) -> tuple[np.ndarray, int, 
 
 
 def _halve(image: np.ndarray) -> np.ndarray:
-    height, width = image.shape[:2]
-    # An odd last row or column is spread over the others by a factor just above two.
-    return cv2.resize(image, (max(width // 2, 1), max(height // 2, 1)), interpolation=cv2.INTER_AREA)
+    height, width = (max(length // 2, 1) for length in image.shape[:2])
+    # Without an odd last row or column: by any other factor than two OpenCV takes 15 to 40 times as long.
+    even = image[: 2 * height, : 2 * width]
+    return cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _fit(image: np.ndarray) -> np.ndarray:

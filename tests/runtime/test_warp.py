@@ -69,6 +69,14 @@ def test_antialias_averages_instead_of_sampling():
     assert np.ptp(warp(image, matrix, 64, antialias=False)) > 100
 
 
+def test_odd_sides_shift_nothing():
+    """A slope of one value a pixel, halved three times: each crop pixel has the value of its own place."""
+    image = np.repeat(np.tile(np.arange(251, dtype=np.uint8)[None, :, None], (133, 1, 1)), 3, axis=2)
+    crop = warp(image, np.array([[9.0, 0.0, 10.0], [0.0, 9.0, 0.0]]), 24)
+    places = 10.0 + 9.0 * (np.arange(24) + 0.5)
+    np.testing.assert_allclose(crop[5, :, 0], places - 0.5, atol=1.0)
+
+
 @pytest.mark.parametrize("shape", [(10, 40000), (40000, 10), (1, 1), (3, 2)])
 def test_extreme_shapes_keep_their_place(shape):
     height, width = shape

@@ -26,11 +26,12 @@ export function warp(picture, matrix, size, border, [low, high]) {
     const left = c + size * (Math.min(a, 0) + Math.min(b, 0)), top = f + size * (Math.min(d, 0) + Math.min(e, 0));
     const [x0, x1] = limits(left, left + size * (Math.abs(a) + Math.abs(b)), width, multiple);
     const [y0, y1] = limits(top, top + size * (Math.abs(d) + Math.abs(e)), height, multiple);
-    let part = halve(picture, x0, y0, x1 - x0, y1 - y0);
+    let part = halve(picture, x0, y0, x1 - x0, y1 - y0), fx = x1 - x0 > 1 ? 0.5 : 1, fy = y1 - y0 > 1 ? 0.5 : 1;
     while ((scale /= 2) >= 2 && Math.max(part.width, part.height) > 1) {
+      fx /= part.width > 1 ? 2 : 1;
+      fy /= part.height > 1 ? 2 : 1;
       part = halve(part, 0, 0, part.width, part.height);
     }
-    const fx = part.width / (x1 - x0), fy = part.height / (y1 - y0);
     [a, b, c, d, e, f] = [a * fx, b * fx, (c - x0) * fx, d * fy, e * fy, (f - y0) * fy];
     ({ data, width, height } = part);
   }
@@ -91,45 +92,19 @@ function limits(/** @type {number} */ low, /** @type {number} */ high, /** @type
   return [start, Math.min(start + Math.ceil((end - start) / multiple) * multiple, length)];
 }
 
-/** A part of a picture at half its size, every pixel the mean of those it covers. @returns {Picture} */
+/** A part of a picture at half its size, without an odd last row or column. @returns {Picture} */
 function halve(/** @type {Picture} */ picture, /** @type {number} */ x0, /** @type {number} */ y0,
   /** @type {number} */ w, /** @type {number} */ h) {
   const width = Math.max(w >> 1, 1), height = Math.max(h >> 1, 1), stride = 4 * picture.width, from = picture.data;
+  const right = w > 1 ? 4 : 0, below = h > 1 ? stride : 0;
   const data = new Uint8ClampedArray(4 * width * height);
-  if (w % 2 === 0 && h % 2 === 0) {
-    for (let y = 0, to = 0; y < height; y++) {
-      for (let x = 0, i = (y0 + 2 * y) * stride + 4 * x0; x < width; x++, i += 8, to += 4) {
-        for (let k = 0; k < 3; k++) {
-          const j = i + k;
-          data[to + k] = (from[j] + from[j + 4] + from[j + stride] + from[j + stride + 4] + 2) >> 2;
-        }
-      }
-    }
-    return { width, height, data };
-  }
-  // An odd last row or column is spread over the others.
-  const columns = shares(w, width), rows = shares(h, height);
   for (let y = 0, to = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, to += 4) {
+    for (let x = 0, i = (y0 + 2 * y) * stride + 4 * x0; x < width; x++, i += 8, to += 4) {
       for (let k = 0; k < 3; k++) {
-        let sum = 0;
-        for (const [j, wy] of rows[y]) {
-          for (const [i, wx] of columns[x]) sum += wy * wx * from[(y0 + j) * stride + 4 * (x0 + i) + k];
-        }
-        data[to + k] = sum;
+        const j = i + k;
+        data[to + k] = (from[j] + from[j + right] + from[j + below] + from[j + right + below] + 2) >> 2;
       }
     }
   }
   return { width, height, data };
-}
-
-/** For each of `m` pixels made of `n`: which it covers, and the share of each. @returns {[number, number][][]} */
-function shares(/** @type {number} */ n, /** @type {number} */ m) {
-  return Array.from({ length: m }, (_, i) => {
-    const start = (i * n) / m, end = ((i + 1) * n) / m, found = /** @type {[number, number][]} */ ([]);
-    for (let j = Math.floor(start); j < end - 1e-9; j++) {
-      found.push([j, ((Math.min(end, j + 1) - Math.max(start, j)) * m) / n]);
-    }
-    return found;
-  });
 }

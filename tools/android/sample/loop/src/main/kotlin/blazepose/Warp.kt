@@ -30,13 +30,15 @@ fun warp(picture: Picture, matrix: Matrix, size: Int, zero: Boolean, range: List
         val (x0, x1) = limits(left, left + size * (abs(m.a) + abs(m.b)), picture.width, multiple)
         val (y0, y1) = limits(top, top + size * (abs(m.d) + abs(m.e)), picture.height, multiple)
         source = halve(picture, x0, y0, x1 - x0, y1 - y0)
+        var fx = if (x1 - x0 > 1) 0.5 else 1.0
+        var fy = if (y1 - y0 > 1) 0.5 else 1.0
         scale /= 2
         while (scale >= 2 && max(source.width, source.height) > 1) {
+            fx /= if (source.width > 1) 2 else 1
+            fy /= if (source.height > 1) 2 else 1
             source = halve(source, 0, 0, source.width, source.height)
             scale /= 2
         }
-        val fx = source.width.toDouble() / (x1 - x0)
-        val fy = source.height.toDouble() / (y1 - y0)
         m = Matrix(m.a * fx, m.b * fx, (m.c - x0) * fx, m.d * fy, m.e * fy, (m.f - y0) * fy)
     }
     val width = source.width
@@ -85,46 +87,20 @@ private fun limits(low: Double, high: Double, length: Int, multiple: Int): Pair<
     return Pair(start, min(start + (end - start + multiple - 1) / multiple * multiple, length))
 }
 
-/** A part of a picture at half its size, every pixel the mean of those it covers. */
+/** A part of a picture at half its size, without an odd last row or column. */
 private fun halve(picture: Picture, x0: Int, y0: Int, w: Int, h: Int): Picture {
     val width = max(w / 2, 1)
     val height = max(h / 2, 1)
     val half = Picture(width, height, ByteArray(4 * width * height))
-    if (w % 2 == 0 && h % 2 == 0) {
-        val row = 4 * picture.width
-        for (y in 0 until height) {
-            for (to in 0 until 4 * width) {
-                val i = (y0 + 2 * y) * row + 4 * x0 + to / 4 * 8 + to % 4
-                val sum = picture.at(i) + picture.at(i + 4) + picture.at(i + row) + picture.at(i + row + 4)
-                half.rgba[4 * y * width + to] = (sum + 2 shr 2).toByte()
-            }
-        }
-        return half
-    }
-    // An odd last row or column is spread over the others.
-    val columns = List(width) { shares(it, w, width) }
-    val rows = List(height) { shares(it, h, height) }
+    val row = 4 * picture.width
+    val right = if (w > 1) 4 else 0
+    val below = if (h > 1) row else 0
     for (y in 0 until height) {
-        for (x in 0 until width) {
-            for (k in 0 until 3) {
-                var sum = 0.0
-                for ((j, below) in rows[y]) {
-                    for ((i, along) in columns[x]) {
-                        sum += below * along * picture.at(4 * ((y0 + j) * picture.width + x0 + i) + k)
-                    }
-                }
-                half.rgba[4 * (y * width + x) + k] = floor(sum + 0.5).toInt().toByte()
-            }
+        for (to in 0 until 4 * width) {
+            val i = (y0 + 2 * y) * row + 4 * x0 + to / 4 * 8 + to % 4
+            val sum = picture.at(i) + picture.at(i + right) + picture.at(i + below) + picture.at(i + right + below)
+            half.rgba[4 * y * width + to] = (sum + 2 shr 2).toByte()
         }
     }
     return half
-}
-
-/** Which of `n` pixels the `i`-th of `m` covers, and the share of each; an odd last one is spread over all. */
-private fun shares(i: Int, n: Int, m: Int): List<Pair<Int, Double>> {
-    val start = i * n.toDouble() / m
-    val end = (i + 1) * n.toDouble() / m
-    return (start.toInt() until ceil(end - 1e-9).toInt()).map {
-        Pair(it, (min(end, it + 1.0) - max(start, it.toDouble())) * m / n)
-    }
 }
