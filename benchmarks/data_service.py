@@ -1,11 +1,12 @@
 """Input images per second that training gets from one and from two workers of a tf.data service on this machine.
 
-    python benchmarks/data_service.py [--data=train.json] [--batches=80] [--workers=1,2]
+    python benchmarks/data_service.py [--data=train.json] [--batches=80] [--workers=1,2] [--share=0.5]
 
 Dispatcher and workers are `blazepose data-service` processes, each worker with one thread on a core of its own as far
 as there are cores; what training would do with the batches is left out. Prints images/s of every number of workers, the
 ratio to the first, and which share of a core receiving the batches takes: that share is missing to the workers where
-there are no more cores than workers.
+there are no more cores than workers. With --share each worker gets no more than so much of a core (control group,
+Linux, by root), so that workers stand for machines of their own where there are few cores.
 """
 
 from __future__ import annotations
@@ -19,24 +20,50 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from blazepose_tf.training.experiments import experiment
 from blazepose_tf.training.inputs import open_data
 
 _RENDERED = 64  # pictures; a round over them is seen again and again
+_GROUPS, _PERIOD = Path("/sys/fs/cgroup/cpu"), 20_000  # microseconds
 _FIRST = 30  # batches before the clock starts: every worker traces its graph, and buffers fill
 
 
 @contextlib.contextmanager
-def server(*arguments: str, core: int | None = None) -> Iterator[str]:
+def limited(share: float) -> Iterator[Callable[[int], None]]:
+    """Gives a function that limits a process, by its number, to a share of a core; 0 limits nothing."""
+    if not share:
+        yield lambda process: None
+        return
+    made: list[Path] = []
+
+    def limit(process: int) -> None:
+        group = _GROUPS / f"blazepose_{process}"
+        group.mkdir()
+        made.append(group)
+        (group / "cpu.cfs_period_us").write_text(str(_PERIOD))
+        (group / "cpu.cfs_quota_us").write_text(str(int(share * _PERIOD)))
+        (group / "cgroup.procs").write_text(str(process))
+
+    try:
+        yield limit
+    finally:
+        for group in made:
+            group.rmdir()
+
+
+@contextlib.contextmanager
+def server(*arguments: str, core: int | None = None, limit: Callable[[int], None] | None = None) -> Iterator[str]:
     """A `blazepose data-service` process; the line with which it says that it is there."""
     command = [sys.executable, "-m", "blazepose_tf", "data-service", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         if core is not None:
             os.sched_setaffinity(process.pid, {core})
+        if limit is not None:
+            limit(process.pid)
         yield process.stdout.readline().strip()
     finally:
         process.kill()
@@ -63,6 +90,7 @@ def main() -> None:
     parser.add_argument("--stage", default="joint")
     parser.add_argument("--batches", type=int, default=80)
     parser.add_argument("--workers", default="1,2")
+    parser.add_argument("--share", type=float, default=0.0, help="of a core that each worker gets at most")
     options = parser.parse_args()
     config = experiment(options.experiment)
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, synthetic_examples=_RENDERED))
@@ -71,12 +99,14 @@ def main() -> None:
     first = None
     with tempfile.TemporaryDirectory() as folder:
         for workers in map(int, options.workers.split(",")):
-            with contextlib.ExitStack() as running:
+            # Groups go when their processes have gone.
+            with contextlib.ExitStack() as limits, contextlib.ExitStack() as running:
                 address = running.enter_context(server()).rpartition(" ")[2]
                 source = open_data(options.data, experiment=config, folder=Path(folder), data_service=address)
+                limit = limits.enter_context(limited(options.share))
                 for number in range(workers):
                     core = cores[number % len(cores)]
-                    running.enter_context(server(f"--dispatcher={address}", "--threads=1", core=core))
+                    running.enter_context(server(f"--dispatcher={address}", "--threads=1", core=core, limit=limit))
                 rate, share = measure(source, stage, options.batches)
             first = first or rate
             print(

@@ -17,11 +17,10 @@ from blazepose_tf import topology
 from blazepose_tf.converters import attributes as attributes_lib
 from blazepose_tf.converters.annotations import image_folder
 from blazepose_tf.converters.coco import load
-from blazepose_tf.labelling.agreement import NEAR, SURE, Label
+from blazepose_tf.labelling.agreement import NEAR, SURE, Label, torso_length
 from blazepose_tf.labelling.document import write_beside
 from blazepose_tf.labelling.people import look
 from blazepose_tf.media.pictures import read_picture
-from blazepose_tf.metrics.keypoints import torso_size
 from blazepose_tf.runtime.tracker import Track, Tracker
 from blazepose_tf.runtime.weights import model_file
 from blazepose_tf.specs import SEGMENTATION
@@ -60,7 +59,7 @@ def agreed(plain: Track, mirrored: Track, size: tuple[int, int]) -> attributes_l
         mirrored: another one, mirrored back.
         size: width and height of the picture.
     """
-    torso = torso_size(plain.points[None], np.ones((1, len(plain.points))))[0]
+    torso = torso_length(plain.points, plain.alignment)
     z = world = mask = None
     if plain.z is not None:
         known = np.abs(plain.z - mirrored.z) <= _NEAR_DEPTH * torso
@@ -82,8 +81,8 @@ def taught(tracker: Tracker, picture: np.ndarray, label: Label) -> attributes_li
     """What the teacher says of a labelled person; nothing where it is unsure, or means somebody else."""
     looks = [look(tracker, picture, label.alignment, mirror=mirror) for mirror in (False, True)]
     labelled = label.points[:, 2] > 0
-    torso = torso_size(label.points[None, :, :2], label.points[None, :, 2])[0]
-    if not torso > 0 or min(seen.pose_presence for seen in looks) < SURE:
+    torso = torso_length(label.points, label.alignment)
+    if min(seen.pose_presence for seen in looks) < SURE:
         return attributes_lib.Attributes()
     for seen in looks:
         distance = np.linalg.norm(seen.points - label.points[:, :2], axis=1)[labelled] / torso

@@ -1,9 +1,9 @@
 """Finds people whom nobody labelled, and labels those of whom a tracker says the same three times.
 
-A detector proposes people; so do a second teacher, if it sees whole pictures, and the frame before. The tracker then
-looks at the region of interest of the proposal, at the one that follows from its own body circle, and at the mirror
-image of that; what makes a label of these looks, and of a second teacher's, is in `agreement`. Of whom the looks do not
-agree a draft is kept, for somebody to correct.
+A detector proposes people; so do a second teacher, if it sees whole pictures, and the frames before and after. The
+tracker then looks at the region of interest of the proposal, at the one that follows from its own body circle, and at
+the mirror image of that; what makes a label of these looks, and of a second teacher's, is in `agreement`. Of whom the
+looks do not agree a draft is kept, for somebody to correct.
 """
 
 from __future__ import annotations
@@ -123,18 +123,22 @@ def people(
     Returns:
         Those of whom the teachers are sure, and drafts of those on whom they do not agree.
     """
+    return _looked_at(picture, known, teachers, teachers.proposals(picture, before))
+
+
+def _looked_at(
+    picture: np.ndarray, known: Sequence[Label], teachers: Teachers, proposals: Sequence[np.ndarray]
+) -> tuple[list[Label], list[Label]]:
+    """As `people`, of whom proposals are made."""
     found: list[Label] = []
     doubtful: list[Label] = []
     tracker = teachers.tracker
 
     def somebody_else(alignment: np.ndarray) -> bool:
-        radius = float(alignment_lib.radius(alignment))
         others = (*known, *found, *doubtful)
-        return radius >= teachers.min_radius and all(
-            np.linalg.norm(alignment[0] - other.alignment[0]) > _APART * min(radius, other.radius) for other in others
-        )
+        return float(alignment_lib.radius(alignment)) >= teachers.min_radius and _elsewhere(alignment, others)
 
-    for proposal in teachers.proposals(picture, before):
+    for proposal in proposals:
         if not somebody_else(proposal):
             continue
         first = look(tracker, picture, proposal, mirror=False)
@@ -155,6 +159,14 @@ def people(
         elif somebody_else(label.alignment):
             found.append(label)
     return found, doubtful
+
+
+def _elsewhere(alignment: np.ndarray, others: Sequence[Label]) -> bool:
+    """Whether a body circle is none of the others'."""
+    radius = float(alignment_lib.radius(alignment))
+    return all(
+        np.linalg.norm(alignment[0] - other.alignment[0]) > _APART * min(radius, other.radius) for other in others
+    )
 
 
 @dataclass(frozen=True)
@@ -202,31 +214,81 @@ def pictures_of(data: Path) -> list[Source]:
     return sources
 
 
+@dataclass(eq=False)
+class _Seen:
+    """Who is seen in a picture that could be read."""
+
+    source: Source
+    size: tuple[int, int]
+    found: list[Label]
+    doubtful: list[Label]
+
+
 def labelled(
     sources: Sequence[Source], teachers: Teachers, on_damage: Callable[[str], None]
 ) -> Iterator[tuple[Source, tuple[int, int], list[Label], list[Label]]]:
     """Each picture that shows further people, its width and height, these people, and drafts of others.
 
-    `on_damage` gets a line for every picture that cannot be read.
+    A film is gone through forwards, each frame looking for who was in the one before, and then backwards for those
+    who were found in the next frame only. `on_damage` gets a line for every picture that cannot be read.
     """
     known_of: dict[str, list[Label]] = {}
     for source in sources:
         known_of.setdefault(source.origin, []).extend(source.known)
-    before: list[Label] = []
-    for source in tqdm(sources, desc="pictures", unit="picture", disable=None):
-        try:
-            picture = read_picture(source.path)
-        except (OSError, ValueError) as error:
-            on_damage(one_line(error))
-            before = []
+    with tqdm(total=len(sources), desc="pictures", unit="picture", disable=None) as bar:
+        for film in _films(sources):
+            looks: list[_Seen | None] = []
+            for source in film:
+                before = looks[-1] if looks else None
+                looks.append(_see(source, teachers, [*before.found, *before.doubtful] if before else [], on_damage))
+                bar.update()
+            _see_backwards(looks, teachers)
+            for seen in looks:
+                if seen is None:
+                    continue
+                known = known_of[seen.source.origin]
+                found = [label for label in seen.found if not any(same_pose(label, other) for other in known)]
+                known.extend(found)
+                if found or seen.doubtful:
+                    yield seen.source, seen.size, found, seen.doubtful
+
+
+def _films(sources: Sequence[Source]) -> Iterator[list[Source]]:
+    """The sources in their order, those together that follow one another."""
+    film: list[Source] = []
+    for source in sources:
+        if film and not source.follows:
+            yield film
+            film = []
+        film.append(source)
+    if film:
+        yield film
+
+
+def _see(source: Source, teachers: Teachers, before: Sequence[Label], on_damage: Callable[[str], None]) -> _Seen | None:
+    try:
+        picture = read_picture(source.path)
+    except (OSError, ValueError) as error:
+        on_damage(one_line(error))
+        return None
+    height, width = picture.shape[:2]
+    return _Seen(source, (width, height), *people(picture, source.known, teachers, before))
+
+
+def _see_backwards(looks: Sequence[_Seen | None], teachers: Teachers) -> None:
+    """Adds to each frame of a film who is in the next one and was not found in this one.
+
+    Somebody whom the detector sees late, getting up from the floor or turning round, was there before.
+    """
+    for seen, after in zip(reversed(looks[:-1]), reversed(looks[1:]), strict=True):
+        if seen is None or after is None:
             continue
-        known = known_of[source.origin]
-        found, doubtful = people(picture, source.known, teachers, before if source.follows else ())
-        before = [*found, *doubtful]
-        found = [label for label in found if not any(same_pose(label, other) for other in known)]
-        known.extend(found)
-        if found or doubtful:
-            yield source, picture.shape[1::-1], found, doubtful
+        here = [*seen.source.known, *seen.found, *seen.doubtful]
+        missing = [label.alignment for label in (*after.found, *after.doubtful) if _elsewhere(label.alignment, here)]
+        if missing:
+            found, doubtful = _looked_at(read_picture(seen.source.path), here, teachers, missing)
+            seen.found += found
+            seen.doubtful += doubtful
 
 
 class Document:

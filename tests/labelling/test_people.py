@@ -158,6 +158,45 @@ def test_two_looks_make_a_label_only_where_they_agree():
     assert agreement.agreed(plain, plain, (400, 290)) is None  # the hips are outside
 
 
+def test_a_torso_bent_towards_the_camera_is_no_smaller():
+    """Shoulders just above the hips: a tenth of what is seen of the torso would be one pixel."""
+    bent = track()
+    bent.points[topology.indices(("left_shoulder", "right_shoulder"))] = (220.0, 290.0), (180.0, 290.0)
+    label = agreement.agreed(bent, dataclasses.replace(bent, points=bent.points + np.array([4.0, 0.0])), (400, 600))
+    assert (label.points[:, 2] == 2).all()
+    assert label.distance == pytest.approx(0.04)  # of half the circle's radius
+
+
+def test_who_is_seen_late_is_looked_for_backwards(rendered, tmp_path, monkeypatch):
+    """A film of one person whom the detector sees in its last frame only."""
+    picture = rendered[0][0]
+    sources = []
+    for i in range(3):
+        path = tmp_path / f"{i}.png"
+        cv2.imwrite(str(path), picture)
+        sources.append(people.Source(path, str(path), None, [], follows=i > 0))
+    teachers = people.Teachers.open("full", "blazeface")
+    proposals, asked = teachers.proposals, []
+
+    def late(self, frame, before=()):
+        asked.append(len(before))
+        return proposals(frame, before) if len(asked) == 3 else []
+
+    monkeypatch.setattr(people.Teachers, "proposals", late)
+    seen = list(people.labelled(sources, teachers, pytest.fail))
+    assert asked == [0, 0, 0]
+    assert [(source.path.name, len(found)) for source, _, found, _ in seen] == [
+        ("0.png", 1),
+        ("1.png", 1),
+        ("2.png", 1),
+    ]
+    (first,), (last,) = seen[0][2], seen[2][2]
+    assert np.median(np.linalg.norm(first.points - last.points, axis=1)) < 0.05 * last.radius
+    apart = [dataclasses.replace(source, follows=False) for source in sources]
+    asked.clear()
+    assert [source.path.name for source, *_ in people.labelled(apart, teachers, pytest.fail)] == ["2.png"]
+
+
 def test_one_person_in_two_crops_of_a_photograph_is_one():
     label = agreement.agreed(track(), track(), (400, 600))
     points = label.points.copy()
