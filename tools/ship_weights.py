@@ -1,12 +1,13 @@
 """Puts trained models into the package: float16 LiteRT file, Keras weights, checksums, and the run's records.
 
     python tools/ship_weights.py RUN [RUN ...] [--score_threshold=0.4] [--weights=DIR] [--records=DIR]
-        [--training_data=train.json ... --provenance=docs/provenance.json] [--data=val.json]
+        [--training_data=train.json ... --provenance=docs/provenance.json] [--data=val.json] [--name=lite_3d]
 
-RUN is a working folder of `blazepose train` that has finished. The file names are the model's variant. The run's
-config.json, train.csv and validation.csv go to docs/results/VARIANT/. --score_threshold is where the detections of a
-detector begin. The files name the data sets of --training_data with their licences, and their accuracy on --data. The
-name of a model that ships already, instead of a RUN, adds these two to its files, whose weights stay as they are.
+RUN is a working folder of `blazepose train` that has finished. The files are called as the model's variant, or
+--name. The run's config.json, train.csv and validation.csv go to docs/results/NAME/. --score_threshold is where the
+detections of a detector begin. The files name the data sets of --training_data with their licences, and their
+accuracy on --data. The name of a model that ships already, instead of a RUN, adds these two to its files, whose
+weights stay as they are.
 """
 
 from __future__ import annotations
@@ -36,16 +37,17 @@ def ship(
     records: Path,
     score_threshold: float | None,
     *,
+    name: str = "",
     training_data: list[dict] | None = None,
     data: str | None = None,
 ) -> str:
-    """Writes the files of one run and returns the model's variant."""
+    """Writes the files of one run and returns their name: the model's variant without another one."""
     model, description = load_model(run / "model.keras")
     if training_data:
         description = description.with_facts(training_data=training_data)
     if score_threshold is not None and description.kind == DETECTOR:
         description = description.with_score_threshold(score_threshold)
-    name = description.variant
+    name = name or description.variant
     export(model, description, weights / f"{name}.tflite", Options(precision=FLOAT16, data=data), progress=print)
     litert = weights / f"{name}.tflite"
     save_weights(model, litert.with_suffix(".npz"), half=True, description=description, beside=litert)
@@ -87,6 +89,7 @@ def main() -> int:
     parser.add_argument("--training_data", nargs="+", default=[], metavar="ANNOTATIONS")
     parser.add_argument("--provenance", help="JSON: data set -> title and licence")
     parser.add_argument("--data", help="annotations for the accuracy that the files state")
+    parser.add_argument("--name", default="", help="of the files, instead of the variant")
     parser.add_argument("--weights", type=Path, default=FOLDER)
     parser.add_argument("--records", type=Path, default=ROOT / "docs" / "results")
     options = parser.parse_args()
@@ -96,7 +99,8 @@ def main() -> int:
         if (options.weights / f"{run}.tflite").is_file() and not run.is_dir():
             print(f"told: {tell(str(run), options.weights, **known)}")
         else:
-            print(f"{run}: {ship(run, options.weights, options.records, options.score_threshold, **known)}")
+            threshold, name = options.score_threshold, options.name
+            print(f"{run}: {ship(run, options.weights, options.records, threshold, name=name, **known)}")
     write_sums(options.weights)
     total = sum(p.stat().st_size for p in options.weights.iterdir())
     print(f"{options.weights}: {total / 1e6:.2f} MB")

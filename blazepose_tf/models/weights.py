@@ -194,17 +194,23 @@ def from_preset(name: str, *, load_weights: bool = True) -> keras.Model:
     """Keras model of a preset, tracker or detector, as Keras' model libraries offer it.
 
     Args:
-        name: preset, such as "lite" (`presets.TRACKERS`, `presets.DETECTORS`).
+        name: preset, such as "lite" (`presets.TRACKERS`, `presets.DETECTORS`), or another name of `list_models`.
         load_weights: with the weights that ship with the package (`list_models` names them); False initialises anew.
 
     Raises:
         FileNotFoundError: no weights of that name ship; the message lists those that do.
         ValueError: no such preset, or a file that differs from its checksum.
     """
-    if name not in TRACKERS and name not in DETECTORS:
-        raise ValueError(f"name must be one of {sorted({*TRACKERS, *DETECTORS})}. Received: name={name!r}")
+    known = {*TRACKERS, *DETECTORS}
     if load_weights:
-        return _load_shipped(name, TRACKER if name in TRACKERS else DETECTOR)
+        # Here, not above: the runtime package needs OpenCV and LiteRT, which training on another machine may lack.
+        from blazepose_tf.runtime.weights import shipped_names, weight_file
+
+        known |= set(shipped_names())
+    if name not in known:
+        raise ValueError(f"name must be one of {sorted(known)}. Received: name={name!r}")
+    if load_weights:
+        return load_described(weight_file(f"{name}.npz"))[0]
     return build_tracker(variant=name) if name in TRACKERS else build_detector(variant=name)
 
 
@@ -239,8 +245,7 @@ def load_described(path: str | os.PathLike) -> tuple[keras.Model, Description]:
 
 
 def _load_shipped(name: str, kind: str) -> keras.Model:
-    # Here, not above: the runtime package needs OpenCV and LiteRT, which training on another machine may lack.
-    from blazepose_tf.runtime.weights import weight_file
+    from blazepose_tf.runtime.weights import weight_file  # as in `from_preset`
 
     model, description = load_described(weight_file(f"{name}.npz"))
     if description.kind != kind:

@@ -58,9 +58,16 @@ def list_models(*, folder: Path = FOLDER) -> list[ShippedModel]:
     Raises:
         ValueError: a file differs from its checksum; reinstall the package.
     """
-    names = sorted(name.removesuffix(_SUFFIX) for name in _listed(folder) if name.endswith(_SUFFIX))
-    found = [_describe(name, weight_file(name + _SUFFIX, folder=folder).read_bytes()) for name in names]
+    found = [
+        _describe(name, weight_file(name + _SUFFIX, folder=folder).read_bytes())
+        for name in shipped_names(folder=folder)
+    ]
     return sorted(found, key=lambda model: (model.kind, model.name))
+
+
+def shipped_names(*, folder: Path = FOLDER) -> list[str]:
+    """Names of the models that ship with the package."""
+    return sorted(name.removesuffix(_SUFFIX) for name in _listed(folder) if name.endswith(_SUFFIX))
 
 
 def _describe(name: str, content: bytes) -> ShippedModel:

@@ -12,7 +12,7 @@ from blazepose_tf.models import save_model
 from blazepose_tf.models.weights import load_described
 from blazepose_tf.runtime.interpreter import load_model
 from blazepose_tf.runtime.metadata import read_metadata
-from blazepose_tf.runtime.weights import weight_file
+from blazepose_tf.runtime.weights import shipped_names, weight_file
 
 
 def test_shipped_files_are_one_model_and_say_how_it_was_made(tiny, tmp_path, monkeypatch):
@@ -38,6 +38,9 @@ def test_shipped_files_are_one_model_and_say_how_it_was_made(tiny, tmp_path, mon
     expected = model(image, training=False)["landmarks"]
     np.testing.assert_allclose(again(image, training=False)["landmarks"], expected, atol=5.0)  # half precision
     assert (tmp_path / "records" / "tiny" / "config.json").is_file()
+    assert ship_weights.ship(run, weights, tmp_path / "records", None, name="tiny_own") == "tiny_own"
+    ship_weights.write_sums(weights)
+    assert shipped_names(folder=weights) == ["tiny", "tiny_own"]
     # A shipped model is told more about: its weights stay.
     before = load_model(weights / "tiny.tflite").infer(image)
     more = [*sources, {"name": "own", "people": 2}]
