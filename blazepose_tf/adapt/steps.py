@@ -23,8 +23,6 @@ from blazepose_tf.labelling import people
 
 log = logging.getLogger(__name__)
 OPTIONS = "adapt.json"
-# Rendered people who are trained along, so that what the clips do not show stays known; as often seen as own ones.
-_RENDERED = 600
 TRAIN, CHOOSE, TEST, BEFORE = "train.json", "choose.json", "test.json", "before.tflite"
 
 
@@ -44,7 +42,7 @@ class Options:
         minutes: of training.
         steps: of training, instead; 0 for the minutes.
         corrections: frames set out for correction.
-        more_data: further training data, as `blazepose train --data`: what shall not be forgotten.
+        more_data: further training data, as `blazepose train --data`, half of what is seen: to forget less.
         check_data: annotation files on which no more than `max_loss` points may be lost.
         max_loss: points of PCK@0.2.
         precision: of the file, `int8` or `float16`; float16 where int8 would lose more than a point.
@@ -182,7 +180,7 @@ def finetune(options: Options) -> Path:
     from blazepose_tf.runtime.weights import model_file
     from blazepose_tf.training import config, plan, settings
     from blazepose_tf.training.finetune import finetune as experiment_of
-    from blazepose_tf.training.inputs import SYNTHETIC, open_data
+    from blazepose_tf.training.inputs import open_data
     from blazepose_tf.training.loop import FINISHED, MODEL, train
 
     run = options.workdir / "run"
@@ -192,19 +190,16 @@ def finetune(options: Options) -> Path:
     experiment, stored = experiment_of(describe(weights)), run / config.FILE_NAME
     if experiment.model != "tracker" or experiment.keypoint_names != topology.KEYPOINTS:
         raise ValueError(f"{options.model}: a tracker with the 33 points is needed; blazepose train takes any other")
-    begun = stored.exists()
-    if begun:
+    own, folder = str(options.workdir / TRAIN), options.workdir / "data"
+    source = open_data(own, experiment=experiment, folder=folder)
+    if options.more_data:
+        # Half of what is seen are own pictures, however few there are.
+        more = open_data(options.more_data, experiment=experiment, folder=folder)
+        times = max(1, round(more.num_examples / source.num_examples))
+        source = open_data(",".join([own] * times + [options.more_data]), experiment=experiment, folder=folder)
+    if stored.exists():
         experiment = settings.read(stored)
     else:
-        half = options.steps * experiment.stages[0].batch_size // 2  # more would not be seen
-        count = min(_RENDERED, half or _RENDERED)
-        data = dataclasses.replace(experiment.data, synthetic_examples=count)
-        experiment = dataclasses.replace(experiment, data=data)
-    own = len(read_document(options.workdir / TRAIN)["annotations"])
-    times = max(1, round(experiment.data.synthetic_examples / own))
-    named = ",".join([str(options.workdir / TRAIN)] * times + [SYNTHETIC, options.more_data])
-    source = open_data(named, experiment=experiment, folder=options.workdir / "data")
-    if not begun:
         batch = min(experiment.stages[0].batch_size, source.num_examples)
         stages = tuple(dataclasses.replace(stage, batch_size=batch) for stage in experiment.stages)
         experiment = dataclasses.replace(experiment, stages=stages)
