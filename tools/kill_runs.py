@@ -2,12 +2,13 @@
 
     python tools/kill_runs.py --kills=5
     python tools/kill_runs.py --verbs=predict --kills=20
-    python tools/kill_runs.py --verbs=adapt --kills=20 --in_a_row
+    python tools/kill_runs.py --verbs=adapt --kills=20 --in_a_row --latest=0.4
 
 Each verb runs once undisturbed. Then it is killed (SIGKILL, which nobody can catch) in a fresh folder and run again in
 the same one: the files must be those of the undisturbed run, but for times, and nothing else may lie beside them.
 With --in_a_row a folder sees one kill after another, each of a run that goes on where the one before was killed, until
-one is done before its kill; then the next folder's turn comes. A run that was done too soon counts as no kill.
+one is done before its kill; then the next folder's turn comes. A run that was done too soon counts as no kill. With
+--latest kills come early in a run, which in a row still meet all of it, sooner.
 Of training the weights are compared, to the bit.
 """
 
@@ -122,6 +123,7 @@ def main() -> int:
     parser.add_argument("--verbs", default=",".join(VERBS), help="of " + ", ".join(VERBS))
     parser.add_argument("--kills", type=int, default=5, help="of each verb")
     parser.add_argument("--in_a_row", action="store_true", help="one after another in a folder, before its run may end")
+    parser.add_argument("--latest", type=float, default=1.0, help="moment of a kill, as a share of the undisturbed run")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     chance, failed = random.Random(options.seed), 0
@@ -132,7 +134,7 @@ def main() -> int:
             expected = _content(Path(folder) / "whole")
             killed, out = 0, Path(folder) / "out"
             while killed < options.kills:
-                moment = chance.uniform(0.05, 1.0) * seconds
+                moment = chance.uniform(0.05, options.latest) * seconds
                 fresh, before = not out.exists(), len(_content(out))
                 taken = _run(verb, out, moment)
                 done = taken < moment

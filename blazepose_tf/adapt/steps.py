@@ -180,7 +180,7 @@ def finetune(options: Options) -> Path:
     from blazepose_tf.runtime.weights import model_file
     from blazepose_tf.training import config, plan, settings
     from blazepose_tf.training.finetune import finetune as experiment_of
-    from blazepose_tf.training.inputs import open_data
+    from blazepose_tf.training.inputs import Inputs, open_data
     from blazepose_tf.training.loop import FINISHED, MODEL, train
 
     run = options.workdir / "run"
@@ -190,13 +190,13 @@ def finetune(options: Options) -> Path:
     experiment, stored = experiment_of(describe(weights)), run / config.FILE_NAME
     if experiment.model != "tracker" or experiment.keypoint_names != topology.KEYPOINTS:
         raise ValueError(f"{options.model}: a tracker with the 33 points is needed; blazepose train takes any other")
-    own, folder = str(options.workdir / TRAIN), options.workdir / "data"
-    source = open_data(own, experiment=experiment, folder=folder)
+    folder = options.workdir / "data"
+    source = open_data(str(options.workdir / TRAIN), experiment=experiment, folder=folder)
     if options.more_data:
         # Half of what is seen are own pictures, however few there are.
         more = open_data(options.more_data, experiment=experiment, folder=folder)
         times = max(1, round(more.num_examples / source.num_examples))
-        source = open_data(",".join([own] * times + [options.more_data]), experiment=experiment, folder=folder)
+        source = Inputs([*source.sources * times, *more.sources], experiment)
     if stored.exists():
         experiment = settings.read(stored)
     else:

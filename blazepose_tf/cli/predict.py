@@ -5,7 +5,7 @@ blazepose predict --input=clip.mp4 --input="holiday/*.jpg" --output=poses --trac
 blazepose predict --input=holiday/ --output=poses --workers=2
 blazepose predict --input=archive/ --output=poses --cluster=HOST:6379      (a Ray cluster; the same command goes on)
 blazepose predict --input=clip.mp4 --output=poses --smoothing=recorded
-blazepose predict --input=clip.mp4 --output=poses --tracker=deep.tflite --view --height=1.78 --mask
+blazepose predict --input=clip.mp4 --output=poses --view --height=1.78 --mask
 blazepose predict --input=0 --output=poses --show         (first camera; Q or Ctrl-C ends it)
 """
 
@@ -39,7 +39,9 @@ def define_flags() -> None:
         None,
         "detector: .tflite, .onnx, .task or .keras file, exported folder, or shipped name (default: blazeface)",
     )
-    flags.DEFINE_string("tracker", None, "tracker, likewise, such as lite or full")
+    flags.DEFINE_string(
+        "tracker", None, "tracker, likewise, such as lite or full; with --mask, --view or --height lite_3d unless named"
+    )
     flags.DEFINE_enum(
         "format",
         "native",
@@ -142,7 +144,7 @@ def main(argv: list[str]) -> int:
     from blazepose_tf.runtime.inputs import find_items
     from blazepose_tf.runtime.pipeline import PosePipeline
     from blazepose_tf.runtime.tracker import Tracker
-    from blazepose_tf.runtime.weights import DETECTORS, TRACKERS, default_file, model_file
+    from blazepose_tf.runtime.weights import DETECTORS, TRACKERS, TRACKERS_3D, default_file, model_file
     from blazepose_tf.runtime.window import Window
 
     # Reading, looking, drawing and encoding have a thread each; OpenCV's own would only get in their way.
@@ -154,7 +156,8 @@ def main(argv: list[str]) -> int:
     if Path(args.output).suffix.lower() in _FILES and not Path(args.output).is_dir():
         raise UserError(f"--output takes a folder, for one input can give several files. Received: {args.output!r}")
     detector_file = model_file(args.detector) if args.detector else default_file(DETECTORS)
-    tracker_file = model_file(args.tracker) if args.tracker else default_file(TRACKERS)
+    deep = args.mask or args.view or args.height is not None
+    tracker_file = model_file(args.tracker) if args.tracker else default_file(TRACKERS_3D if deep else TRACKERS)
     options = Options(
         json_format=args.format,
         draw=args.draw,

@@ -103,7 +103,9 @@ class Tracker:
                 f"{self.model.name}: has no heatmaps of {self._count} points to refine with. Received: refine=True"
             )
         if mask and specs.SEGMENTATION not in shapes:
-            raise ValueError(f"{self.model.name}: gives no mask (output {specs.SEGMENTATION!r}). Received: mask=True")
+            raise ValueError(
+                f"{self.model.name}: gives no mask (output {specs.SEGMENTATION!r}); lite_3d does. Received: mask=True"
+            )
         self.refine = has_heatmaps if refine is None else refine
         self._sigmas = refinement.prior_sigmas(self.spec.keypoint_names)
         document = (self.model.metadata or {}).get(ERROR) if self.refine else None

@@ -16,6 +16,8 @@ SUMS = "SHA256SUMS"
 # What runs when nothing is named: the first of these that ships. `full` is more accurate, `lite` 2.4 times as fast.
 DETECTORS = ("blazeface",)
 TRACKERS = ("lite", "full")
+# What runs instead when depth, metric points or a mask are asked for.
+TRACKERS_3D = ("lite_3d",)
 _SUFFIX = ".tflite"
 _LICENCE = "Apache-2.0"
 

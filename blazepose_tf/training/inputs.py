@@ -61,9 +61,8 @@ def open_data(
     sources = []
     for names, complete in ((text, True), (partial, False)):
         parts = [part for part in (p.strip() for p in names.split(",")) if part]
-        # What is named several times counts several times, and is opened once.
-        opened = {part: _open(part, experiment, Path(folder), validation) for part in dict.fromkeys(parts)}
-        sources += [order.Source(opened[part], complete=complete) for part in parts]
+        opened = [_open(part, experiment, Path(folder), validation) for part in parts]
+        sources += [order.Source(records, complete=complete) for records in opened]
     if not sources:
         raise ValueError(f"no data named. Received: data={text!r}, partial_data={partial!r}")
     if experiment.model == "tracker" and not validation and experiment.data.tracker.view.mirror_probability > 0:
