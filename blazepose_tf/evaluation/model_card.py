@@ -223,6 +223,12 @@ def _specification(facts: Facts) -> str:
             names = spec["keypoint_names"]
             columns = "x, y, z, visibility logit" if spec.get("depth") else "x, y, visibility logit"
             lines.append(f"Output: {len(names)} landmarks ({columns}), x and y in pixels of the crop.")
+            if spec.get("depth"):
+                lines.append(
+                    "z is in pixels of the crop from mid-hip, smaller is nearer; world landmarks, where the file has "
+                    "them, are metres from mid-hip. Their scale is a guess from the look of a body: one camera cannot "
+                    "tell a child near by from an adult far away. Angles and proportions are worth more than lengths."
+                )
             lines.append(
                 "Visibility: " + ("not occluded." if spec["visibility"] == specs.NOT_OCCLUDED else "inside the frame.")
             )

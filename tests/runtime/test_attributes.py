@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from blazepose_tf import specs, topology
+from blazepose_tf import specs, synthetic, topology
+from blazepose_tf.converters import attributes
+from blazepose_tf.geometry import roi
+from blazepose_tf.media.pictures import read_picture
 from blazepose_tf.runtime import metadata, view3d
 from blazepose_tf.runtime.detector import Detector
 from blazepose_tf.runtime.mask import Mask, cut_out
@@ -16,6 +20,7 @@ from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.poses import PoseResult
 from blazepose_tf.runtime.stature import height_of, with_height
 from blazepose_tf.runtime.tracker import Tracker
+from blazepose_tf.runtime.weights import model_file
 
 SPEC = specs.TrackerSpec(depth=True)
 
@@ -72,6 +77,36 @@ def test_who_does_not_ask_for_a_mask_gets_none(files, scripted):
     assert Tracker(files[1])(image, region).mask is None
     with pytest.raises(ValueError, match="gives no mask"):
         Tracker(scripted[1], mask=True)
+
+
+def test_the_shipped_tracker_knows_depth_metres_and_the_mask(tmp_path):
+    """Rendered people of a series that no training draws from."""
+    synthetic.write_dataset(tmp_path, 16, 5_000_000, persons=1)
+    document = json.loads((tmp_path / "train.json").read_text())
+    names = {image["id"]: image["file_name"] for image in document["images"]}
+    tracker = Tracker(model_file("lite_3d"), mask=True)
+    metres, shares = [], []
+    for person in document["annotations"]:
+        picture = read_picture(tmp_path / "images" / Path(names[person["image_id"]]).name)
+        circle = np.array([person["center"], person["scale_point"]], np.float32)
+        track = tracker(picture, roi.from_alignment(circle, tracker.spec.roi_scale))
+        metres.append(np.linalg.norm(track.world - np.array(person["world"]).reshape(-1, 3), axis=1).mean())
+        shown, truth = track.mask.over(picture.shape[1::-1]) > 0.5, attributes.decode(person["segmentation"]) > 0
+        shares.append((shown & truth).sum() / (shown | truth).sum())
+    assert np.mean(metres) < 0.3 and np.mean(shares) > 0.75
+
+
+def test_depth_and_mask_are_there_for_who_asks(blazepose, tmp_path, capsys):
+    """No tracker is named: the one that knows them is taken."""
+    picture = Path(__file__).resolve().parents[2] / "testdata" / "people" / "images" / "people_000001.jpg"
+    assert blazepose("predict", f"--input={picture}", f"--output={tmp_path}", "--mask", "--view", "--height=1.7") == 0
+    document = json.loads((tmp_path / "people_000001_pose.json").read_text())
+    assert document["models"]["tracker"] == "lite_3d.tflite"
+    assert document["frames"][0]["world"] and document["frames"][0]["z"]
+    cut = cv2.imread(str(tmp_path / "people_000001_pose_mask.png"), cv2.IMREAD_UNCHANGED)
+    assert cut.shape[2] == 4 and 0.02 < (cut[..., 3] > 127).mean() < 0.9
+    assert (tmp_path / "people_000001_pose.html").is_file()
+    assert "1 with a person" in capsys.readouterr().out
 
 
 def test_mask_keeps_its_place_under_a_mirror():

@@ -14,7 +14,7 @@ from blazepose_tf.tflite import graph, opening, structure
 from blazepose_tf.tflite.verify import verify
 
 
-@pytest.mark.parametrize("name", ["lite.tflite", "full.tflite", "blazeface.tflite"])
+@pytest.mark.parametrize("name", ["lite.tflite", "lite_3d.tflite", "full.tflite", "blazeface.tflite"])
 def test_shipped_files_are_sound(name):
     verify((FOLDER / name).read_bytes())
 

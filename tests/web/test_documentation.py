@@ -17,6 +17,7 @@ PAGES = (
     "api.html",
     "reference/blazepose_tf.runtime.html",
     "model_card_lite.html",
+    "model_card_lite_3d.html",
 )
 WIDTHS = ((1280, 900, False), (390, 780, True))
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
