@@ -43,9 +43,9 @@ def limited(share: float) -> Iterator[Callable[[int], None]]:
         group = _GROUPS / f"blazepose_{process}"
         group.mkdir()
         made.append(group)
-        (group / "cpu.cfs_period_us").write_text(str(_PERIOD))
-        (group / "cpu.cfs_quota_us").write_text(str(int(share * _PERIOD)))
-        (group / "cgroup.procs").write_text(str(process))
+        (group / "cpu.cfs_period_us").write_text(str(_PERIOD), encoding="ascii")
+        (group / "cpu.cfs_quota_us").write_text(str(int(share * _PERIOD)), encoding="ascii")
+        (group / "cgroup.procs").write_text(str(process), encoding="ascii")
 
     try:
         yield limit

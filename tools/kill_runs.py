@@ -25,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +58,10 @@ _COPIES = 17  # of the six pictures in MANY: six parts of twenty pictures
 _TIMES = {"milliseconds", "created", "seconds", "ms", "median_ms", "date", "written"}
 # Containers hold the time of writing.
 _BY_SIZE = (".mp4", ".html")
+_ARCHIVES, _DATED = (".keras", ".zip"), "metadata.json"
 # Of a training: its last checkpoint's arrays; its state holds times, as do the logs.
 _WEIGHTS = "last.npz"
+_LOG = "train.csv"
 _EVENTS = "tensorboard"  # a file for each process, with its number
 
 
@@ -111,6 +114,13 @@ def _content(out: Path) -> dict[str, str]:
         elif path.suffix == ".jsonl":
             lines = sorted(json.dumps(_plain(json.loads(line))) for line in content.splitlines())
             content = "\n".join(lines).encode()
+        elif path.suffix in _ARCHIVES:
+            with zipfile.ZipFile(path) as archive:
+                members = [[m.filename, m.CRC] for m in archive.infolist() if m.filename != _DATED]
+            content = json.dumps(members).encode()
+        elif path.name == _LOG:
+            lines = content.decode().splitlines()
+            content = "\n".join(line.split(",")[0] for line in lines).encode()
         elif path.suffix in _BY_SIZE:
             content = str(len(content) // 4096).encode()
         found[str(path.relative_to(out))] = hashlib.sha256(content).hexdigest()
@@ -130,9 +140,10 @@ def main() -> int:
     for verb in options.verbs.split(","):
         with tempfile.TemporaryDirectory(prefix="kill_") as folder:
             _many(Path(folder) / "many")
-            seconds = _run(verb, Path(folder) / "whole")
-            expected = _content(Path(folder) / "whole")
             killed, out = 0, Path(folder) / "out"
+            seconds = _run(verb, out)  # in the very folder, whose name is in the files
+            expected = _content(out)
+            shutil.rmtree(out)
             while killed < options.kills:
                 moment = chance.uniform(0.05, options.latest) * seconds
                 fresh, before = not out.exists(), len(_content(out))
