@@ -19,6 +19,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -58,7 +59,10 @@ _COPIES = 17  # of the six pictures in MANY: six parts of twenty pictures
 _TIMES = {"milliseconds", "created", "seconds", "ms", "median_ms", "date", "written"}
 # Containers hold the time of writing.
 _BY_SIZE = (".mp4", ".html")
-_ARCHIVES, _DATED = (".keras", ".zip"), "metadata.json"
+_ARCHIVES = (".keras", ".zip")
+# Of a .keras file: the time, and layers with addresses in memory as ids of what they share.
+_VARYING = {"metadata.json", "config.json"}
+_TIME = re.compile(r"20\d\d-\d\d-\d\dT[\d:.+]+")
 # Of a training: its last checkpoint's arrays; its state holds times, as do the logs.
 _WEIGHTS = "last.npz"
 _LOG = "train.csv"
@@ -116,8 +120,10 @@ def _content(out: Path) -> dict[str, str]:
             content = "\n".join(lines).encode()
         elif path.suffix in _ARCHIVES:
             with zipfile.ZipFile(path) as archive:
-                members = [[m.filename, m.CRC] for m in archive.infolist() if m.filename != _DATED]
+                members = [[m.filename, m.CRC] for m in archive.infolist() if m.filename not in _VARYING]
             content = json.dumps(members).encode()
+        elif path.suffix == ".md":
+            content = _TIME.sub("", content.decode()).encode()
         elif path.name == _LOG:
             lines = content.decode().splitlines()
             content = "\n".join(line.split(",")[0] for line in lines).encode()
