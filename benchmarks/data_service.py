@@ -32,10 +32,10 @@ _FIRST = 30  # batches before the clock starts: every worker traces its graph, a
 
 
 @contextlib.contextmanager
-def limited(share: float) -> Iterator[Callable[[int], None]]:
-    """Gives a function that limits a process, by its number, to a share of a core; 0 limits nothing."""
+def limited(share: float) -> Iterator[Callable[[int], None] | None]:
+    """Gives a function that limits a process, by its number, to a share of a core; None for a share of 0."""
     if not share:
-        yield lambda process: None
+        yield None
         return
     made: list[Path] = []
 

@@ -203,14 +203,13 @@ def from_preset(name: str, *, load_weights: bool = True) -> keras.Model:
     """
     known = {*TRACKERS, *DETECTORS}
     if load_weights:
-        # Here, not above: the runtime package needs OpenCV and LiteRT, which training on another machine may lack.
-        from blazepose_tf.runtime.weights import shipped_names, weight_file
+        from blazepose_tf.runtime.weights import shipped_names  # as in `_load_shipped`
 
         known |= set(shipped_names())
     if name not in known:
         raise ValueError(f"name must be one of {sorted(known)}. Received: name={name!r}")
     if load_weights:
-        return load_described(weight_file(f"{name}.npz"))[0]
+        return _load_shipped(name)
     return build_tracker(variant=name) if name in TRACKERS else build_detector(variant=name)
 
 
@@ -244,11 +243,12 @@ def load_described(path: str | os.PathLike) -> tuple[keras.Model, Description]:
     return model, description
 
 
-def _load_shipped(name: str, kind: str) -> keras.Model:
-    from blazepose_tf.runtime.weights import weight_file  # as in `from_preset`
+def _load_shipped(name: str, kind: str = "") -> keras.Model:
+    # Here, not above: the runtime package needs OpenCV and LiteRT, which training on another machine may lack.
+    from blazepose_tf.runtime.weights import weight_file
 
     model, description = load_described(weight_file(f"{name}.npz"))
-    if description.kind != kind:
+    if kind and description.kind != kind:
         raise ValueError(f"{name!r} is a {description.kind}, not a {kind}")
     return model
 
