@@ -26,7 +26,7 @@ NCNN = ["ncnn>=1.0.20260101,<2"]
 QUANTIZE = ["ai-edge-quantizer>=0.5,<1"]
 EVALUATE = ["pycocotools>=2.0.8,<3"]
 REPORT = ["matplotlib>=3.9,<4"]
-FORMATS = ["ezc3d>=1.5,<2", "ndx-pose>=0.4,<1", "pynwb>=4,<5"]
+FORMATS = ["ezc3d>=1.5,<2", "ndx-pose>=0.4,<1", "pynwb>=4,<5", "upc-pymotion>=0.3,<1"]
 CLUSTER = ["ray>=2.50,<3"]
 DOCS = [
     *("mkdocs>=1.6,<2", "mkdocs-material>=9.6,<10"),

@@ -35,7 +35,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "metrics": ({"geometry", "topology", "array_api"}, PURE | {"keras"}),
     "media": (set(), PURE | {"av", "cv2", "PIL", "pillow_heif"}),
     "converters": ({"geometry", "topology", "media"}, PURE | {"scipy"}),
-    "synthetic": ({"converters", "topology"}, PURE | {"cv2"}),
+    "synthetic": ({"converters", "topology"}, PURE | {"cv2", "ezc3d", "pymotion"}),
     "data": ({"converters", "geometry", "codecs", "topology", "specs", "media"}, PURE | {"tensorflow", "cv2"}),
     "tflite": (set(), PURE | {"ai_edge_litert", "flatbuffers"}),
     "runtime": (

@@ -6,7 +6,7 @@ A picture is a pure function of (seed, index). numpy and OpenCV only.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,8 @@ import numpy as np
 from blazepose_tf.synthetic.annotations import Sample
 from blazepose_tf.synthetic.dataset import write_samples
 from blazepose_tf.synthetic.exercise import render_exercise
+from blazepose_tf.synthetic.mocap import read_capture
+from blazepose_tf.synthetic.pose import Pose
 from blazepose_tf.synthetic.render import render_scene
 from blazepose_tf.synthetic.scene import Scene, sample_scene
 from blazepose_tf.synthetic.video import render_crossing, render_video
@@ -22,11 +24,26 @@ from blazepose_tf.topology import indices
 
 _HIPS = indices(("left_hip", "right_hip"))
 
-__all__ = ["Sample", "iterate", "render_crossing", "render_exercise", "render_sample", "render_video", "write_dataset"]
+__all__ = [
+    "Sample",
+    "iterate",
+    "read_capture",
+    "render_crossing",
+    "render_exercise",
+    "render_sample",
+    "render_video",
+    "write_dataset",
+]
 
 
 def render_sample(
-    seed: int, index: int, *, size: tuple[int, int] = (256, 256), persons: int | None = None, supersample: int = 2
+    seed: int,
+    index: int,
+    *,
+    size: tuple[int, int] = (256, 256),
+    persons: int | None = None,
+    supersample: int = 2,
+    poses: Sequence[Pose] = (),
 ) -> Sample:
     """The random picture number `index` of the series `seed`.
 
@@ -36,6 +53,7 @@ def render_sample(
         size: (height, width) pixels, at least 32.
         persons: how many persons; 0 gives an empty scene, None mostly one and sometimes two or three.
         supersample: 2 gives smooth edges, 1 is faster.
+        poses: to take theirs from, of a motion capture (`mocap.read_capture`), say; any kind of pose without them.
 
     Returns:
         The picture and its annotations; hips and shoulders of the first person are inside the picture.
@@ -45,7 +63,7 @@ def render_sample(
     """
     if seed < 0 or index < 0:
         raise ValueError(f"seed and index must not be negative. Received: seed={seed}, index={index}")
-    scene = sample_scene(np.random.default_rng((seed, index)), size=size, persons=persons)
+    scene = sample_scene(np.random.default_rng((seed, index)), size=size, persons=persons, poses=poses)
     sample = render_scene(scene, size=size, supersample=supersample)
     if scene.persons and not _shows_subject(sample, scene):
         # One scene in a few hundred: what stands in front hides nearly everything. Take it away.
@@ -70,6 +88,7 @@ def iterate(
     size: tuple[int, int] = (256, 256),
     persons: int | None = None,
     empty: float = 0.0,
+    poses: Sequence[Pose] = (),
 ) -> Iterator[Sample]:
     """Yields the pictures `start` .. `start + count - 1` of the series `seed`.
 
@@ -80,6 +99,7 @@ def iterate(
         size: (height, width) pixels.
         persons: as for `render_sample`.
         empty: share of the pictures that show nobody, spread evenly.
+        poses: as for `render_sample`.
 
     Raises:
         ValueError: `empty` outside 0..1, or as for `render_sample`.
@@ -88,7 +108,7 @@ def iterate(
         raise ValueError(f"empty is a share and must be within [0, 1]. Received: empty={empty}")
     for index in range(start, start + count):
         nobody = int((index + 1) * empty) > int(index * empty)
-        yield render_sample(seed, index, size=size, persons=0 if nobody else persons)
+        yield render_sample(seed, index, size=size, persons=0 if nobody else persons, poses=poses)
 
 
 def write_dataset(
@@ -100,6 +120,7 @@ def write_dataset(
     size: tuple[int, int] = (256, 256),
     persons: int | None = None,
     empty: float = 0.0,
+    poses: Sequence[Pose] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Writes `count` pictures of the series `seed` as JPEG files with COCO annotations, see `dataset`.
@@ -112,6 +133,7 @@ def write_dataset(
         size: (height, width) pixels.
         persons: as for `render_sample`.
         empty: share of the pictures that show nobody; negatives for a detector.
+        poses: as for `render_sample`.
         progress: called with (pictures written, count) after each picture.
 
     Returns:
@@ -121,5 +143,5 @@ def write_dataset(
         OSError: the folder cannot be written.
         ValueError: as for `iterate`.
     """
-    samples = iterate(seed, count, size=size, persons=persons, empty=empty)
+    samples = iterate(seed, count, size=size, persons=persons, empty=empty, poses=poses)
     return write_samples(folder, samples, count=count, split=split, progress=progress)

@@ -105,7 +105,7 @@ _FACE: dict[str, tuple[float, float, float]] = {
 NOSE = (0.0, -0.20, 1.10)
 
 
-def _turns(degrees: np.ndarray, axis: int) -> np.ndarray:
+def rotations(degrees: np.ndarray, axis: int) -> np.ndarray:
     """(..., 3, 3) rotations about axis 0, 1 or 2."""
     radians = np.deg2rad(degrees)
     c, s = np.cos(radians), np.sin(radians)
@@ -142,15 +142,15 @@ def _rotations(pose: Pose) -> dict[str, np.ndarray]:
         turn(f"{side}_shin", get["knee"], 0, 0)
         turn(f"{side}_foot", get["ankle"], 0, 0)
     angles = np.array(xyz)
-    rx, ry, rz = (_turns(angles[:, axis], axis) for axis in range(3))
+    rx, ry, rz = (rotations(angles[:, axis], axis) for axis in range(3))
     # Trunk: turn, then lean, then tilt. Limbs: twist about their own axis first, then sideways, then forwards.
     trunk = ry[:3] @ rx[:3] @ rz[:3]
     limbs = rx[3:] @ rz[3:] @ ry[3:]
-    rotations = dict(zip(names, np.concatenate([trunk, limbs]), strict=True))
+    local = dict(zip(names, np.concatenate([trunk, limbs]), strict=True))
     for side, _ in _SIDES:
         i = names.index(f"{side}_hand")
-        rotations[names[i]] = ry[i] @ rz[i] @ rx[i]  # the twist is the forearm's and comes before the wrist's bend
-    return rotations
+        local[names[i]] = ry[i] @ rz[i] @ rx[i]  # the twist is the forearm's and comes before the wrist's bend
+    return local
 
 
 def build_skeleton(body: Body, pose: Pose) -> Skeleton:
@@ -182,7 +182,7 @@ def build_skeleton(body: Body, pose: Pose) -> Skeleton:
     chest = frames["chest"] = middle @ local["spine"]
     joints["neck"] = joints["chest"] + point(chest, 0, 0.135 * h * trunk, -0.004 * h)
     # Half of the bend happens in the neck, the rest where the skull sits on it.
-    half_turn = _half(local["neck"])
+    half_turn = half_rotation(local["neck"])
     neck = chest @ half_turn
     radii = head_radii(body)
     base = joints["neck"] + point(neck, 0, 0.035 * h, 0.008 * h)
@@ -223,7 +223,7 @@ def build_skeleton(body: Body, pose: Pose) -> Skeleton:
     return Skeleton(body, joints, frames)
 
 
-def _half(rotation: np.ndarray) -> np.ndarray:
+def half_rotation(rotation: np.ndarray) -> np.ndarray:
     """The rotation by half the angle: the normalised mean of the rotation and none (angles below 120 degrees)."""
     u, _, vt = np.linalg.svd(rotation + np.eye(3))
     return u @ vt

@@ -206,6 +206,14 @@ def sample_pose(rng: np.random.Generator, kind: str | None = None) -> Pose:
     return mirror(pose) if rng.random() < 0.5 else pose
 
 
+def seen_from_anywhere(rng: np.random.Generator, pose: Pose) -> Pose:
+    """The pose turned about the vertical by any angle, mirrored half of the time."""
+    angles = pose.angles.copy()
+    angles[_INDEX["root_yaw"]] = rng.uniform(-180, 180)
+    turned = Pose(pose.kind, angles)
+    return mirror(turned) if rng.random() < 0.5 else turned
+
+
 def mirror(pose: Pose) -> Pose:
     """The pose of the person in a mirror: sides exchanged, sideways angles negated."""
     angles = pose.angles.copy()

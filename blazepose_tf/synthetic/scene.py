@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from blazepose_tf.synthetic.appearance import Look, Material, sample_cloth, sample_look
 from blazepose_tf.synthetic.body import Skeleton, build_skeleton, sample_body
 from blazepose_tf.synthetic.dress import build_solids
-from blazepose_tf.synthetic.pose import Pose, sample_pose
+from blazepose_tf.synthetic.pose import Pose, sample_pose, seen_from_anywhere
 from blazepose_tf.synthetic.solids import Camera, Solid
 from blazepose_tf.topology import indices
 
@@ -118,12 +119,14 @@ def limbs_are_free(skeleton: Skeleton) -> bool:
     return bool(np.linalg.norm(j["left_wrist"] - j["right_wrist"]) > 0.03 * h)
 
 
-def sample_person(rng: np.random.Generator, *, at: tuple[float, float] = (0.0, 0.0)) -> tuple[Person, Pose]:
-    """A random person standing (or lying ...) at (x, z) metres on the floor, and the pose."""
+def sample_person(
+    rng: np.random.Generator, *, at: tuple[float, float] = (0.0, 0.0), poses: Sequence[Pose] = ()
+) -> tuple[Person, Pose]:
+    """A random person standing (or lying ...) at (x, z) metres on the floor, and the pose: one of `poses`, if given."""
     body = sample_body(rng)
     look = sample_look(rng, body)
     for _ in range(6):
-        pose = sample_pose(rng)
+        pose = seen_from_anywhere(rng, poses[int(rng.integers(len(poses)))]) if poses else sample_pose(rng)
         skeleton = build_skeleton(body, pose)
         if limbs_are_free(skeleton):
             break
@@ -183,13 +186,16 @@ def _sample_camera(rng: np.random.Generator, subject: Person, size: tuple[int, i
     return replace(camera, center=(float(center[0]), float(center[1])))
 
 
-def sample_scene(rng: np.random.Generator, *, size: tuple[int, int], persons: int | None = None) -> Scene:
+def sample_scene(
+    rng: np.random.Generator, *, size: tuple[int, int], persons: int | None = None, poses: Sequence[Pose] = ()
+) -> Scene:
     """A random scene.
 
     Args:
         rng: source of randomness.
         size: (height, width) pixels of the picture.
         persons: how many; None = one in four of five scenes, else two or three.
+        poses: to take theirs from, seen from anywhere and mirrored half of the time; any kind of pose without them.
 
     Returns:
         The scene; hips and shoulders of its first person project into the picture.
@@ -202,7 +208,7 @@ def sample_scene(rng: np.random.Generator, *, size: tuple[int, int], persons: in
     if persons is not None and persons < 0:
         raise ValueError(f"expected 0 persons or more. Received: persons={persons}")
     count = int(rng.choice([1, 2, 3], p=[0.8, 0.14, 0.06])) if persons is None else persons
-    subject, pose = sample_person(rng)
+    subject, pose = sample_person(rng, poses=poses)
     camera = _sample_camera(rng, subject, size)
     people: list[Person] = []
     boxes: list = []
@@ -214,7 +220,7 @@ def sample_scene(rng: np.random.Generator, *, size: tuple[int, int], persons: in
     for i in range(1, count):
         side = 1 if (i + int(rng.integers(2))) % 2 else -1
         at = (side * rng.uniform(0.55, 1.6), rng.uniform(-2.5, 0.3))
-        people.append(sample_person(rng, at=at)[0])
+        people.append(sample_person(rng, at=at, poses=poses)[0])
     for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.4, 0.3, 0.2, 0.1]))):
         (boxes if rng.random() < 0.6 else balls).append(_sample_object(rng, camera, subject))
     elevation, azimuth = np.deg2rad(rng.uniform(20, 85)), rng.uniform(-np.pi, np.pi)
