@@ -82,7 +82,7 @@ def _yaw_pitch_roll(rotation: np.ndarray) -> np.ndarray:
 def _trunk(known: Joints) -> tuple[np.ndarray, np.ndarray]:
     """Rotations of pelvis and chest; without joints of the spine it is straight."""
     hips, shoulders = ((known[f"left_{part}"], known[f"right_{part}"]) for part in ("hip", "shoulder"))
-    low, high = sum(hips) / 2.0, sum(shoulders) / 2.0
+    low, high = (hips[0] + hips[1]) / 2.0, (shoulders[0] + shoulders[1]) / 2.0
     above = next((known[name] for name in ("waist", "chest") if name in known), high)
     neck = known.get("neck", high)
     below = known.get("chest", low)
