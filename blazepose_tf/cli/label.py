@@ -3,11 +3,14 @@
 blazepose label --images=pictures/ --output=labelled.json
 blazepose label --images=pictures/ --tracker=heavy.tflite --second=movenet_multipose.tflite --output=labelled.json
 blazepose label --data=train.json --tracker=heavy.tflite --output=others.json      # people beside the labelled ones
+blazepose label --images=pictures/ --everybody --second=movenet_multipose.tflite --output=whole.json   # for a detector
 blazepose label --data=train.json --tracker=heavy.tflite --attributes --output=deep.json     # depth and masks
 
 A detector proposes people. A tracker looks at each three times, once mirrored; --second is a MoveNet file that has to
 see the same. --doubtful takes drafts of those on whom the looks do not agree: blazepose correct sets them out. The same
 command goes on where it was stopped; --cluster has it done by the machines of a Ray cluster.
+With --everybody whole pictures are labelled for a detector: people of whom it is certain where they are, and regions to
+ignore where somebody may be; the rest is nobody, and pictures without people are kept.
 With --attributes nobody is looked for: those who are labelled get the depth, the points in metres and the mask that a
 tracker with such outputs gives them, plain and mirrored alike.
 """
@@ -35,6 +38,7 @@ def define_flags() -> None:
     flags.DEFINE_float("weight", 1.0, "of a person in training", lower_bound=0.0)
     flags.DEFINE_string("dataset", None, "name in the labels; that of the labelled people beside without it")
     flags.DEFINE_string("doubtful", None, "COCO file for drafts of people on whom the looks do not agree")
+    flags.DEFINE_bool("everybody", False, "label whole pictures of --images for a detector; --second is a MultiPose")
     flags.DEFINE_bool("attributes", False, "add depth, points in metres and masks to the people of --data")
     flags.DEFINE_integer(
         "limit", 0, "with --attributes: pictures, spread evenly over the file; all when 0", lower_bound=0
@@ -69,6 +73,7 @@ def main(argv: list[str]) -> int:
         weight=FLAGS.weight,
         dataset=FLAGS.dataset,
         doubtful=Path(FLAGS.doubtful) if FLAGS.doubtful else None,
+        everybody=FLAGS.everybody,
         cluster=FLAGS.cluster,
     )
     print(write(options))

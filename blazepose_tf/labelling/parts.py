@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blazepose_tf import cluster, files
+from blazepose_tf.console import one_line
+from blazepose_tf.labelling import whole
 from blazepose_tf.labelling.agreement import Label
 from blazepose_tf.labelling.people import Document, Source, Teachers, finish, labelled, pictures_in, pictures_of
+from blazepose_tf.media.pictures import read_picture
 from blazepose_tf.runtime.weights import model_file
 
 log = logging.getLogger(__name__)
@@ -60,8 +63,23 @@ def _work(teachers: list, sources: list) -> dict:
     return {"found": found, "damaged": damaged}
 
 
+def _work_whole(teachers: list, sources: list) -> dict:
+    """As `_work`, everybody in whole pictures: regions to ignore are among the people, and nobody is in doubt."""
+    damaged: list[str] = []
+    found = []
+    for position, path, *_ in sources:
+        try:
+            picture = read_picture(Path(path))
+        except (OSError, ValueError) as error:
+            damaged.append(one_line(error))
+            continue
+        size = picture.shape[1::-1]
+        found.append([position, list(size), whole.everybody(picture, _teachers(*teachers)).annotations(size), []])
+    return {"found": found, "damaged": damaged}
+
+
 def label(
-    sources: Sequence[Source], teachers: tuple, *, folder: Path, where: str = ""
+    sources: Sequence[Source], teachers: tuple, *, folder: Path, where: str = "", everybody: bool = False
 ) -> Iterator[tuple[Source, tuple[int, int], list[dict], list[dict]] | str]:
     """What `people.labelled` gives, in the order of the pictures, annotations instead of labels.
 
@@ -70,6 +88,7 @@ def label(
         teachers: arguments of `Teachers.open`: tracker, detector, second, threshold, min_radius.
         folder: of finished parts, until all are done.
         where: as `cluster.mapped`.
+        everybody: whole pictures for a detector, also those without anybody (`whole.everybody`).
 
     Yields:
         A line for every picture that could not be read; then source, size, annotations of people, and of drafts.
@@ -82,7 +101,8 @@ def label(
             for i, s in chosen
         ]
         parts.append((list(teachers), part))
-    results = list(cluster.kept(_work, parts, folder=folder, where=where))
+    work = _work_whole if everybody else _work
+    results = list(cluster.kept(work, parts, folder=folder, where=where))
     for result in results:
         yield from result["damaged"]
     for position, size, sure, drafts in sorted(entry for result in results for entry in result["found"]):
@@ -105,6 +125,7 @@ class Options:
         weight: of a person in training.
         dataset: name in the labels; that of the labelled people beside without it.
         doubtful: COCO file for drafts of people on whom the looks do not agree.
+        everybody: whole pictures for a detector (`whole.everybody`).
         cluster: machines that do it, as `cluster.mapped`.
     """
 
@@ -119,6 +140,7 @@ class Options:
     weight: float = 1.0
     dataset: str | None = None
     doubtful: Path | None = None
+    everybody: bool = False
     cluster: str = ""
 
 
@@ -130,9 +152,16 @@ def write(options: Options) -> str:
     """
     if (options.images is None) == (options.data is None):
         raise ValueError("give either --images or --data")
+    if options.everybody and options.data:
+        raise ValueError("everybody in whole pictures is looked for with --images; the people of --data are known")
+    if options.everybody and options.doubtful:
+        raise ValueError("who is in doubt becomes a region of a whole picture: leave out --doubtful")
     sources = pictures_in(options.images) if options.images else pictures_of(options.data)
     models = [options.tracker, options.detector, options.second]
     models = [str(model_file(model).resolve()) if model else None for model in models]
+    threshold = whole.THRESHOLD if options.everybody and options.threshold is None else options.threshold
+    if options.everybody:
+        whole.require(_teachers(*models, threshold, options.min_radius))
     files.require_writable(options.output)
     by = Path(options.tracker).name + (f" and {Path(options.second).name}" if options.second else "")
     sure = Document(options.output, options.dataset, options.weight)
@@ -140,20 +169,28 @@ def write(options: Options) -> str:
     unread = 0
     for entry in label(
         sources,
-        (*models, options.threshold, options.min_radius),
+        (*models, threshold, options.min_radius),
         folder=options.output.with_name(f".{options.output.name}.parts"),
         where=options.cluster,
+        everybody=options.everybody,
     ):
         if isinstance(entry, str):
             log.warning("skipped %s", entry)
             unread += 1
             continue
         source, size, found, drafts = entry
-        sure.add(source, size, found)
+        sure.add(source, size, found, empty=options.everybody)
         doubted.add(source, size, drafts)
-    if not sure.annotations:
+    labelled_people = sum(not entry["iscrowd"] for entry in sure.annotations)
+    if not labelled_people:
         raise ValueError(f"nobody in {len(sources)} pictures was seen the same way three times")
     finish(sure, doubted, by, options.doubtful)
+    if options.everybody:
+        regions = len(sure.annotations) - labelled_people
+        return (
+            f"{options.output}: {labelled_people} people and {regions} regions to ignore in {len(sure.images)} of "
+            f"{len(sources)} pictures, {unread} not read"
+        )
     return (
         f"{options.output}: {len(sure.annotations)} people in {len(sure.images)} of {len(sources)} pictures, "
         f"{len(doubted.annotations)} in doubt, {unread} not read"

@@ -7,6 +7,7 @@ six people of a whole picture, Lightning and Thunder one, in the letterboxed reg
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,23 @@ _MULTIPLE = 32
 _POINTS = 17
 _SCORE = 0.2  # of a point
 _PERSON = 0.3  # of a person
+_SUSPECT = 0.1  # of somebody who may be a person
 _MARGIN = 1.25  # of the region around a body circle, as a tracker's
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """Somebody of whom MultiPose says that there may be a person.
+
+    Attributes:
+        points: (17, 2) pixels, nan below a score of 0.2.
+        box: (4,) x0, y0, x1, y1 in pixels.
+        sure: the score of a person, not of a suspicion.
+    """
+
+    points: np.ndarray
+    box: np.ndarray
+    sure: bool
 
 
 class MoveNet:
@@ -78,6 +95,10 @@ class MoveNet:
 
     def everybody(self, picture: np.ndarray) -> np.ndarray:
         """(P, 17, 2) as above, of the people of a whole picture; for MultiPose."""
+        return np.array([s.points for s in self.suspects(picture) if s.sure]).reshape(-1, _POINTS, 2)
+
+    def suspects(self, picture: np.ndarray) -> list[Seen]:
+        """Everybody who may be in a picture, the surest first; for MultiPose."""
         height, width = picture.shape[:2]
         scale = _SIDE / max(height, width)
         # What is left of the last block of 32 pixels stays black.
@@ -87,8 +108,13 @@ class MoveNet:
         letterboxed = warp(picture, square, _SIDE, border="zero")
         part = np.ascontiguousarray(letterboxed[offset[1] : offset[1] + size[0], offset[0] : offset[0] + size[1]])
         found = self._infer(part)
-        values = found[found[:, -1] >= _PERSON, : 3 * _POINTS].reshape(-1, _POINTS, 3)
-        return self._points(values, np.array([size[1], size[0]]), square, offset)
+        found = found[found[:, -1] >= _SUSPECT]
+        shape = np.array([size[1], size[0]])
+        points = self._points(found[:, : 3 * _POINTS].reshape(-1, _POINTS, 3), shape, square, offset)
+        corners = found[:, 3 * _POINTS : 3 * _POINTS + 4].reshape(-1, 2, 2)[..., ::-1] * shape + offset
+        boxes = affine.apply(np.asarray(square, np.float64), corners).reshape(-1, 4)
+        sure = found[:, -1] >= _PERSON
+        return [Seen(*entry) for entry in zip(points, boxes, sure.tolist(), strict=True)]
 
     @staticmethod
     def _points(values: np.ndarray, size: np.ndarray, matrix: np.ndarray, offset=0) -> np.ndarray:

@@ -12,7 +12,7 @@ import dataclasses
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,15 +81,20 @@ class Teachers:
 
     def proposals(self, picture: np.ndarray, before: Sequence[Label] = ()) -> list[np.ndarray]:
         """(2, 2) body circles of who may be in a picture, the surest first; last those of who was seen `before`."""
+        seen = self.second.everybody(picture) if self.second is not None and self.second.multi else ()
         found = [np.asarray(d.alignment, np.float64) for d in self.detector(picture)]
-        if self.second is not None and self.second.multi:
-            indices = topology.alignment_indices(topology.COCO_17)
-            for points in self.second.everybody(picture):
-                known = np.isfinite(points).all(axis=1)
-                if known[[*indices["hips"], *indices["shoulders"]]].all():
-                    circle = alignment_lib.from_keypoints(np.where(known[:, None], points, 0.0), known * 1.0, **indices)
-                    found.append(np.asarray(circle, np.float64))
-        return found + [label.alignment for label in before]
+        return found + circles(seen) + [label.alignment for label in before]
+
+
+def circles(people: Iterable[np.ndarray]) -> list[np.ndarray]:
+    """(2, 2) body circles of those of some people (17, 2) of whom hips and shoulders are known."""
+    indices, found = topology.alignment_indices(topology.COCO_17), []
+    for points in people:
+        known = np.isfinite(points).all(axis=1)
+        if known[[*indices["hips"], *indices["shoulders"]]].all():
+            circle = alignment_lib.from_keypoints(np.where(known[:, None], points, 0.0), known * 1.0, **indices)
+            found.append(np.asarray(circle, np.float64))
+    return found
 
 
 def look(tracker: Tracker, picture: np.ndarray, alignment: np.ndarray, *, mirror: bool) -> Track:
@@ -299,8 +304,9 @@ class Document:
         self.images: list[dict] = []
         self.annotations: list[dict] = []
 
-    def add(self, source: Source, size: tuple[int, int], people: Sequence[dict]) -> None:
-        if not people:
+    def add(self, source: Source, size: tuple[int, int], people: Sequence[dict], *, empty: bool = False) -> None:
+        """Adds a picture with its people; one without any only where `empty` pictures are wanted."""
+        if not people and not empty:
             return
         number = len(self.images) + 1
         name = os.path.relpath(source.path, self.path.parent)

@@ -1,0 +1,124 @@
+"""Whole pictures for a detector: each person is labelled, or in a region that counts as neither somebody nor nobody.
+
+A detector needs to know of everybody, but only where: face, mid-hip, body circle. What two looks and a second teacher
+must share is therefore less than `agreement` asks of a tracker's labels. A person whom anybody suspects and nobody
+confirms becomes a region to ignore; the rest of the picture teaches what nobody looks like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from blazepose_tf import topology
+from blazepose_tf.geometry import alignment as alignment_lib
+from blazepose_tf.labelling.agreement import Label, confirmed
+from blazepose_tf.labelling.document import rounded
+from blazepose_tf.labelling.people import Teachers, circles, look
+
+THRESHOLD = 0.2  # of the detector's scores: whoever may be there is asked about
+LIKELY = 0.5  # presence of both looks
+NEAR = 0.2  # torsos between the label and the second teacher, on average
+_CIRCLES = 0.2  # `geometry.alignment.distance` between the body circles of two looks
+_VISIBLE = 0.5
+_TORSO = topology.indices(topology.GROUPS["torso"])
+_FACE = topology.indices(topology.GROUPS["face"])
+_SUSPECTED = 0.5  # share of a suspected box that must lie in a labelled person's for the two to be one
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Who is in a picture.
+
+    Attributes:
+        labels: people who can be taught.
+        ignored: (N, 4) x0, y0, x1, y1 of regions in which somebody may be.
+    """
+
+    labels: list[Label]
+    ignored: np.ndarray
+
+    def annotations(self, size: tuple[int, int]) -> list[dict]:
+        """COCO entries of a picture of this width and height, without ids: people, then regions."""
+        regions = np.clip(self.ignored.reshape(-1, 2, 2), 0.0, size).reshape(-1, 4)
+        return [label.annotation(size) for label in self.labels] + [
+            {"category_id": 1, "iscrowd": 1, "ignore": 1, "bbox": rounded((x0, y0, x1 - x0, y1 - y0))}
+            for x0, y0, x1, y1 in regions
+            if min(x1 - x0, y1 - y0) >= 1.0
+        ]
+
+
+def require(teachers: Teachers) -> None:
+    """Raises a ValueError where the teachers cannot say who is in a whole picture."""
+    if teachers.second is None or not teachers.second.multi:
+        raise ValueError(
+            "everybody in whole pictures is labelled with a second teacher that sees them: a MultiPose file"
+        )
+
+
+def everybody(picture: np.ndarray, teachers: Teachers) -> Picture:
+    """Looks for everybody in a picture.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        teachers: who labels; the second one sees whole pictures.
+    """
+    seen = teachers.second.suspects(picture)
+    others = np.array([person.points for person in seen if person.sure]).reshape(-1, len(topology.COCO_17), 2)
+    labels: list[Label] = []
+    doubted: list[np.ndarray] = []
+    for proposal in [np.asarray(d.alignment, np.float64) for d in teachers.detector(picture)] + circles(others):
+        found = _looked_at(picture, proposal, teachers, others)
+        if isinstance(found, Label):
+            labels += [found] * _new(found.alignment, labels)
+        elif found is not None:
+            doubted.append(found)
+    ignored = [person.box for person in seen if not _covered(person.box, labels)]
+    ignored += [_box(circle) for circle in doubted if _new(circle, labels)]
+    return Picture(labels, np.array(ignored).reshape(-1, 4))
+
+
+def _looked_at(picture, proposal: np.ndarray, teachers: Teachers, others: np.ndarray) -> Label | np.ndarray | None:
+    """A label, the body circle of somebody in doubt, or None where nobody is."""
+    plain = look(teachers.tracker, picture, proposal, mirror=False)
+    if plain.pose_presence < LIKELY or alignment_lib.radius(plain.alignment) < teachers.min_radius:
+        return None
+    mirrored = look(teachers.tracker, picture, plain.alignment, mirror=True)
+    if mirrored.pose_presence < LIKELY:
+        return None
+    alignment = (plain.alignment + mirrored.alignment) / 2.0
+    if not alignment_lib.distance(plain.alignment, mirrored.alignment) < _CIRCLES:
+        return alignment
+    height, width = picture.shape[:2]
+    points = (plain.points + mirrored.points) / 2.0
+    inside = ((points >= 0.0) & (points < (width, height))).all(axis=1)
+    visible = (plain.visibility + mirrored.visibility) / 2.0 >= _VISIBLE
+    # Whose face is turned away has none to be taught.
+    state = np.where(inside, 1 + visible, 0)
+    state[_FACE] = np.where(visible[_FACE], state[_FACE], 0)
+    label = Label(np.column_stack([np.where(state[:, None] > 0, points, 0.0), state]), alignment)
+    if not inside[_TORSO].all():
+        return alignment
+    return confirmed(label, others, near=NEAR) or alignment
+
+
+def _new(circle: np.ndarray, labels: Sequence[Label]) -> bool:
+    return all(alignment_lib.distance(circle, label.alignment) >= alignment_lib.SAME_PERSON for label in labels)
+
+
+def _box(circle: np.ndarray) -> np.ndarray:
+    center, radius = circle[0], float(alignment_lib.radius(circle))
+    return np.concatenate([center - radius, center + radius])
+
+
+def _covered(box: np.ndarray, labels: Sequence[Label]) -> bool:
+    """Whether a labelled person's points explain a box."""
+    for label in labels:
+        points = label.points[label.points[:, 2] > 0, :2]
+        low, high = np.maximum(points.min(axis=0), box[:2]), np.minimum(points.max(axis=0), box[2:])
+        area = float(np.prod(np.maximum(box[2:] - box[:2], 1e-6)))
+        if float(np.prod(np.maximum(high - low, 0.0))) >= _SUSPECTED * area:
+            return True
+    return False
