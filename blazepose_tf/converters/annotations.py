@@ -59,6 +59,7 @@ class Picture:
 
     `where` names file and position of the annotation for messages; `problems` lists damaged people left out. Size and
     labels are those of the picture held upright, whatever orientation its file has. `id` and `fields` as in `Person`.
+    `imagined` are M body circles (centre x, y, scale point x, y) where a detector sees somebody and nobody is.
     """
 
     file_name: str
@@ -69,6 +70,7 @@ class Picture:
     dataset: str = ""
     split: str = ""
     problems: tuple[Damage, ...] = ()
+    imagined: tuple[tuple[float, float, float, float], ...] = ()
     id: int | str | None = None
     fields: Mapping[str, object] = field(default_factory=dict)
 
@@ -142,6 +144,18 @@ def keypoint_array(points, *, offset: float, count: int | None = None) -> np.nda
     if far.any():
         raise ValueError(f"labelled keypoints {np.flatnonzero(far).tolist()} lie beyond {LIMIT:.0e} pixels")
     return np.where(labelled[:, None], points + np.array([offset, offset, 0.0]), 0.0)
+
+
+def body_circles(values: object) -> tuple[tuple[float, float, float, float], ...]:
+    """Body circles (centre x, y, scale point x, y) as a file lists them.
+
+    Raises:
+        ValueError: not a list of four numbers each within `LIMIT`, or a circle without a radius.
+    """
+    circles = np.array([] if values is None else values, np.float64).reshape(-1, 4)
+    if not (np.abs(circles) <= LIMIT).all() or (circles[:, :2] == circles[:, 2:]).all(axis=1).any():
+        raise ValueError("expected body circles of centre x, y and scale point x, y")
+    return tuple(map(tuple, circles.tolist()))
 
 
 def image_folder(images: str | os.PathLike | None, beside: Path) -> Path:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from blazepose_tf import documents, topology
 from blazepose_tf.converters import coco_person
-from blazepose_tf.converters.annotations import MALFORMED, Damage, Person, Picture, Source, image_folder
+from blazepose_tf.converters.annotations import MALFORMED, Damage, Person, Picture, Source, body_circles, image_folder
 from blazepose_tf.converters.coco_categories import Categories
 
 PIXEL_INDEX_OFFSET = 0.5
@@ -113,6 +113,11 @@ def of_document(
             except MALFORMED as error:
                 yield Damage.of(f"{where}: width and height", error)
                 continue
+            try:
+                imagined = body_circles(entry.get("imagined"))
+            except MALFORMED as error:
+                yield Damage.of(f"{where}: imagined", error)
+                continue
             mine = groups.get(identity, ())
             people, problems = _people(path, mine, categories, offset)
             sources = {str(a["dataset"]) for _, a in mine if a.get("dataset")}
@@ -125,8 +130,9 @@ def of_document(
                 dataset=next(iter(sources)) if len(sources) == 1 else "",
                 split=str(entry.get("split") or ""),
                 problems=tuple(problems),
+                imagined=imagined,
                 id=identity,
-                fields=coco_person.plain_fields(entry, ("id", "file_name", "width", "height", "split")),
+                fields=coco_person.plain_fields(entry, ("id", "file_name", "width", "height", "split", "imagined")),
             )
 
     folder = image_folder(images, Path(path).parent)

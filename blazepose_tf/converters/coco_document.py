@@ -14,8 +14,11 @@ from blazepose_tf.documents import ID, NUMBER, POSITIVE, TEXT, ListOf, Optional,
 
 COORDINATES = "continuous pixels of the stored image, pixel centre = index + 0.5"
 
-_IMAGE = Part({"id": ID, "file_name": TEXT, "width": Optional(POSITIVE), "height": Optional(POSITIVE)})
 _POINT, _BOX = ListOf(NUMBER, 2), ListOf(NUMBER, 4)
+_IMAGE = Part({
+    "id": ID, "file_name": TEXT, "width": Optional(POSITIVE), "height": Optional(POSITIVE),
+    "imagined": Optional(ListOf(ListOf(NUMBER, 4))),
+})  # fmt: skip
 _FIELDS = {
     "keypoints": ListOf(NUMBER), "bbox": _BOX, "face_box": _BOX, "center": _POINT, "scale_point": _POINT,
     "keypoint_source": TEXT, "dataset": TEXT, "source_image": TEXT, "weight": NUMBER, "disagreement": NUMBER,

@@ -72,7 +72,11 @@ def write_json(
     for number, picture in enumerate(pictures, 1):
         name = picture.file_name if same else Path(os.path.relpath(images / picture.file_name, base)).as_posix()
         entry = {"id": number, "file_name": name, "width": picture.width, "height": picture.height}
-        entries.append({**entry, "split": picture.split} if picture.split else entry)
+        if picture.split:
+            entry["split"] = picture.split
+        if picture.imagined:
+            entry["imagined"] = [_rounded(circle) for circle in picture.imagined]
+        entries.append(entry)
         for person in picture.people:
             if not person.ignore or person.box is not None:
                 annotations.append(_annotation(person, len(annotations) + 1, number, picture.dataset))

@@ -15,7 +15,7 @@ import tensorflow as tf
 from blazepose_tf.data.config import DetectorDataConfig, OcclusionConfig, ViewConfig
 from blazepose_tf.geometry import roi as roi_lib
 
-VIEW, CHOICE, NEGATIVE, OCCLUSION, COLOUR, DEGRADE, NOISE = range(7)
+VIEW, CHOICE, NEGATIVE, OCCLUSION, COLOUR, DEGRADE, NOISE, IMAGINED = range(8)
 
 
 def example_seed(seed: int, epoch, position):
@@ -151,6 +151,24 @@ def sample_negative(seed, width, height, people, main, keypoints):
     part = tf.stack([point[0], point[1], main[2] * between(u[1], 0.1, 0.2), between(u[2], -math.pi, math.pi)])
     is_background = (overlap[best] < _MAX_OVERLAP) & ((u[3] < 0.75) | (count == 0))
     return tf.where(is_background, background, part), is_background
+
+
+def sample_imagined(seed, circles, probability: float):
+    """One of the body circles in which a detector imagines somebody, and whether it is to be shown.
+
+    Args:
+        seed: example seed.
+        circles: (M, 2, 2); M may be 0.
+        probability: of showing one where there is any.
+
+    Returns:
+        alignment (2, 2), and () bool.
+    """
+    u = uniform(seed, IMAGINED, 2)
+    count = tf.shape(circles)[0]
+    padded = tf.concat([circles, tf.constant([[[0.0, 0.0], [0.0, -1.0]]])], axis=0)
+    index = tf.minimum(tf.cast(u[0] * tf.cast(count, tf.float32), tf.int32), tf.maximum(count - 1, 0))
+    return padded[index], (count > 0) & (u[1] < probability)
 
 
 class Occlusion(NamedTuple):

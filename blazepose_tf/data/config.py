@@ -128,6 +128,8 @@ class TrackerDataConfig:
         photometric: changes of the pixels.
         occlusion: painted rectangles.
         negative_probability: of a crop beside the person, or of a part of it too small to be one: presence 0.
+        imagined_probability: that of a picture without people a region is shown in which a detector imagines somebody,
+            where such regions are known.
         negative_weight: weight of such a crop's presence.
         negative_heatmap_weight: weight of its (empty) heatmaps, against 1 for a person's.
         outside_heatmap_weight: weight of the heatmap of a labelled point outside the crop, against 1 inside.
@@ -144,6 +146,7 @@ class TrackerDataConfig:
     photometric: PhotometricConfig = field(default_factory=PhotometricConfig)
     occlusion: OcclusionConfig = field(default_factory=OcclusionConfig)
     negative_probability: float = 0.03
+    imagined_probability: float = 0.75
     negative_weight: float = 1.0
     negative_heatmap_weight: float = 0.1
     outside_heatmap_weight: float = 0.2
@@ -156,7 +159,7 @@ class TrackerDataConfig:
     parallel_calls: int = 0
 
     def __post_init__(self):
-        _probabilities(self, "negative_probability")
+        _probabilities(self, "negative_probability", "imagined_probability")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ Features (all but `image/encoded` and `keypoints/names` may be absent; flat list
     person/world     float    N * K * 4: metres from mid-hip along the axes of the picture, and 1 where known, else 0
     person/mask      bytes    N PNG files of the picture's size, 255 where the person is seen; empty where unknown
     ignore_boxes     float    M * 4: regions with people who carry no usable labels
+    imagined         float    M * 2 * 2: body circles where a detector sees somebody and nobody is
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Example:
         world: (N, K, 4) metres and whether they are known. Defaults to zeros.
         masks: N PNG files, b"" where there is none. Defaults to none.
         ignore_boxes: (M, 4) regions with unlabelled people.
+        imagined: (M, 2, 2) body circles where a detector sees somebody and nobody is.
         weight: weight of the whole picture.
         dataset: name of the source.
         image_id: identifier within the source.
@@ -72,6 +74,7 @@ class Example:
     world: np.ndarray | None = None
     masks: tuple[bytes, ...] | None = None
     ignore_boxes: np.ndarray | None = None
+    imagined: np.ndarray | None = None
     weight: float = 1.0
     dataset: str = ""
     image_id: str = ""
@@ -98,6 +101,7 @@ class Example:
             ("z", (count, len(self.names), 2), 0.0),
             ("world", (count, len(self.names), 4), 0.0),
             ("ignore_boxes", (0 if self.ignore_boxes is None else len(self.ignore_boxes), 4), 0.0),
+            ("imagined", (0 if self.imagined is None else len(self.imagined), 2, 2), 0.0),
         ):
             value = getattr(self, name)
             value = np.full(shape, fill, np.float32) if value is None else np.asarray(value, np.float32)
@@ -170,6 +174,8 @@ def encode(example: Example) -> bytes:
         features["person/z"] = _floats(example.z)
     if example.world[..., -1].any():
         features["person/world"] = _floats(example.world)
+    if len(example.imagined):
+        features["imagined"] = _floats(example.imagined)
     if any(example.masks):
         features["person/mask"] = _bytes(*example.masks)
     # Without the flag, the order of the features is another one in every process, and so is the file.
@@ -219,6 +225,7 @@ def _of_features(feature) -> Example:
         face_box=floats("person/face_box", -1, 4),
         person_weight=floats("person/weight", -1),
         ignore_boxes=floats("ignore_boxes", -1, 4),
+        imagined=floats("imagined", -1, 2, 2),
         z=floats("person/z", -1, len(names), 2),
         world=floats("person/world", -1, len(names), 4),
         masks=tuple(feature["person/mask"].bytes_list.value) or None,
@@ -239,7 +246,7 @@ def parse(record, *, num_keypoints: int) -> dict[str, tf.Tensor]:
     Returns:
         image (scalar bytes), width, height (int32 scalars), image_id, dataset (scalar strings), weight (scalar),
         keypoints (N, K, 3), alignment (N, 2, 2), boxes (N, 4), face_box (N, 4), person_weight (N,),
-        z (N, K, 2), world (N, K, 4), masks (N,) strings, ignore_boxes (M, 4).
+        z (N, K, 2), world (N, K, 4), masks (N,) strings, ignore_boxes (M, 4), imagined (M, 2, 2).
     """
 
     def floats() -> tf.io.FixedLenSequenceFeature:
@@ -263,6 +270,7 @@ def parse(record, *, num_keypoints: int) -> dict[str, tf.Tensor]:
             "person/world": floats(),
             "person/mask": tf.io.FixedLenSequenceFeature([], tf.string, allow_missing=True),
             "ignore_boxes": floats(),
+            "imagined": floats(),
         },
     )
     keypoints = tf.reshape(parsed["person/keypoints"], [-1, num_keypoints, 3])
@@ -289,4 +297,5 @@ def parse(record, *, num_keypoints: int) -> dict[str, tf.Tensor]:
         "world": per_person("person/world", num_keypoints, 4),
         "masks": per_person("person/mask", fill=""),
         "ignore_boxes": tf.reshape(parsed["ignore_boxes"], [-1, 4]),
+        "imagined": tf.reshape(parsed["imagined"], [-1, 2, 2]),
     }

@@ -101,12 +101,17 @@ def _tracker_sample(
             people = tf.concat([person_boxes(example["keypoints"], example["boxes"]), example["ignore_boxes"]], axis=0)
             return augment.sample_negative(seed, example["width"], example["height"], people, roi, keypoints)
 
-        other, background = tf.cond(negative, beside, lambda: (roi, tf.constant(True)))
+        imagined, is_imagined = augment.sample_imagined(seed, example["imagined"], config.imagined_probability)
+        is_imagined &= ~has_person
+        roi = tf.cond(is_imagined, lambda: roi_lib.from_alignment(imagined, spec.roi_scale), lambda: roi)
+        # Such a region is shown as a person's would be.
+        beside_people = negative & ~is_imagined
+        other, background = tf.cond(beside_people, beside, lambda: (roi, tf.constant(True)))
         presence = tf.where(negative, 0.0, presence)
         # What is painted below a part of a person is not nothing: its heatmaps are left alone.
         heatmap_weight = tf.where(background, heatmap_weight, 0.0)
         matrix = tf.cond(
-            negative,
+            beside_people,
             lambda: roi_lib.crop_matrix(other, float(size), mirror=view.mirror),
             lambda: augment.apply_view(roi, view, size),
         )

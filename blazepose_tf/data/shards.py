@@ -62,6 +62,7 @@ def write_shards(
         labels += b"".join(
             repr(fields).encode() for fields in (attributes_lib.fields(p.attributes) for p in picture.people) if fields
         )
+        labels += np.asarray(picture.imagined, np.float32).tobytes()
         return f"{picture.file_name}#{person}/{zlib.crc32(labels):08x}"
 
     usable = [sum(not p.ignore for p in picture.people) for picture in pictures]
@@ -91,6 +92,7 @@ def _example(picture: Picture, names: Sequence[str], images: Path) -> Example:
         world=_points([p.attributes.world for p in people], (len(names), 4)),
         masks=tuple(_mask(p.attributes.mask, (height, width)) for p in people),
         ignore_boxes=np.array([p.box for p in picture.people if p.ignore and p.box is not None]).reshape(-1, 4),
+        imagined=np.array(picture.imagined).reshape(-1, 2, 2),
         dataset=picture.dataset,
         image_id=picture.file_name,
         split=picture.split,
