@@ -59,7 +59,8 @@ def write(options: Options) -> str:
     )
     sources = pictures_in(options.images)
     files.require_writable(options.output)
-    images, regions, unread = [], 0, 0
+    images: list[dict] = []
+    regions = unread = 0
     for source in tqdm(sources, desc="pictures", unit="picture", disable=None):
         try:
             picture = read_picture(source.path)
