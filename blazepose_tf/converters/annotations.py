@@ -155,7 +155,7 @@ def body_circles(values: object) -> tuple[tuple[float, float, float, float], ...
     circles = np.array([] if values is None else values, np.float64).reshape(-1, 4)
     if not (np.abs(circles) <= LIMIT).all() or (circles[:, :2] == circles[:, 2:]).all(axis=1).any():
         raise ValueError("expected body circles of centre x, y and scale point x, y")
-    return tuple(map(tuple, circles.tolist()))
+    return tuple((x, y, scale_x, scale_y) for x, y, scale_x, scale_y in circles.tolist())
 
 
 def image_folder(images: str | os.PathLike | None, beside: Path) -> Path:

@@ -16,6 +16,7 @@ from blazepose_tf import topology
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.labelling.agreement import Label, confirmed
 from blazepose_tf.labelling.document import rounded
+from blazepose_tf.labelling.peers import MoveNet
 from blazepose_tf.labelling.people import Teachers, circles, look
 
 THRESHOLD = 0.2  # of the detector's scores: whoever may be there is asked about
@@ -50,12 +51,11 @@ class Picture:
         ]
 
 
-def require(teachers: Teachers) -> None:
-    """Raises a ValueError where the teachers cannot say who is in a whole picture."""
+def require(teachers: Teachers) -> MoveNet:
+    """The teacher that sees whole pictures; a ValueError where there is none."""
     if teachers.second is None or not teachers.second.multi:
-        raise ValueError(
-            "everybody in whole pictures is labelled with a second teacher that sees them: a MultiPose file"
-        )
+        raise ValueError("who labels whole pictures needs a second teacher that sees whole pictures: a MultiPose file")
+    return teachers.second
 
 
 def everybody(picture: np.ndarray, teachers: Teachers) -> Picture:
@@ -65,7 +65,7 @@ def everybody(picture: np.ndarray, teachers: Teachers) -> Picture:
         picture: (H, W, 3) uint8 RGB.
         teachers: who labels; the second one sees whole pictures.
     """
-    seen = teachers.second.suspects(picture)
+    seen = require(teachers).suspects(picture)
     others = np.array([person.points for person in seen if person.sure]).reshape(-1, len(topology.COCO_17), 2)
     labels: list[Label] = []
     doubted: list[np.ndarray] = []
@@ -85,11 +85,13 @@ def _looked_at(picture, proposal: np.ndarray, teachers: Teachers, others: np.nda
     plain = look(teachers.tracker, picture, proposal, mirror=False)
     if plain.pose_presence < LIKELY or alignment_lib.radius(plain.alignment) < teachers.min_radius:
         return None
-    mirrored = look(teachers.tracker, picture, plain.alignment, mirror=True)
+    first = np.asarray(plain.alignment)
+    mirrored = look(teachers.tracker, picture, first, mirror=True)
     if mirrored.pose_presence < LIKELY:
         return None
-    alignment = (plain.alignment + mirrored.alignment) / 2.0
-    if not alignment_lib.distance(plain.alignment, mirrored.alignment) < _CIRCLES:
+    second = np.asarray(mirrored.alignment)
+    alignment = (first + second) / 2.0
+    if not alignment_lib.distance(first, second) < _CIRCLES:
         return alignment
     height, width = picture.shape[:2]
     points = (plain.points + mirrored.points) / 2.0
