@@ -1,6 +1,7 @@
 """Motion capture: BVH and C3D files as poses of rendered bodies (extra `[formats]`).
 
-BVH is read by pymotion, which has forward kinematics as well; C3D by ezc3d. Bones and markers are known by the names in
+BVH is read by pymotion, which has forward kinematics as well (not bones with one channel, nor rotations before
+positions); C3D by ezc3d. Bones and markers are known by the names in
 common use: Mixamo, CMU, Poser, 3ds Max and Unreal in BVH; this package's keypoints and the markers of Vicon's Plug-in
 Gait in C3D.
 
@@ -10,6 +11,7 @@ Reference: Plug-in Gait Reference Guide (Vicon); hip centres from pelvic markers
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,7 +128,15 @@ def _bvh(path: Path) -> tuple[dict[str, np.ndarray], float]:
         raise ImportError(_PIP.format("BVH", "upc-pymotion")) from error
     file = BVH()
     try:
-        file.load(str(path))
+        with tempfile.TemporaryDirectory() as folder:
+            # pymotion 0.3.4 takes a blank line for a frame.
+            lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+            plain = Path(folder, "plain.bvh")
+            plain.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            file.load(str(plain))
+        written = len(lines) - 1 - next(i for i, line in enumerate(lines) if line.strip().startswith("Frame Time"))
+        if written != len(file.data["positions"]):
+            raise ValueError(f"it says {len(file.data['positions'])} frames and has {written}")
         rotations, positions, parents, *_ = file.get_data()
         # Bones with position channels have their offsets in them, frame by frame.
         places, _ = fk(rotations, positions[:, 0, :], positions, parents)

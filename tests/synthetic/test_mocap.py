@@ -134,6 +134,9 @@ def test_bvh_gives_the_poses_that_wrote_it(tmp_path, up):
     write_bvh(tmp_path / "march.bvh", skeletons)
     capture = mocap.read_capture(tmp_path / "march.bvh", up=up)
     assert capture.rate == pytest.approx(20.0)
+    text = (tmp_path / "march.bvh").read_text(encoding="utf-8")
+    (tmp_path / "blank.bvh").write_text(text.replace("MOTION", "\nMOTION") + "\n\n", encoding="utf-8")
+    assert len(mocap.read_capture(tmp_path / "blank.bvh").poses()) == 2
     for skeleton, pose in zip(skeletons, capture.poses(), strict=True):
         found = build_skeleton(Body(), pose)
         for name in NEEDED:
@@ -250,6 +253,15 @@ def test_what_is_no_capture(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=message):
         mocap.read_capture(tmp_path / name)
+
+
+def test_missing_frames_are_told(tmp_path):
+    pytest.importorskip("pymotion")
+    write_bvh(tmp_path / "a.bvh", [build_skeleton(Body(), from_angles(angles)) for angles in MARCH])
+    text = (tmp_path / "a.bvh").read_text(encoding="utf-8").rstrip()
+    (tmp_path / "a.bvh").write_text(text[: text.rindex("\n")], encoding="utf-8")
+    with pytest.raises(ValueError, match="it says 2 frames and has 1"):
+        mocap.read_capture(tmp_path / "a.bvh")
 
 
 def test_bones_without_known_names_are_named(tmp_path):
