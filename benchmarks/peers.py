@@ -11,8 +11,9 @@ evaluated as predictions. Columns:
     whole       PCK@0.2 of the torso, 17 points, of the main person of a whole picture, detector and tracker as they
                 ship; lost: nobody returned, or mid-hip more than a torso away
     found       share of people with a detection whose mid-hip is within half a torso (and within a torso) of theirs,
-                at the score that fires on 5 of 100 pictures without people; by kind: small (body circle below 0.4 of
-                the long side), hidden (neither nose nor eyes visible), lying (inclined by more than 45 degrees)
+                at the score that fires on 5 of 100 pictures without people, where --pictures has any; by kind: small
+                (body circle below 0.4 of the long side), hidden (neither nose nor eyes visible), lying (inclined by
+                more than 45 degrees)
     crops       PCK@0.2 with the region of the labels (MoveNet: in the picture cut around the person); of leg pairs
                 that are apart, those read as one and exchanged; people mirrored; median error of elbows and knees
     x time      processor time of the detector's network (MoveNet: of the whole) against the first pipeline's, one
@@ -93,6 +94,9 @@ def found(finders: dict[str, Finder], data: annotations.Annotations) -> tuple[di
     out = {}
     for name, answers in seen.items():
         empty = [max((score for _, score in answers[i]), default=0.0) for i in data.pictures if not everybody[i]]
+        out[name] = {}
+        if not empty:
+            continue
         threshold = detection.firing_threshold(empty)
         nearest = []
         for person in data.people_with_alignment():
