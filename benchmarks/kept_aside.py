@@ -84,6 +84,7 @@ def kept(people, names: tuple[str, ...], left_out: set[str], count: int, dataset
         size = read_header(path.read_bytes()).upright_size
         name = os.path.relpath(path, output.parent)
         images.append({"id": number, "file_name": name, "width": size[0], "height": size[1]})
+        points = topology.remap(points, names, topology.KEYPOINTS)
         left, top, right, bottom = labelled_box(points, alignment, size)
         center, scale_point = (np.asarray(alignment).round(2)).tolist()
         annotations.append({
@@ -92,7 +93,7 @@ def kept(people, names: tuple[str, ...], left_out: set[str], count: int, dataset
             "keypoint_source": "".join("h" if state else "-" for state in points[:, 2]),
             "center": center, "scale_point": scale_point, "bbox": [left, top, right - left, bottom - top],
         })  # fmt: skip
-    document = coco_document(images, annotations, names, description=f"{dataset}, kept aside")
+    document = coco_document(images, annotations, topology.KEYPOINTS, description=f"{dataset}, kept aside")
     files.write_text(output, json.dumps(document))
     return len(annotations)
 

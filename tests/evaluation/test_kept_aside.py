@@ -61,7 +61,8 @@ def test_single_people_with_a_torso_are_kept(sources):
     found = run(sources)
     assert names(found["everyday"]) == {"000000000001", "000000000004"}
     assert names(found["sport"]) == {"im1001", "im1002"}
-    first = np.reshape(found["everyday"]["annotations"][0]["keypoints"], (17, 3))
+    first = np.reshape(found["everyday"]["annotations"][0]["keypoints"], (33, 3))
+    assert (first[:, 2] > 0).sum() == 17
     # COCO counts pixels, this package their edges.
     assert first[0, 1] == pytest.approx(20.5, abs=0.01)
     path = sources / "kept" / found["everyday"]["images"][0]["file_name"]
