@@ -1,9 +1,8 @@
 """Motion capture: BVH and C3D files as poses of rendered bodies (extra `[formats]`).
 
 BVH is read by pymotion, which has forward kinematics as well (not bones with one channel, nor rotations before
-positions); C3D by ezc3d. Bones and markers are known by the names in
-common use: Mixamo, CMU, Poser, 3ds Max and Unreal in BVH; this package's keypoints and the markers of Vicon's Plug-in
-Gait in C3D.
+positions); C3D by ezc3d. Bones and markers are known by the names in common use: Mixamo, CMU, Poser, 3ds Max and
+Unreal in BVH; this package's keypoints and the markers of Vicon's Plug-in Gait in C3D.
 
 Reference: Plug-in Gait Reference Guide (Vicon); hip centres from pelvic markers: Bell, Pedersen and Brand 1990.
 """
