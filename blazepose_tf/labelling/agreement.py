@@ -19,6 +19,9 @@ from blazepose_tf.runtime.tracker import Track
 
 SURE = 0.9  # presence of both looks
 NEAR = 0.1  # torsos (`torso_length`) between two looks at a point, and on average between two systems
+# The same where only the place of somebody is wanted (`placed`).
+ROUGHLY_SURE, ROUGHLY_NEAR = 0.5, 0.2
+_ONE_CIRCLE = 0.2  # `geometry.alignment.distance` between the body circles of two such looks
 _AGREEMENT = 0.05  # body circle's radii between two looks of one tracker, on average
 _SAME_POSE = 0.15  # radii between the points of one person in two crops of a photograph, on average
 _VISIBLE = 0.5
@@ -26,6 +29,7 @@ _VISIBLE = 0.5
 # 0.59 in nine of ten.
 _TORSO_LENGTH = 0.5
 _TORSO = topology.indices(topology.GROUPS["torso"])
+_FACE = topology.indices(topology.GROUPS["face"])
 _LIMBS = topology.indices(topology.COCO_17[5:])
 COMMON = topology.indices(topology.COCO_17)
 
@@ -104,16 +108,35 @@ def agreed(plain: Track, mirrored: Track, size: tuple[int, int]) -> Label | None
     radius = float(alignment_lib.radius(alignment))
     if not np.isfinite(distance).all() or distance[_LIMBS].mean() > _AGREEMENT * radius:
         return None
-    points = (plain.points + mirrored.points) / 2.0
+    points, inside, visible = _both(plain, mirrored, size)
     torso = torso_length(points, alignment)
-    inside = ((points >= 0.0) & (points < size)).all(axis=1)
     labelled = inside & (distance <= NEAR * torso)
     if not labelled[_TORSO].all():
         return None
-    visible = (plain.visibility + mirrored.visibility) / 2.0 >= _VISIBLE
     state = np.where(labelled, 1 + visible, 0)
     apart = float(np.minimum(distance / torso, 1.0).mean())
     return Label(np.column_stack([np.where(labelled[:, None], points, 0.0), state]), alignment, apart)
+
+
+def _both(plain: Track, mirrored: Track, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(33, 2) mean of the points of two looks, and (33,) bool: which are inside the picture, and which are visible."""
+    points = (plain.points + mirrored.points) / 2.0
+    inside = ((points >= 0.0) & (points < size)).all(axis=1)
+    return points, inside, (plain.visibility + mirrored.visibility) / 2.0 >= _VISIBLE
+
+
+def placed(plain: Track, mirrored: Track, size: tuple[int, int]) -> Label | None:
+    """Where the person of two looks is, for a detector: hips and shoulders are inside, the circles agree; else None.
+
+    Whose face is turned away has none to be taught. Arguments as `agreed`; their presence is `ROUGHLY_SURE`.
+    """
+    first, second = np.asarray(plain.alignment), np.asarray(mirrored.alignment)
+    points, inside, visible = _both(plain, mirrored, size)
+    if not alignment_lib.distance(first, second) < _ONE_CIRCLE or not inside[_TORSO].all():
+        return None
+    state = np.where(inside, 1 + visible, 0)
+    state[_FACE] = np.where(visible[_FACE], state[_FACE], 0)
+    return Label(np.column_stack([np.where(state[:, None] > 0, points, 0.0), state]), (first + second) / 2.0)
 
 
 def draft(plain: Track, mirrored: Track, size: tuple[int, int]) -> Label:

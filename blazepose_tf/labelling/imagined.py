@@ -16,11 +16,9 @@ import numpy as np
 from tqdm import tqdm
 
 from blazepose_tf import files, topology
-from blazepose_tf.console import one_line
 from blazepose_tf.converters.coco_document import coco_document
 from blazepose_tf.labelling.document import rounded
-from blazepose_tf.labelling.people import pictures_in
-from blazepose_tf.media.pictures import read_picture
+from blazepose_tf.labelling.people import pictures_in, readable
 from blazepose_tf.runtime.detector import Detector
 from blazepose_tf.runtime.weights import model_file
 
@@ -62,10 +60,8 @@ def write(options: Options) -> str:
     images: list[dict] = []
     regions = unread = 0
     for source in tqdm(sources, desc="pictures", unit="picture", disable=None):
-        try:
-            picture = read_picture(source.path)
-        except (OSError, ValueError) as error:
-            log.warning("skipped %s", one_line(error))
+        picture = readable(source.path, lambda line: log.warning("skipped %s", line))
+        if picture is None:
             unread += 1
             continue
         found = [d.alignment for d in detector(picture)]

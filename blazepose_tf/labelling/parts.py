@@ -13,11 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blazepose_tf import cluster, files
-from blazepose_tf.console import one_line
 from blazepose_tf.labelling import whole
 from blazepose_tf.labelling.agreement import Label
-from blazepose_tf.labelling.people import Document, Source, Teachers, finish, labelled, pictures_in, pictures_of
-from blazepose_tf.media.pictures import read_picture
+from blazepose_tf.labelling.people import (
+    Document,
+    Source,
+    Teachers,
+    finish,
+    labelled,
+    pictures_in,
+    pictures_of,
+    readable,
+)
 from blazepose_tf.runtime.weights import model_file
 
 log = logging.getLogger(__name__)
@@ -68,10 +75,8 @@ def _work_whole(teachers: list, sources: list) -> dict:
     damaged: list[str] = []
     found = []
     for position, path, *_ in sources:
-        try:
-            picture = read_picture(Path(path))
-        except (OSError, ValueError) as error:
-            damaged.append(one_line(error))
+        picture = readable(Path(path), damaged.append)
+        if picture is None:
             continue
         size = picture.shape[1::-1]
         found.append([position, list(size), whole.everybody(picture, _teachers(*teachers)).annotations(size), []])

@@ -79,9 +79,16 @@ class Teachers:
         peer = None if second is None else MoveNet(second)
         return cls(Detector(model_file(detector), threshold=threshold), opened, peer, min_radius)
 
-    def proposals(self, picture: np.ndarray, before: Sequence[Label] = ()) -> list[np.ndarray]:
-        """(2, 2) body circles of who may be in a picture, the surest first; last those of who was seen `before`."""
-        seen = self.second.everybody(picture) if self.second is not None and self.second.multi else ()
+    def proposals(
+        self, picture: np.ndarray, before: Sequence[Label] = (), seen: np.ndarray | None = None
+    ) -> list[np.ndarray]:
+        """(2, 2) body circles of who may be in a picture, the surest first; last those of who was seen `before`.
+
+        `seen` are the people of a second teacher that sees whole pictures, where they are known already.
+        """
+        if seen is None:
+            multi = self.second is not None and self.second.multi
+            seen = self.second.everybody(picture) if multi else np.empty((0, len(topology.COCO_17), 2))
         found = [np.asarray(d.alignment, np.float64) for d in self.detector(picture)]
         return found + circles(seen) + [label.alignment for label in before]
 
@@ -270,11 +277,18 @@ def _films(sources: Sequence[Source]) -> Iterator[list[Source]]:
         yield film
 
 
-def _see(source: Source, teachers: Teachers, before: Sequence[Label], on_damage: Callable[[str], None]) -> _Seen | None:
+def readable(path: Path, on_damage: Callable[[str], None]) -> np.ndarray | None:
+    """(H, W, 3) uint8 RGB, None of a picture that cannot be read: `on_damage` gets a line of it."""
     try:
-        picture = read_picture(source.path)
+        return read_picture(path)
     except (OSError, ValueError) as error:
         on_damage(one_line(error))
+        return None
+
+
+def _see(source: Source, teachers: Teachers, before: Sequence[Label], on_damage: Callable[[str], None]) -> _Seen | None:
+    picture = readable(source.path, on_damage)
+    if picture is None:
         return None
     height, width = picture.shape[:2]
     return _Seen(source, (width, height), *people(picture, source.known, teachers, before))

@@ -1,8 +1,8 @@
 """Whole pictures for a detector: each person is labelled, or in a region that counts as neither somebody nor nobody.
 
 A detector needs to know of everybody, but only where: face, mid-hip, body circle. What two looks and a second teacher
-must share is therefore less than `agreement` asks of a tracker's labels. A person whom anybody suspects and nobody
-confirms becomes a region to ignore; the rest of the picture teaches what nobody looks like.
+must share is therefore less than is asked of a tracker's labels (`agreement.placed`). A person whom anybody suspects
+and nobody confirms becomes a region to ignore; the rest of the picture teaches what nobody looks like.
 """
 
 from __future__ import annotations
@@ -14,18 +14,12 @@ import numpy as np
 
 from blazepose_tf import topology
 from blazepose_tf.geometry import alignment as alignment_lib
-from blazepose_tf.labelling.agreement import Label, confirmed
+from blazepose_tf.labelling.agreement import ROUGHLY_NEAR, ROUGHLY_SURE, Label, confirmed, placed
 from blazepose_tf.labelling.document import rounded
 from blazepose_tf.labelling.peers import MoveNet
-from blazepose_tf.labelling.people import Teachers, circles, look
+from blazepose_tf.labelling.people import Teachers, look
 
 THRESHOLD = 0.2  # of the detector's scores: whoever may be there is asked about
-LIKELY = 0.5  # presence of both looks
-NEAR = 0.2  # torsos between the label and the second teacher, on average
-_CIRCLES = 0.2  # `geometry.alignment.distance` between the body circles of two looks
-_VISIBLE = 0.5
-_TORSO = topology.indices(topology.GROUPS["torso"])
-_FACE = topology.indices(topology.GROUPS["face"])
 _SUSPECTED = 0.5  # share of a suspected box that must lie in a labelled person's for the two to be one
 
 
@@ -69,7 +63,7 @@ def everybody(picture: np.ndarray, teachers: Teachers) -> Picture:
     others = np.array([person.points for person in seen if person.sure]).reshape(-1, len(topology.COCO_17), 2)
     labels: list[Label] = []
     doubted: list[np.ndarray] = []
-    for proposal in [np.asarray(d.alignment, np.float64) for d in teachers.detector(picture)] + circles(others):
+    for proposal in teachers.proposals(picture, seen=others):
         found = _looked_at(picture, proposal, teachers, others)
         if isinstance(found, Label):
             labels += [found] * _new(found.alignment, labels)
@@ -83,27 +77,15 @@ def everybody(picture: np.ndarray, teachers: Teachers) -> Picture:
 def _looked_at(picture, proposal: np.ndarray, teachers: Teachers, others: np.ndarray) -> Label | np.ndarray | None:
     """A label, the body circle of somebody in doubt, or None where nobody is."""
     plain = look(teachers.tracker, picture, proposal, mirror=False)
-    if plain.pose_presence < LIKELY or alignment_lib.radius(plain.alignment) < teachers.min_radius:
+    if plain.pose_presence < ROUGHLY_SURE or alignment_lib.radius(plain.alignment) < teachers.min_radius:
         return None
     first = np.asarray(plain.alignment)
     mirrored = look(teachers.tracker, picture, first, mirror=True)
-    if mirrored.pose_presence < LIKELY:
+    if mirrored.pose_presence < ROUGHLY_SURE:
         return None
-    second = np.asarray(mirrored.alignment)
-    alignment = (first + second) / 2.0
-    if not alignment_lib.distance(first, second) < _CIRCLES:
-        return alignment
-    height, width = picture.shape[:2]
-    points = (plain.points + mirrored.points) / 2.0
-    inside = ((points >= 0.0) & (points < (width, height))).all(axis=1)
-    visible = (plain.visibility + mirrored.visibility) / 2.0 >= _VISIBLE
-    # Whose face is turned away has none to be taught.
-    state = np.where(inside, 1 + visible, 0)
-    state[_FACE] = np.where(visible[_FACE], state[_FACE], 0)
-    label = Label(np.column_stack([np.where(state[:, None] > 0, points, 0.0), state]), alignment)
-    if not inside[_TORSO].all():
-        return alignment
-    return confirmed(label, others, near=NEAR) or alignment
+    label = placed(plain, mirrored, picture.shape[1::-1])
+    seen_by_both = None if label is None else confirmed(label, others, near=ROUGHLY_NEAR)
+    return seen_by_both or (first + np.asarray(mirrored.alignment)) / 2.0
 
 
 def _new(circle: np.ndarray, labels: Sequence[Label]) -> bool:

@@ -17,9 +17,9 @@ Joints = Mapping[str, np.ndarray]
 NEEDED = tuple(
     f"{side}_{name}" for side in ("left", "right") for name in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 )
-_DOWN, _FRONT = np.array((0.0, -1.0, 0.0)), np.array((0.0, 0.0, 1.0))
 # Of whose elbow is straight nobody can tell how the upper arm is turned, and so for the knee.
 _STRAIGHT = 12.0
+_BONES = {"shoulder": "upper arm", "elbow": "forearm", "hip": "thigh", "knee": "shin"}  # by where they begin
 _RELAXED_TWIST = {"shoulder": -15.0, "hip": 5.0}
 # Degrees by which a level foot points down, from the heel and from the ankle to its tip (`body`).
 _FOOT_FROM_HEEL, _FOOT_FROM_ANKLE = 2.2, 16.6
@@ -107,49 +107,54 @@ def _head(known: Joints, chest: np.ndarray) -> np.ndarray:
     return chest
 
 
-def _limb(direction: np.ndarray, lower: np.ndarray, sign: float, *, joint: str, hinge: str) -> dict[str, float]:
-    """Angles of an arm or leg from the directions of its two bones, in the frame of the trunk.
+def _limb(
+    known: Joints, trunk: np.ndarray, side: str, sign: float, *, bones: tuple[str, str, str]
+) -> tuple[dict[str, float], np.ndarray]:
+    """Angles of an arm or leg, and the rotation of its lower bone.
 
     Two pairs of angles point a bone in one direction; taken is the one within the limits, and the smaller one of two.
+
+    Args:
+        known: the joints.
+        trunk: (3, 3) rotation of chest or pelvis.
+        side: left or right.
+        sign: 1 or -1.
+        bones: the joints at which the two bones begin and where the lower one ends.
     """
-    bend_sign = 1.0 if hinge == "elbow" else -1.0
+    joint, hinge, _ = bones
+    backwards = -1.0 if hinge == "elbow" else 1.0
+    start, bend_at, stop = (known[f"{side}_{name}"] for name in bones)
+    direction = trunk.T @ _unit(bend_at - start, f"{side} {_BONES[joint]}")
+    lower = trunk.T @ _unit(stop - bend_at, f"{side} {_BONES[hinge]}")
     options = []
-    sideways = np.arcsin(np.clip(sign * direction[0], -1.0, 1.0))
+    sideways = np.rad2deg(np.arcsin(np.clip(sign * direction[0], -1.0, 1.0)))
     for abduct, flex in (
         (sideways, np.arctan2(direction[2], -direction[1])),
-        (np.pi - sideways, np.arctan2(-direction[2], direction[1])),
+        (180.0 - sideways, np.arctan2(-direction[2], direction[1])),
     ):
-        upper = _turn(-flex, 0) @ _turn(sign * abduct, 2)
+        flex = np.rad2deg(flex)
+        upper = rotations(-flex, 0) @ rotations(sign * abduct, 2)
         x, y, z = upper.T @ lower
         bend = np.rad2deg(np.arccos(np.clip(-y, -1.0, 1.0)))
-        twist = sign * np.rad2deg(np.arctan2(bend_sign * x, bend_sign * z))
+        twist = sign * np.rad2deg(np.arctan2(-backwards * x, -backwards * z))
         if bend < _STRAIGHT:
             twist = _RELAXED_TWIST[joint]
-        degrees = [np.rad2deg(flex), (np.rad2deg(abduct) + 180.0) % 360.0 - 180.0, twist, bend]
+        degrees = [flex, (abduct + 180.0) % 360.0 - 180.0, twist, bend]
         names = [f"{joint}_flex", f"{joint}_abduct", f"{joint}_twist", hinge]
         beyond = sum(
             max(LIMITS[f"left_{name}"][0] - value, value - LIMITS[f"left_{name}"][1], 0.0)
             for name, value in zip(names, degrees, strict=True)
         )
-        options.append((beyond, abs(degrees[0]) + abs(degrees[1]), dict(zip(names, degrees, strict=True))))
-    return min(options, key=lambda option: option[:2])[2]
-
-
-def _turn(radians: float, axis: int) -> np.ndarray:
-    """(3, 3) rotation about an axis."""
-    return rotations(np.rad2deg(radians), axis)
+        frame = trunk @ upper @ rotations(sign * twist, 1) @ rotations(backwards * bend, 0)
+        options.append((beyond, abs(degrees[0]) + abs(degrees[1]), dict(zip(names, degrees, strict=True)), frame))
+    return min(options, key=lambda option: option[:2])[2:]
 
 
 def _arm(known: Joints, chest: np.ndarray, side: str, sign: float) -> dict[str, float]:
-    shoulder, elbow, wrist = (known[f"{side}_{name}"] for name in ("shoulder", "elbow", "wrist"))
-    upper = chest.T @ _unit(elbow - shoulder, f"{side} upper arm")
-    lower = chest.T @ _unit(wrist - elbow, f"{side} forearm")
-    found = _limb(upper, lower, sign, joint="shoulder", hinge="elbow")
-    arm = chest @ _turn(np.deg2rad(-found["shoulder_flex"]), 0) @ _turn(np.deg2rad(sign * found["shoulder_abduct"]), 2)
-    fore = arm @ _turn(np.deg2rad(sign * found["shoulder_twist"]), 1) @ _turn(np.deg2rad(-found["elbow"]), 0)
+    found, fore = _limb(known, chest, side, sign, bones=("shoulder", "elbow", "wrist"))
     index, pinky = (known.get(f"{side}_{name}") for name in ("index", "pinky"))
     if index is not None and pinky is not None:
-        along = _unit(wrist - (index + pinky) / 2.0, f"{side} hand")
+        along = _unit(known[f"{side}_wrist"] - (index + pinky) / 2.0, f"{side} hand")
         across = index - pinky
         if np.linalg.norm(across - (across @ along) * along) > 1e-9:
             hand = fore.T @ _frame(np.cross(along, across), along, f"{side} hand")
@@ -160,17 +165,12 @@ def _arm(known: Joints, chest: np.ndarray, side: str, sign: float) -> dict[str, 
 
 
 def _leg(known: Joints, pelvis: np.ndarray, side: str, sign: float) -> dict[str, float]:
-    hip, knee, ankle = (known[f"{side}_{name}"] for name in ("hip", "knee", "ankle"))
-    upper = pelvis.T @ _unit(knee - hip, f"{side} thigh")
-    lower = pelvis.T @ _unit(ankle - knee, f"{side} shin")
-    found = _limb(upper, lower, sign, joint="hip", hinge="knee")
-    thigh = pelvis @ _turn(np.deg2rad(-found["hip_flex"]), 0) @ _turn(np.deg2rad(sign * found["hip_abduct"]), 2)
-    shin = thigh @ _turn(np.deg2rad(sign * found["hip_twist"]), 1) @ _turn(np.deg2rad(found["knee"]), 0)
+    found, shin = _limb(known, pelvis, side, sign, bones=("hip", "knee", "ankle"))
     tip = known.get(f"{side}_foot_index")
     if tip is not None:
         start, level = (known.get(f"{side}_heel"), _FOOT_FROM_HEEL)
         if start is None:
-            start, level = ankle, _FOOT_FROM_ANKLE
+            start, level = known[f"{side}_ankle"], _FOOT_FROM_ANKLE
         _, y, z = shin.T @ _unit(tip - start, f"{side} foot")
         found["ankle"] = float(np.rad2deg(np.arctan2(-y, z))) - level
     return {f"{side}_{name}": value for name, value in found.items()}
