@@ -16,20 +16,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from blazepose_tf import files, topology
-from blazepose_tf.converters import leeds
-from blazepose_tf.converters.annotations import Picture
-from blazepose_tf.converters.coco_document import coco_document
-from blazepose_tf.converters.conversion import labelled_box
-from blazepose_tf.converters.selection import align
-from blazepose_tf.geometry import alignment as alignment_lib
+from blazepose_tf import topology
+from blazepose_tf.converters import coco, conversion, interchange, leeds
+from blazepose_tf.converters.annotations import Person, Picture, Source, keypoint_array
 from blazepose_tf.media.headers import read_header
 
 SMALLEST = 45.0  # radius of the body circle, pixels
@@ -48,54 +42,28 @@ def seen(paths: list[Path]) -> set[str]:
     return found
 
 
-def coco_people(images: Path, labels: Path) -> Iterator[tuple[Path, np.ndarray]]:
-    """Pictures with exactly one labelled person: path, (17, 3) points in pixels and states."""
+def coco_people(images: Path, labels: Path) -> Source:
+    """Pictures with exactly one labelled person, 17 points."""
+    pictures = []
     for path in sorted(images.glob("*.jpg")):
         text = labels / f"{path.stem}.txt"
         rows = [line.split() for line in text.read_text(encoding="utf-8").splitlines()] if text.is_file() else []
         if len(rows) != 1 or len(rows[0]) != 56:
             continue
         points = np.array(rows[0][5:], float).reshape(17, 3)
-        width, height = read_header(path.read_bytes()).upright_size
-        points[:, :2] = points[:, :2] * (width, height) + 0.5  # from COCO's indices of pixels
-        points[points[:, 2] == 0] = 0.0
-        yield path, points
+        points[:, :2] *= read_header(path.read_bytes()).upright_size
+        people = (Person(keypoint_array(points, offset=coco.PIXEL_INDEX_OFFSET)),)
+        pictures.append(Picture(path.name, str(path), people, dataset="coco2017", split="test"))
+    return Source(tuple(topology.COCO_17), pictures, len(pictures), images)
 
 
-def leeds_people(images: Path, joints: Path) -> Iterator[tuple[Path, np.ndarray]]:
-    """The test half of Leeds Sports Pose, as `coco_people` with its 14 points."""
-    for picture in leeds.read(joints, extended=False, images=str(images)).pictures:
-        if isinstance(picture, Picture) and picture.split == "test":
-            yield images / picture.file_name, picture.people[0].keypoints
-
-
-def kept(people, names: tuple[str, ...], left_out: set[str], count: int, dataset: str, output: Path) -> int:
-    """Writes one file; returns how many people it has."""
-    chosen = []
-    torso = topology.indices(("left_shoulder", "right_shoulder", "left_hip", "right_hip"), names)
-    for path, points in people:
-        if path.stem in left_out or not (points[torso, 2] > 0).all():
-            continue
-        alignment = align(points, names, None)
-        if alignment is not None and float(alignment_lib.radius(alignment)) >= SMALLEST:
-            chosen.append((hashlib.sha256(path.stem.encode()).hexdigest(), path, points, alignment))
-    images, annotations = [], []
-    for number, (_, path, points, alignment) in enumerate(sorted(chosen, key=lambda entry: entry[0])[:count], 1):
-        size = read_header(path.read_bytes()).upright_size
-        name = os.path.relpath(path, output.parent)
-        images.append({"id": number, "file_name": name, "width": size[0], "height": size[1]})
-        points = topology.remap(points, names, topology.KEYPOINTS)
-        left, top, right, bottom = labelled_box(points, alignment, size)
-        center, scale_point = (np.asarray(alignment).round(2)).tolist()
-        annotations.append({
-            "id": number, "image_id": number, "category_id": 1, "iscrowd": 0, "dataset": dataset,
-            "keypoints": points.round(2).ravel().tolist(), "num_keypoints": int((points[:, 2] > 0).sum()),
-            "keypoint_source": "".join("h" if state else "-" for state in points[:, 2]),
-            "center": center, "scale_point": scale_point, "bbox": [left, top, right - left, bottom - top],
-        })  # fmt: skip
-    document = coco_document(images, annotations, topology.KEYPOINTS, description=f"{dataset}, kept aside")
-    files.write_text(output, json.dumps(document))
-    return len(annotations)
+def kept(source: Source, left_out: set[str], count: int, output: Path) -> int:
+    """Writes one file of the source's test half; returns how many people it has."""
+    config = conversion.ConversionConfig(target="blazepose_33", min_diameter=2.0 * SMALLEST)
+    names, converted = conversion.convert(source, config, conversion.Tally())
+    usable = [p for p in converted if p.split == "test" and Path(p.file_name).stem not in left_out]
+    usable.sort(key=lambda picture: hashlib.sha256(Path(picture.file_name).stem.encode()).hexdigest())
+    return interchange.write_json(output, usable[:count], names, images=source.images, description="kept aside")
 
 
 def main() -> None:
@@ -108,13 +76,10 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     left_out = seen(options.seen)
     everyday = coco_people(options.coco_images, options.coco_labels)
-    sport = leeds_people(options.lsp_images, options.lsp_joints)
-    for people, names, dataset, name in (
-        (everyday, topology.COCO_17, "coco2017", "everyday"),
-        (sport, leeds.NAMES, "lsp", "sport"),
-    ):
+    sport = leeds.read(options.lsp_joints, extended=False, images=str(options.lsp_images))
+    for name, source in (("everyday", everyday), ("sport", sport)):
         path = options.output / f"{name}.json"
-        print(f"{path}: {kept(people, tuple(names), left_out, options.count, dataset, path)} people")
+        print(f"{path}: {kept(source, left_out, options.count, path)} people")
 
 
 if __name__ == "__main__":
