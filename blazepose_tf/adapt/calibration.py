@@ -1,8 +1,7 @@
 """Makes a tracker's presence and error bars what they say, by labelled people.
 
 A tracker learns from crops that nearly all show a person, so a presence of 0.5 lets much pass that is nobody. Labelled
-people are looked at through regions that are off as one's own next region may be on film (shift 10 % of its side, size
-20 %, 17 degrees; standard deviations), and the bias of the presence moves so that a given share of them lies above 0.5;
+people are looked at through regions that are off as one's own next region may be on film (`geometry.roi.FOLLOWED`), and the bias of the presence moves so that a given share of them lies above 0.5;
 pictures without people are not needed.
 
 Error bars: people are read as the runtime reads a picture, a second time in the region that the first reading gives;
@@ -40,10 +39,8 @@ BIAS = "presence_0_conv/bias"
 
 def displaced(region: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(4,) region, off as one that follows from the frame before."""
-    x, y, size, rotation = region
-    shift = rng.normal(0.0, 0.1, 2) * size
-    scale, turn = np.exp(rng.normal(0.0, 0.2)), rng.normal(0.0, 0.3)
-    return np.float32([x + shift[0], y + shift[1], size * scale, rotation + turn])
+    off = rng.normal(0.0, roi_lib.FOLLOWED).astype(np.float32)
+    return roi_lib.jitter(np.float32(region), shift=off[:2], log_scale=off[2], rotation=off[3])
 
 
 def logits_of_people(tracker: Tracker, data: annotations.Annotations, count: int) -> np.ndarray:

@@ -15,7 +15,7 @@ import tensorflow as tf
 from blazepose_tf.data.config import DetectorDataConfig, OcclusionConfig, ViewConfig
 from blazepose_tf.geometry import roi as roi_lib
 
-VIEW, CHOICE, NEGATIVE, OCCLUSION, COLOUR, DEGRADE, NOISE, IMAGINED = range(8)
+VIEW, CHOICE, NEGATIVE, OCCLUSION, COLOUR, DEGRADE, NOISE, IMAGINED, FOLLOWED = range(9)
 
 
 def example_seed(seed: int, epoch, position):
@@ -76,6 +76,12 @@ def sample_view(seed, config: ViewConfig) -> View:
         return tf.where(is_upper, upper, aside), tf.math.log(size)
 
     shift, log_scale = tf.cond(u[7] < config.partial_probability, part, lambda: (shift, log_scale))
+    if config.followed_probability > 0:
+        v = uniform(seed, FOLLOWED, 5)
+        off = normal(v[:4], tf.constant(roi_lib.FOLLOWED), limit_in_stds=2.5)
+        followed = v[4] < config.followed_probability
+        shift = tf.where(followed, off[:2], shift)
+        log_scale, rotation = tf.where(followed, off[2], log_scale), tf.where(followed, off[3], rotation)
     return View(tf.ensure_shape(shift, [2]), log_scale, rotation, mirror)
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 def weakened(config, factor: float):
     """The same settings with every strength (`*_std`, `tone_limit`) and probability of a change times `factor`.
 
-    A mirror image is no worse a picture, and a plain one no change: their probabilities stay.
+    A mirror image is no worse a picture, a plain one no change, and a region as film brings them is what presence is
+    about to the end: their probabilities stay.
     """
-    kept = ("mirror_probability", "plain_probability", "negative_probability")
+    kept = ("mirror_probability", "plain_probability", "negative_probability", "followed_probability")
     changes = {}
     for f in fields(config):
         value = getattr(config, f.name)
@@ -40,6 +41,8 @@ class ViewConfig:
         mirror_probability: of a left/right exchange.
         any_rotation_probability: of a rotation by any angle instead.
         partial_probability: of a crop that leaves a part of the body outside (half of them upper bodies).
+        followed_probability: of a region as far off as one that follows from the frame before (`roi.FOLLOWED`)
+            instead: who is in it is present.
     """
 
     rotation_std: float = 12.0
@@ -51,9 +54,12 @@ class ViewConfig:
     mirror_probability: float = 0.5
     any_rotation_probability: float = 0.01
     partial_probability: float = 0.05
+    followed_probability: float = 0.0
 
     def __post_init__(self):
-        _probabilities(self, "mirror_probability", "any_rotation_probability", "partial_probability")
+        _probabilities(
+            self, "mirror_probability", "any_rotation_probability", "partial_probability", "followed_probability"
+        )
 
 
 @dataclass(frozen=True)

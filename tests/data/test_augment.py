@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from blazepose_tf.data import augment
-from blazepose_tf.data.config import DetectorDataConfig, OcclusionConfig, PhotometricConfig, ViewConfig
+from blazepose_tf.data.config import DetectorDataConfig, OcclusionConfig, PhotometricConfig, ViewConfig, weakened
 from blazepose_tf.geometry import roi as roi_lib
 
 DRAWS = 4000
@@ -55,6 +55,17 @@ def test_views_have_the_configured_spread(views):
     assert np.abs(shift).max() <= config.shift_limit + 1e-6
     assert np.abs(log_scale).max() <= config.scale_limit + 1e-6
     assert np.abs(np.degrees(rotation)).max() <= 30 + 1e-3
+
+
+def test_regions_as_film_brings_them_stay_when_the_rest_is_weakened():
+    gentle = weakened(ViewConfig(followed_probability=1.0), 0.0)
+    rows = drawn(lambda key: view_rows(augment.sample_view(key, gentle)))[:, :4]
+    # Clipping at 2.5 standard deviations takes away 2 %.
+    np.testing.assert_allclose(rows.std(axis=0), roi_lib.FOLLOWED, rtol=0.06)
+    assert np.abs(rows).max(axis=0) == pytest.approx(2.5 * np.array(roi_lib.FOLLOWED), rel=1e-5)
+    some = weakened(ViewConfig(followed_probability=0.25, mirror_probability=0.0), 0.0)
+    moved = drawn(lambda key: view_rows(augment.sample_view(key, some)))[:, :4].any(axis=1)
+    assert moved.mean() == pytest.approx(0.25, abs=0.03)
 
 
 def test_parts_of_bodies_are_upper_bodies_or_off_centre():
