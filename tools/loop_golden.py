@@ -41,6 +41,7 @@ LEGS = ("right_ankle", "left_knee", "right_knee", "left_heel", "right_heel")
 TRACKER = specs.TrackerSpec(input_size=128, keypoint_names=NAMES + LEGS, heatmap_stride=8)
 # Maps of 4 x 4 cells keep the film small; it has the depth that ports pass over.
 FILM_TRACKER = specs.TrackerSpec(input_size=128, keypoint_names=NAMES, heatmap_stride=32, depth=True)
+OWN_REGION = 1.5  # nats by which presence must be higher there
 
 
 class Recorded(SharedModel):
@@ -286,6 +287,10 @@ class Script:
         """The tracker's, sure of nobody."""
         return _tracker_call(self.rng, -2.0)
 
+    def doubtful(self) -> dict:
+        """The tracker's, surer of a person than of nobody, and not as sure as in the person's own region."""
+        return _tracker_call(self.rng, 1.0)
+
 
 def film() -> list[dict]:
     """Frames of a film: time, and the networks' outputs in the order in which the loop asks for them."""
@@ -350,19 +355,22 @@ def stills() -> list[dict]:
     """Pictures that stand alone: their size, and the networks' outputs as the loop asks for them."""
     wide = (320, 180)
     script = Script(6)
-    detector, seen, unseen = script.detector, script.seen, script.unseen
+    detector, seen, unseen, doubtful = script.detector, script.seen, script.unseen, script.doubtful
     in_wide = Script(7, wide).detector
     parts = lambda **found: [detector(*found.get(f"part{i}", ()), part=i) for i in range(5)]  # noqa: E731
     smaller = lambda **found: [detector(*found.get(f"part{i}", ()), part=i) for i in range(5, 10)]  # noqa: E731
     steps = [
         ((320, 240), detector(ONE), seen(), seen(shift=(2, 1))),  # read twice
-        ((320, 240), detector(ONE), seen(), unseen()),  # not seen the second time: the first reading stays
+        ((320, 240), detector(ONE), unseen(), seen()),  # only the second look decides
+        ((320, 240), detector(ONE, TWO), seen(), unseen(), doubtful(), seen()),  # nobody there: the next one
+        ((320, 240), detector(ONE), seen(), doubtful(), *parts(), *smaller()),  # not sure enough in the own region
         ((320, 240), detector(ONE, NEAR), seen(shift=(3, 2)), seen(shift=(1, 2))),  # who is in front, if less sure
         ((320, 240), detector(), *parts(), *smaller()),  # nobody
         ((320, 240), detector(), *parts(), *smaller(part8=[TWO]), seen(), seen()),  # a still closer look shows somebody
         ((320, 240), detector(), *parts(part0=[SMALL], part2=[SMALL]), seen(), seen()),  # in two parts, asked for once
         # A face without a body: not asked for again; of two others in the parts the surer one first.
-        ((320, 240), detector(ONE), unseen(), *parts(part0=[ONE, SMALL], part3=[TWO]), unseen(), seen(), seen()),
+        ((320, 240), detector(ONE), unseen(), unseen(), *parts(part0=[ONE, SMALL], part3=[TWO]), seen(), unseen(),
+         seen(), seen()),
         (wide, in_wide(), in_wide(part=0), in_wide(part=1), in_wide(SMALL, part=2), seen(), seen()),
     ]  # fmt: skip
     return [{"picture": list(size), "calls": list(calls)} for size, *calls in steps]
@@ -371,13 +379,14 @@ def stills() -> list[dict]:
 def still_cases() -> dict[str, Any]:
     """The whole loop on pictures."""
     detector, tracker = Recorded(DETECTOR), Recorded(FILM_TRACKER)
+    tracker.metadata |= {metadata.PRESENCE: {metadata.OWN_REGION: OWN_REGION}}
     pipeline = PosePipeline(Detector(detector), Tracker(tracker))
     cases = stills()
     for case in cases:
         detector.script = tracker.script = list(case["calls"])
         case["expected"] = _expected(pipeline(picture(*case["picture"])))
         assert not tracker.script, "the picture has outputs that the loop did not ask for"
-    return {"contract": contract(DETECTOR, FILM_TRACKER), "cases": cases}
+    return {"contract": contract(DETECTOR, FILM_TRACKER, own_region=OWN_REGION), "cases": cases}
 
 
 def documents() -> dict[str, dict]:

@@ -1,8 +1,10 @@
 """Makes a tracker's presence and error bars what they say, by labelled people.
 
 A tracker learns from crops that nearly all show a person, so a presence of 0.5 lets much pass that is nobody. Labelled
-people are looked at through regions that are off as one's own next region may be on film (`geometry.roi.FOLLOWED`), and the bias of the presence moves so that a given share of them lies above 0.5;
-pictures without people are not needed.
+people are looked at through regions that are off as one's own next region may be on film (`geometry.roi.FOLLOWED`), and
+the bias of the presence moves so that a given share of them lies above 0.5. How much higher it is above which the same
+share lies in their own region, where people are told from what is none far better, goes into the facts: there, the
+runtime asks for it. Pictures without people are not needed.
 
 Error bars: people are read as the runtime reads a picture, a second time in the region that the first reading gives;
 `codecs.error_bars` learns from the distances to the labels. Human labels count where a person has any.
@@ -44,7 +46,8 @@ def displaced(region: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def logits_of_people(tracker: Tracker, data: annotations.Annotations, count: int) -> np.ndarray:
-    """(N,) presence logits of up to `count` people in displaced regions, the same for every model.
+    """(N, 2) presence logits of up to `count` people in displaced regions, the same for every model, and in their own
+    ones, which those readings give (nan where they give none).
 
     Raises:
         ValueError: nobody in the file has alignment points.
@@ -55,9 +58,12 @@ def logits_of_people(tracker: Tracker, data: annotations.Annotations, count: int
         raise ValueError(f"{data.path}: has nobody with alignment points (hips and shoulders, or given ones)")
     scores = []
     for i in tqdm(rng.permutation(len(people))[:count], desc="people", disable=None):
-        region = roi_lib.from_alignment(np.float32(people[i].alignment), tracker.spec.roi_scale)
-        track = tracker(data.picture(people[i].image_id), displaced(np.asarray(region), rng))
-        scores.append(track.pose_presence)
+        picture, scale = data.picture(people[i].image_id), tracker.spec.roi_scale
+        region = roi_lib.from_alignment(np.float32(people[i].alignment), scale)
+        track = tracker(picture, displaced(np.asarray(region), rng))
+        own = roi_lib.from_alignment(track.alignment, scale)
+        again = tracker(picture, own).pose_presence if usable(own, picture) else np.nan
+        scores.append((track.pose_presence, again))
     certain = np.clip(np.asarray(scores, np.float64), 1e-9, 1.0 - 1e-9)
     return np.log(certain / (1.0 - certain))
 
@@ -156,12 +162,14 @@ def write(options: Options) -> str:
     tracker = Tracker(KerasModel(model, name=options.model, description=json.loads(description.to_json())))
     data = annotations.load(options.data)
     logits = logits_of_people(tracker, data, options.people)
-    begins = float(np.quantile(logits, 1.0 - options.recall))
+    begins, own = (float(v) for v in np.nanquantile(logits, 1.0 - options.recall, axis=0))
     move(model, begins)
-    description = description.with_facts(presence={"data": source, "people": len(logits), "recall": options.recall})
+    facts = {"data": source, "people": len(logits), "recall": options.recall}
+    facts[metadata.OWN_REGION] = round(max(own - begins, 0.0), 3)
+    description = description.with_facts(**{metadata.PRESENCE: facts})
     said = (
         f"{options.output / 'model.keras'}: presence begins at a logit of {begins:.2f} of before, "
-        f"above which are {options.recall:.1%} of {len(logits)} people"
+        f"above which are {options.recall:.1%} of {len(logits)} people; in their own region {own:.2f}"
     )
     if tracker.refine and options.error_people:
         facts = error_facts(tracker, data, options.error_people, source)

@@ -51,6 +51,7 @@ class Look:
         self.detector_ran = False
         self._detector, self._tracker = detector, tracker
         self._presence_threshold = presence_threshold
+        self._confirmed = tracker.confirmed(presence_threshold)
         self.milliseconds = dict.fromkeys(("warp", "detector", "tracker", "decode", "filter", "total"), 0.0)
         self._start = self._last = time.perf_counter()
 
@@ -103,12 +104,14 @@ class Look:
             region: (4,) roi.
             previous: (K, 2) where the points were in the frame before.
         """
+        return self._track(region, self._presence_threshold, previous)
+
+    def _track(self, region: np.ndarray, least: float, previous: np.ndarray | None = None) -> Track | None:
         crop, matrix = self._tracker.crop(self.image, region)
         self.lap("warp")
         track = self._tracker.read(crop, matrix, previous)
         self.lap("tracker", self._tracker.model.invoke_ms)
-        certain = track.sensible and track.pose_presence >= self._presence_threshold
-        return track if certain else None
+        return track if track.sensible and track.pose_presence >= least else None
 
     def region(self, alignment: np.ndarray | None) -> np.ndarray | None:
         """The (4,) roi of alignment points; None where they give no region that could be read."""
@@ -117,11 +120,15 @@ class Look:
         region = roi_lib.from_alignment(alignment, self._tracker.spec.roi_scale)
         return region if usable(region, self.image) else None
 
-    def again(self, sighting: Sighting) -> Sighting:
-        """The sighting read a second time, from the tracker's own, more exact alignment."""
+    def again(self, sighting: Sighting) -> Sighting | None:
+        """The sighting read a second time, from the tracker's own, more exact alignment; None where nobody is there.
+
+        In their own region people are told from what is none far better than in one that a detector has drawn: it is
+        this look that decides.
+        """
         region = self.region(sighting.track.alignment)
-        if region is None or (track := self.track(region)) is None:
-            return sighting
+        if region is None or (track := self._track(region, self._confirmed)) is None:
+            return None
         return sighting._replace(track=track, region=region)
 
     def read(self, regions, limit: int, *, twice: bool) -> list[Sighting]:
@@ -140,7 +147,8 @@ class Look:
             raise ValueError(f"one roi for each person: max_people={limit}. Received: {len(regions)} of them")
         tracks = [(self.track(region), region) for region in regions]
         seen = [Sighting(track, region, GIVEN) for track, region in tracks if track is not None]
-        return [self.again(sighting) for sighting in seen] if twice else seen
+        # Where somebody is was said by the caller, not by a detector that may be wrong.
+        return [self.again(sighting) or sighting for sighting in seen] if twice else seen
 
     def closer(self) -> list[np.ndarray]:
         """Rois of a closer look and of still closer ones: (N, 4) overlapping squares each, the middle first."""
@@ -157,8 +165,9 @@ class Look:
             places: at most so many.
             tries: at most so many detections are looked at.
             known: people in the frame who are followed.
-            twice: read each one `again`.
+            twice: read each one `again`, which decides; the first look may be in doubt.
         """
+        first = 0.0 if twice else self._presence_threshold
         seen: list[Sighting] = []
         tried = 0
         for detection in sorted(found, key=lambda d: -d.prominence):
@@ -169,10 +178,11 @@ class Look:
                 continue
             tried += 1
             region = self.region(detection.alignment)
-            if region is None or (track := self.track(region)) is None:
+            if region is None or (track := self._track(region, first)) is None:
                 continue
             sighting = Sighting(track, region, DETECTED, detection)
-            sighting = self.again(sighting) if twice else sighting
+            if twice and (sighting := self.again(sighting)) is None:
+                continue
             if not any(likeness.same_body(sighting.track, other, self._tracker.spec) for other in taken):
                 seen.append(sighting)
         return seen

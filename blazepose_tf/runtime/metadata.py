@@ -21,6 +21,10 @@ from typing import Any
 from blazepose_tf import __version__, documents, specs
 
 METADATA_NAME = "blazepose_tf"
+PRESENCE = "presence"  # key of what is known about a tracker's presence (`adapt.calibration`)
+OWN_REGION = "own_region"
+_PRESENCE = documents.Part({OWN_REGION: documents.Optional(documents.NUMBER)})
+_MAX_LOGIT = 30.0
 _CHECKSUM = "content_sha256"
 _NO_CHECKSUM = "0" * 64
 _CHECKSUM_TEXT = re.compile(rb'"content_sha256": "([0-9a-f]{64})"')
@@ -53,6 +57,20 @@ def spec_of(metadata: dict[str, Any], *, name: str = "model") -> specs.TrackerSp
         return specs.from_document(metadata)
     except ValueError as error:
         raise ValueError(f"{name}: {METADATA_NAME} metadata: {error}") from error
+
+
+def own_region(metadata: dict[str, Any] | None, *, name: str = "model") -> float:
+    """Nats by which people's presence is higher in their own region than in one that is off; 0 where a file does not
+    say.
+
+    Raises:
+        ValueError: the document says something else; the message begins with the model's name.
+    """
+    where = f"{name}: metadata: {PRESENCE}"
+    found = documents.check((metadata or {}).get(PRESENCE, {}), _PRESENCE, where).get(OWN_REGION, 0.0)
+    if not 0.0 <= found <= _MAX_LOGIT:
+        raise ValueError(f"{where}: {OWN_REGION}: expected a number from 0 to {_MAX_LOGIT:g}. Received: {found}")
+    return float(found)
 
 
 def _content(model: str | os.PathLike | bytes) -> bytes:

@@ -110,6 +110,7 @@ class Tracker:
         self._sigmas = refinement.prior_sigmas(self.spec.keypoint_names)
         document = (self.model.metadata or {}).get(ERROR) if self.refine else None
         self._error_bars = None if document is None else ErrorBars.of_file(document, self.spec, self.model.name)
+        self._own_region = metadata_lib.own_region(self.model.metadata, name=self.model.name)
         self._leg_pairs = refinement.leg_pairs(self.spec.keypoint_names)
         self.half_pixel = half_pixel
         wanted = [specs.LANDMARKS, specs.POSE_PRESENCE, specs.ALIGNMENT, specs.WORLD_LANDMARKS]
@@ -121,6 +122,10 @@ class Tracker:
     def angle_factors(self) -> dict[str, float]:
         """What the file says about bars of angles (`codecs.error_bars.fit_angles`); empty where it says nothing."""
         return {} if self._error_bars is None else self._error_bars.angles
+
+    def confirmed(self, threshold: float) -> float:
+        """The presence that a person's own region has to have where one that is off needs `threshold`."""
+        return raised(threshold, self._own_region)
 
     def __call__(self, image: np.ndarray, region: np.ndarray) -> Track:
         """Landmarks of the person in `region`.
@@ -212,6 +217,11 @@ class Tracker:
         # The network sees the body upright in its crop: x and y turn back by the roi's rotation.
         world[:, :2] = world[:, :2] @ rotation.T
         return world
+
+
+def raised(threshold: float, nats: float) -> float:
+    """The probability whose logit is so many nats above that of `threshold`, in (0, 1)."""
+    return 1.0 / (1.0 + (1.0 - threshold) / threshold * math.exp(-nats))
 
 
 def tracker_spec(model: SharedModel) -> tuple[specs.TrackerSpec, bool]:

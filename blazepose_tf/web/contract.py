@@ -14,13 +14,19 @@ from blazepose_tf.codecs import refinement
 from blazepose_tf.geometry.alignment import SAME_PERSON
 from blazepose_tf.runtime import detector as detector_lib
 from blazepose_tf.runtime import filters, look, person, pipeline
+from blazepose_tf.runtime import tracker as tracker_lib
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
 FILE_NAME = "contract.json"
 
 
 def contract(
-    detector: DetectorSpec, tracker: TrackerSpec, *, detector_threshold: float | None = None, **extra: Any
+    detector: DetectorSpec,
+    tracker: TrackerSpec,
+    *,
+    detector_threshold: float | None = None,
+    own_region: float = 0.0,
+    **extra: Any,
 ) -> dict[str, Any]:
     """The document.
 
@@ -29,6 +35,7 @@ def contract(
         tracker: spec of the tracker; the loop passes over its depth, and MediaPipe's vector is decoded by the Python
             runtime alone.
         detector_threshold: score where detections begin; None is the spec's.
+        own_region: of the tracker's metadata (`runtime.metadata.own_region`).
         **extra: further JSON values, such as the names of the model files.
 
     Returns:
@@ -54,6 +61,7 @@ def contract(
             "angles": {name: list(points) for name, points in topology.angle_indices(tracker.keypoint_names).items()},
             "prior_sigmas": refinement.prior_sigmas(tracker.keypoint_names).tolist(),
             "leg_pairs": refinement.leg_pairs(tracker.keypoint_names).tolist(),
+            "confirmed_threshold": tracker_lib.raised(pipeline.PRESENCE_THRESHOLD, own_region),
         },
         "refinement": {
             "reach": refinement.REACH,

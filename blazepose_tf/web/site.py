@@ -16,6 +16,7 @@ from pathlib import Path
 from blazepose_tf import documents
 from blazepose_tf.runtime.detector import detector_spec
 from blazepose_tf.runtime.interpreter import LiteRtModel
+from blazepose_tf.runtime.metadata import own_region
 from blazepose_tf.runtime.tracker import tracker_spec
 from blazepose_tf.web.contract import FILE_NAME, contract
 
@@ -74,12 +75,20 @@ def write_site(
     sources |= {path.name: path for path in sorted(PAGE.iterdir()) if path.is_file()}
     names = {"detector": "models/detector.tflite", "tracker": "models/tracker.tflite"}
     sources |= {names["detector"]: Path(detector), names["tracker"]: Path(tracker)}
-    tracker_kind, is_logit = tracker_spec(_opened(tracker))
+    opened = _opened(tracker)
+    tracker_kind, is_logit = tracker_spec(opened)
     if not is_logit:
         raise ValueError(f"{tracker}: gives presence as probabilities, a page reads logits")
     specs = detector_spec(_opened(detector)), tracker_kind
     models = {kind: Path(path).stem for kind, path in (("detector", detector), ("tracker", tracker))}
-    document = contract(*specs, detector_threshold=score_threshold, files=names, models=models, litert_js=version)
+    document = contract(
+        *specs,
+        detector_threshold=score_threshold,
+        own_region=own_region(opened.metadata, name=str(tracker)),
+        files=names,
+        models=models,
+        litert_js=version,
+    )
     temporary = Path(tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.absolute().parent))
     try:
         for name, source in sources.items():

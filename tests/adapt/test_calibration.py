@@ -49,12 +49,16 @@ def test_the_wanted_share_of_people_lies_above_a_half(blazepose, run, tmp_path, 
     output = tmp_path / "calibrated"
     arguments = [f"--model={run / 'model.keras'}", f"--data={PEOPLE}", f"--output={output}", "--recall=0.75"]
     assert blazepose("calibrate", *arguments) == 0
-    before = logits(run / "model.keras")
-    after = logits(output / "model.keras")
+    both = logits(run / "model.keras")
+    before, own = both.T
+    after = logits(output / "model.keras")[:, 0]
     assert len(before) > 3 and before.std() > 1e-3
     np.testing.assert_allclose(before - after, np.quantile(before, 0.25), atol=1e-3)
     assert np.mean(after > 0) == pytest.approx(0.75, abs=1.0 / len(after))
-    facts = load_model(output / "model.keras")[1].facts["error"]
+    facts = load_model(output / "model.keras")[1].facts
+    higher = max(np.nanquantile(own, 0.25) - np.quantile(before, 0.25), 0.0)
+    assert facts["presence"]["own_region"] == pytest.approx(higher, abs=1e-3)
+    facts = facts["error"]
     assert facts["people"] == len(before) and facts["within"] == 0.9
     assert isinstance(facts["angles"], dict) and isinstance(facts["table"], dict)
     assert json.loads((output / "config.json").read_text()) == {"name": "own"}

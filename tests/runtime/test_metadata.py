@@ -87,6 +87,14 @@ def test_wrong_types_in_a_spec_are_named(kind, fields, told):
         metadata.spec_of({"kind": kind, "spec": fields}, name="m.tflite")
 
 
+def test_what_presence_has_to_be_in_a_persons_own_region():
+    assert metadata.own_region(None) == metadata.own_region({"presence": {"people": 800}}) == 0.0
+    assert metadata.own_region({"presence": {"own_region": 2}}) == 2.0
+    for wrong in ("high", float("nan"), -1.0, 99.0):
+        with pytest.raises(ValueError, match="m.tflite: metadata: presence: own_region: expected a"):
+            metadata.own_region({"presence": {"own_region": wrong}}, name="m.tflite")
+
+
 def test_a_file_knows_whether_it_is_as_it_was_written(tiny_file, caplog):
     """The checksum covers every byte of the file but its own."""
     plain = tiny_file.read_bytes()

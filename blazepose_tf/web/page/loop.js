@@ -15,7 +15,7 @@
  *   value_range: Point, score_threshold: number, same_person: number}} DetectorSpec
  * @typedef {{input_size: number, keypoint_names: string[], heatmap_stride: number, roi_scale: number,
  *   value_range: Point, edges: Point[], angles: Record<string, [number, number, number]>,
- *   prior_sigmas: number[], leg_pairs: Point[], depth: boolean}} TrackerSpec
+ *   prior_sigmas: number[], leg_pairs: Point[], depth: boolean, confirmed_threshold: number}} TrackerSpec
  * @typedef {{reach: number, smooth_reach: number, squarings: number, regression_weight: number, min_peak: number,
  *   apart: number, second_peak: number, motion: number}} Refinement
  * @typedef {{landmarks: OneEuroSettings, alignment: OneEuroSettings, visibility: number, fastest: number,
@@ -266,8 +266,7 @@ export class PoseLoop {
   async still(/** @type {Picture} */ picture) {
     const started = performance.now();
     this.networkMs = 0;
-    let found = await this.find(picture, (looks) => looks);
-    if (found) found = (await this.sight(picture, found.track.alignment)) ?? found;
+    const found = await this.find(picture, (looks) => looks, true);
     return {
       source: found ? "detected" : "none",
       detectorRan: true,
@@ -284,12 +283,13 @@ export class PoseLoop {
    * @param {Picture} picture
    * @param {(looks: Roi[][]) => Roi[][]} choose of the squares of a closer look and of still closer ones, those to look
    *   at now
+   * @param {boolean} twice read each person a second time, which decides
    * @returns {Promise<Sighting | null>}
    */
-  async find(picture, choose) {
+  async find(picture, choose, twice = false) {
     const { width, height } = picture, { closer_shares, closer_doubt } = this.contract.pipeline;
     const seen = await this.detect(picture, wholeImage(width, height));
-    let found = await this.confirm(picture, seen);
+    let found = await this.confirm(picture, seen, twice);
     if (found || !this.closer) return found;
     for (const squares of choose(closer_shares.map((share) => parts(width, height, share)))) {
       if (found) break;
@@ -300,26 +300,36 @@ export class PoseLoop {
           apart(person.keypoints.flat(), other.keypoints.flat()) < this.contract.detector.same_person;
         if (!seen.some(same)) seen.push(person), fresh.push(person);
       }
-      found = await this.confirm(picture, fresh);
+      found = await this.confirm(picture, fresh, twice);
     }
     return found;
   }
 
-  /** The first of the most prominent people in whose region the tracker sees one. @returns {Promise<Sighting | null>} */
-  async confirm(/** @type {Picture} */ picture, /** @type {Detection[]} */ detections) {
-    const { candidates, front } = this.contract.pipeline;
+  /**
+   * The first of the most prominent people in whose region the tracker sees one; when reading twice, in the region that
+   * the first reading gives.
+   * @returns {Promise<Sighting | null>}
+   */
+  async confirm(/** @type {Picture} */ picture, /** @type {Detection[]} */ detections, /** @type {boolean} */ twice) {
+    const { candidates, front, presence_threshold } = this.contract.pipeline;
     const inTurn = [...detections].sort((p, q) => prominence(q, front) - prominence(p, front));
     for (const { keypoints } of inTurn.slice(0, candidates)) {
-      const sighting = await this.sight(picture, keypoints);
+      let sighting = await this.sight(picture, keypoints, twice ? 0 : presence_threshold);
+      if (sighting && twice) {
+        sighting = await this.sight(picture, sighting.track.alignment, this.contract.tracker.confirmed_threshold);
+      }
       if (sighting) return sighting;
     }
     return null;
   }
 
-  /** Null where the region is no sensible one, or the tracker sees nobody in it. @returns {Promise<Sighting | null>} */
-  async sight(/** @type {Picture} */ picture, /** @type {Point[]} */ alignment) {
+  /**
+   * Null where the region is no sensible one, or the tracker is less sure of somebody in it than `least`.
+   * @returns {Promise<Sighting | null>}
+   */
+  async sight(/** @type {Picture} */ picture, /** @type {Point[]} */ alignment, /** @type {number} */ least) {
     const roi = regionOf(alignment, this.contract.tracker.roi_scale);
-    const track = this.usable(roi, picture) ? await this.track(picture, roi, null) : null;
+    const track = this.usable(roi, picture) ? await this.track(picture, roi, null, least) : null;
     return track && { track, roi };
   }
 
@@ -349,13 +359,14 @@ export class PoseLoop {
   }
 
   /** @returns {Promise<Track | null>} null where the tracker sees nobody */
-  async track(/** @type {Picture} */ picture, /** @type {Roi} */ roi, /** @type {Point[] | null} */ previous) {
+  async track(/** @type {Picture} */ picture, /** @type {Roi} */ roi, /** @type {Point[] | null} */ previous,
+    least = this.contract.pipeline.presence_threshold) {
     const spec = this.contract.tracker, matrix = cropMatrix(roi, spec.input_size);
     const input = warp(picture, matrix, spec.input_size, "replicate", spec.value_range);
     const track = decodeTrack(this.contract, await this.timed(this.networks.tracker(input)), matrix, previous);
     // A damaged or overflowing network's numbers may be none.
     const finite = [track.points, track.visibility, track.alignment].flat(2).every(Number.isFinite);
-    return finite && track.posePresence >= this.contract.pipeline.presence_threshold ? track : null;
+    return finite && track.posePresence >= least ? track : null;
   }
 
   /** @template T @param {Promise<T>} run @returns {Promise<T>} */

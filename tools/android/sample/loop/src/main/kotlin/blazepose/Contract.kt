@@ -33,6 +33,7 @@ class TrackerSpec(document: JSONObject) {
     val legPairs = document.pairs("leg_pairs")
     val edges = document.pairs("edges")
     val depth = document.getBoolean("depth")
+    val confirmedThreshold = document.getDouble("confirmed_threshold")
 }
 
 class Refinement(document: JSONObject) {

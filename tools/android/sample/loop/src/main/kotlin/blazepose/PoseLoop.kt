@@ -146,8 +146,8 @@ class PoseLoop(
      * film is not disturbed.
      */
     fun still(picture: Picture): PoseResult {
-        val first = find(picture) { it } ?: return PoseResult(Source.NONE, true, null, listOf(), listOf(), 0.0)
-        val sighting = sight(picture, first.track.alignment) ?: first
+        val sighting =
+            find(picture, twice = true) { it } ?: return PoseResult(Source.NONE, true, null, listOf(), listOf(), 0.0)
         val track = sighting.track
         return PoseResult(
             Source.DETECTED, true, sighting.region, track.points, track.visibility, track.posePresence
@@ -156,11 +156,14 @@ class PoseLoop(
 
     /**
      * Whom the detector sees and the tracker confirms: in the whole picture, else in parts of it; of the squares of a
-     * closer look and of still closer ones, `choose` gives those to look at now.
+     * closer look and of still closer ones, `choose` gives those to look at now; `twice` reads each person a second
+     * time, which decides.
      */
-    private fun find(picture: Picture, choose: (List<List<Region>>) -> List<List<Region>>): Sighting? {
+    private fun find(
+        picture: Picture, twice: Boolean = false, choose: (List<List<Region>>) -> List<List<Region>>
+    ): Sighting? {
         val seen = ArrayList(detect(picture, Region.wholeImage(picture.width, picture.height), 0.0))
-        confirm(picture, seen)?.let { return it }
+        confirm(picture, seen, twice)?.let { return it }
         if (!closer) return null
         val looks = contract.loop.closerShares.map { Region.parts(picture.width, picture.height, it) }
         for (squares in choose(looks)) {
@@ -171,25 +174,30 @@ class PoseLoop(
                 seen += person
                 fresh += person
             }
-            confirm(picture, fresh)?.let { return it }
+            confirm(picture, fresh, twice)?.let { return it }
         }
         return null
     }
 
-    /** The first of the most prominent people in whose region the tracker sees one. */
-    private fun confirm(picture: Picture, detections: List<Detection>): Sighting? {
+    /**
+     * The first of the most prominent people in whose region the tracker sees one; when reading twice, in the region
+     * that the first reading gives.
+     */
+    private fun confirm(picture: Picture, detections: List<Detection>, twice: Boolean): Sighting? {
         val inTurn = detections.sortedByDescending { it.prominence(contract.loop.front) }
         for (person in inTurn.take(contract.loop.candidates)) {
-            sight(picture, person.alignment)?.let { return it }
+            val first = sight(picture, person.alignment, if (twice) 0.0 else contract.loop.presenceThreshold) ?: continue
+            if (!twice) return first
+            sight(picture, first.track.alignment, contract.tracker.confirmedThreshold)?.let { return it }
         }
         return null
     }
 
-    /** Null where the region is no sensible one, or the tracker sees nobody in it. */
-    private fun sight(picture: Picture, alignment: Alignment): Sighting? {
+    /** Null where the region is no sensible one, or the tracker is less sure of somebody in it than `least`. */
+    private fun sight(picture: Picture, alignment: Alignment, least: Double): Sighting? {
         val here = Region.of(alignment, contract.tracker.roiScale)
         if (!here.isUsable(picture.width, picture.height, contract.loop)) return null
-        return track(picture, here, null)?.let { Sighting(it, here) }
+        return track(picture, here, null, least)?.let { Sighting(it, here) }
     }
 
     /** The next frame's region, and what the filters make of this one's landmarks. */
@@ -219,11 +227,13 @@ class PoseLoop(
     }
 
     /** Null where the tracker is not sure of a person. */
-    private fun track(picture: Picture, region: Region, previous: List<Point>?): Track? {
+    private fun track(
+        picture: Picture, region: Region, previous: List<Point>?, least: Double = contract.loop.presenceThreshold
+    ): Track? {
         val spec = contract.tracker
         val matrix = region.cropMatrix(spec.inputSize)
         val input = warp(picture, matrix, spec.inputSize, false, spec.range)
         val track = decodeTrack(contract, networks.tracker(input), matrix, previous)
-        return if (track.isFinite && track.posePresence >= contract.loop.presenceThreshold) track else null
+        return if (track.isFinite && track.posePresence >= least) track else null
     }
 }
