@@ -97,16 +97,18 @@ def find_items(
     raise FileNotFoundError(f"{printable(text)}: no such file")
 
 
-def distinct_stem(item: Item, taken: set[str]) -> str:
-    """A name for an item's results that no other one has; `taken` learns it.
+def distinct_stem(item: Item, taken: dict[str, int]) -> str:
+    """A name for an item's results that no other one has; `taken` learns it, and the last number it was given.
 
     Names differ in more than case: A.jpg and a.jpg are one file's name on many disks.
     """
-    stem, number = item.stem, 1
+    stem, name = item.stem, item.stem.casefold()
+    number = taken.get(name, 1)
     while stem.casefold() in taken:
         number += 1
         stem = f"{item.stem}_{number}"
-    taken.add(stem.casefold())
+    taken[name] = number
+    taken.setdefault(stem.casefold(), 1)
     return stem
 
 

@@ -49,7 +49,7 @@ class Output:
         self._names = pipeline.tracker.spec.keypoint_names
         self._angle_factors = pipeline.tracker.angle_factors
         self._format, self._view = json_format, view
-        self._stems: set[str] = set()
+        self._stems: dict[str, int] = {}
         self._image_ids: set[int] = set()
         self._last_id = 0
         self._coco: list[dict[str, Any]] = []

@@ -31,7 +31,7 @@ def _work(models: dict, pipeline: dict, output: str, options: dict, items: list)
 def divided(items: Sequence[Item]) -> list[list[Item]]:
     """The items by part: a film alone, up to 32 pictures together; each with a name that no other one has."""
     parts: list[list[Item]] = []
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     for item in items:
         item = dataclasses.replace(item, stem=distinct_stem(item, taken))
         last = parts[-1] if parts else []

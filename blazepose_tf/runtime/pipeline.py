@@ -58,11 +58,12 @@ class PosePipeline:
             max_people: how many people are looked for.
             smoothing: filter landmarks over time (film only): True as the model's kind wants it, False not at all, or
                 `Filters` of your own.
-            refine_roi: read each detected person a second time from the tracker's own, more exact alignment. None does
-                so in pictures, where no next frame would.
+            refine_roi: read each detected person a second time from the tracker's own, more exact alignment, and let
+                this look decide whether somebody is there. None does so in pictures, where no next frame would.
             num_threads: threads per inference.
             detection_threshold: scores below it are nobody; None is the detector's own (`Detector.threshold`).
-            presence_threshold: below it the tracker has lost the person.
+            presence_threshold: below it the tracker has lost the person; in a person's own region it is higher by what
+                the model file says (`Tracker.confirmed`).
             candidates: how many detections, best first, the tracker looks at until it sees a person in one; for several
                 people, how many more than those wanted, less one.
             detect_every: on film, while fewer than `max_people` are followed, the detector looks at every so many
