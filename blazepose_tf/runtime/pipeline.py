@@ -40,7 +40,7 @@ class PosePipeline:
         *,
         max_people: int = 1,
         smoothing: bool | filters_lib.Filters = True,
-        refine_roi: bool | None = None,
+        refine_roi: bool = True,
         num_threads: int = 1,
         detection_threshold: float | None = None,
         presence_threshold: float = PRESENCE_THRESHOLD,
@@ -59,7 +59,7 @@ class PosePipeline:
             smoothing: filter landmarks over time (film only): True as the model's kind wants it, False not at all, or
                 `Filters` of your own.
             refine_roi: read each detected person a second time from the tracker's own, more exact alignment, and let
-                this look decide whether somebody is there. None does so in pictures, where no next frame would.
+                this look decide whether somebody is there.
             num_threads: threads per inference.
             detection_threshold: scores below it are nobody; None is the detector's own (`Detector.threshold`).
             presence_threshold: below it the tracker has lost the person; in a person's own region it is higher by what
@@ -112,7 +112,7 @@ class PosePipeline:
         if timestamp_ms is not None:
             return self._film(image, timestamp_ms, roi)
         look = self.look(image)
-        twice = self._refine_roi is not False
+        twice = self._refine_roi
         if roi is None:
             seen = look.find(look.detect(), self.max_people, self.tries(self.max_people), known=[], twice=twice)
             for regions in look.closer() if self.closer else ():
@@ -143,7 +143,7 @@ class PosePipeline:
             self,
             max_people=self.max_people if max_people is None else max_people,
             filters=filters_lib.chosen(smoothing, mediapipe=self.tracker.spec.mediapipe_head),
-            refine_roi=bool(self._refine_roi),
+            refine_roi=self._refine_roi,
             detect_every=self._detect_every if detect_every is None else detect_every,
         )
 

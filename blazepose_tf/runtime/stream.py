@@ -94,7 +94,7 @@ class PoseStream:
         if roi is not None:
             for person in self._roster.people:
                 person.lose()
-            pairs, new = [], look.read(roi, self.max_people, twice=self._refine_roi)
+            pairs, new = [], look.read(roi, self.max_people, twice=False)
         else:
             pairs, new = self._roster.distinct(self._follow(look, seconds), look, seconds), []
             places = self.max_people - len(pairs)

@@ -220,7 +220,7 @@ export class PoseLoop {
   }
 
   /**
-   * Reads the pose of one person.
+   * Reads the pose of one person in the next frame of a film.
    * @param {Picture} picture @param {number | null} timestampMs null is a nominal step after the last
    * @returns {Promise<PoseResult>}
    */
@@ -259,14 +259,13 @@ export class PoseLoop {
 
   /**
    * Reads the pose of one person in a picture that stands alone: where nobody is found in the whole, all squares of the
-   * closer look are asked, then of a still closer one; the region is read a second time; nothing is filtered, and the
-   * film is not disturbed.
+   * closer look are asked, then of a still closer one; nothing is filtered, and the film is not disturbed.
    * @returns {Promise<PoseResult>}
    */
   async still(/** @type {Picture} */ picture) {
     const started = performance.now();
     this.networkMs = 0;
-    const found = await this.find(picture, (looks) => looks, true);
+    const found = await this.find(picture, (looks) => looks);
     return {
       source: found ? "detected" : "none",
       detectorRan: true,
@@ -283,13 +282,12 @@ export class PoseLoop {
    * @param {Picture} picture
    * @param {(looks: Roi[][]) => Roi[][]} choose of the squares of a closer look and of still closer ones, those to look
    *   at now
-   * @param {boolean} twice read each person a second time, which decides
    * @returns {Promise<Sighting | null>}
    */
-  async find(picture, choose, twice = false) {
+  async find(picture, choose) {
     const { width, height } = picture, { closer_shares, closer_doubt } = this.contract.pipeline;
     const seen = await this.detect(picture, wholeImage(width, height));
-    let found = await this.confirm(picture, seen, twice);
+    let found = await this.confirm(picture, seen);
     if (found || !this.closer) return found;
     for (const squares of choose(closer_shares.map((share) => parts(width, height, share)))) {
       if (found) break;
@@ -300,25 +298,23 @@ export class PoseLoop {
           apart(person.keypoints.flat(), other.keypoints.flat()) < this.contract.detector.same_person;
         if (!seen.some(same)) seen.push(person), fresh.push(person);
       }
-      found = await this.confirm(picture, fresh, twice);
+      found = await this.confirm(picture, fresh);
     }
     return found;
   }
 
   /**
-   * The first of the most prominent people in whose region the tracker sees one; when reading twice, in the region that
-   * the first reading gives.
+   * The first of the most prominent people whom the tracker sees in the region that its first reading gives: there it
+   * tells people from what is none far better than where a detector has drawn.
    * @returns {Promise<Sighting | null>}
    */
-  async confirm(/** @type {Picture} */ picture, /** @type {Detection[]} */ detections, /** @type {boolean} */ twice) {
-    const { candidates, front, presence_threshold } = this.contract.pipeline;
+  async confirm(/** @type {Picture} */ picture, /** @type {Detection[]} */ detections) {
+    const { candidates, front } = this.contract.pipeline, { confirmed_threshold } = this.contract.tracker;
     const inTurn = [...detections].sort((p, q) => prominence(q, front) - prominence(p, front));
     for (const { keypoints } of inTurn.slice(0, candidates)) {
-      let sighting = await this.sight(picture, keypoints, twice ? 0 : presence_threshold);
-      if (sighting && twice) {
-        sighting = await this.sight(picture, sighting.track.alignment, this.contract.tracker.confirmed_threshold);
-      }
-      if (sighting) return sighting;
+      const first = await this.sight(picture, keypoints, 0);
+      const second = first && (await this.sight(picture, first.track.alignment, confirmed_threshold));
+      if (second) return second;
     }
     return null;
   }

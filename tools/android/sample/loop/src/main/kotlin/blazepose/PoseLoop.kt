@@ -142,12 +142,11 @@ class PoseLoop(
 
     /**
      * Reads the pose of one person in a picture that stands alone: where nobody is found in the whole, all squares of
-     * the closer look are asked, then of a still closer one; the region is read a second time; nothing is filtered, the
-     * film is not disturbed.
+     * the closer look are asked, then of a still closer one; nothing is filtered, the film is not disturbed.
      */
     fun still(picture: Picture): PoseResult {
         val sighting =
-            find(picture, twice = true) { it } ?: return PoseResult(Source.NONE, true, null, listOf(), listOf(), 0.0)
+            find(picture) { it } ?: return PoseResult(Source.NONE, true, null, listOf(), listOf(), 0.0)
         val track = sighting.track
         return PoseResult(
             Source.DETECTED, true, sighting.region, track.points, track.visibility, track.posePresence
@@ -156,14 +155,11 @@ class PoseLoop(
 
     /**
      * Whom the detector sees and the tracker confirms: in the whole picture, else in parts of it; of the squares of a
-     * closer look and of still closer ones, `choose` gives those to look at now; `twice` reads each person a second
-     * time, which decides.
+     * closer look and of still closer ones, `choose` gives those to look at now.
      */
-    private fun find(
-        picture: Picture, twice: Boolean = false, choose: (List<List<Region>>) -> List<List<Region>>
-    ): Sighting? {
+    private fun find(picture: Picture, choose: (List<List<Region>>) -> List<List<Region>>): Sighting? {
         val seen = ArrayList(detect(picture, Region.wholeImage(picture.width, picture.height), 0.0))
-        confirm(picture, seen, twice)?.let { return it }
+        confirm(picture, seen)?.let { return it }
         if (!closer) return null
         val looks = contract.loop.closerShares.map { Region.parts(picture.width, picture.height, it) }
         for (squares in choose(looks)) {
@@ -174,20 +170,19 @@ class PoseLoop(
                 seen += person
                 fresh += person
             }
-            confirm(picture, fresh, twice)?.let { return it }
+            confirm(picture, fresh)?.let { return it }
         }
         return null
     }
 
     /**
-     * The first of the most prominent people in whose region the tracker sees one; when reading twice, in the region
-     * that the first reading gives.
+     * The first of the most prominent people whom the tracker sees in the region that its first reading gives: there it
+     * tells people from what is none far better than where a detector has drawn.
      */
-    private fun confirm(picture: Picture, detections: List<Detection>, twice: Boolean): Sighting? {
+    private fun confirm(picture: Picture, detections: List<Detection>): Sighting? {
         val inTurn = detections.sortedByDescending { it.prominence(contract.loop.front) }
         for (person in inTurn.take(contract.loop.candidates)) {
-            val first = sight(picture, person.alignment, if (twice) 0.0 else contract.loop.presenceThreshold) ?: continue
-            if (!twice) return first
+            val first = sight(picture, person.alignment, 0.0) ?: continue
             sight(picture, first.track.alignment, contract.tracker.confirmedThreshold)?.let { return it }
         }
         return null
