@@ -1,0 +1,93 @@
+"""Who is confirmed: of what a detector proposes on people and where nobody is, the share that a tracker keeps.
+
+    python benchmarks/presence.py --people=detector/val.json --nobody=pictures/ --tracker=lite --tracker=full
+
+Two looks are told apart: the first in the region that the detector draws, at 0.5, and the second in the person's own
+region (that of the first reading's alignment), at what the file asks for there: the one that `PosePipeline` goes by.
+People are the detections nearest to the labelled ones, within half a body circle's radius; nobody are the pictures of
+`--people` without any label, and those of the folders `--nobody`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from blazepose_tf.evaluation import annotations, tables
+from blazepose_tf.geometry import alignment as alignment_lib
+from blazepose_tf.geometry import roi as roi_lib
+from blazepose_tf.media.pictures import read_picture
+from blazepose_tf.runtime import PosePipeline
+from blazepose_tf.runtime.look import usable
+from blazepose_tf.runtime.pipeline import PRESENCE_THRESHOLD
+from blazepose_tf.runtime.tracker import Tracker
+from blazepose_tf.runtime.weights import model_file
+
+NEAR = 0.5  # radii
+
+
+def confirmed(tracker: Tracker, picture: np.ndarray, alignment) -> tuple[bool, bool]:
+    """Whether the first and the second look see somebody."""
+    region = roi_lib.from_alignment(np.float32(alignment), tracker.spec.roi_scale)
+    if not usable(region, picture):
+        return False, False
+    first = tracker(picture, region)
+    own = roi_lib.from_alignment(first.alignment, tracker.spec.roi_scale)
+    again = tracker(picture, own).pose_presence if usable(own, picture) else 0.0
+    return first.pose_presence >= PRESENCE_THRESHOLD, again >= tracker.confirmed(PRESENCE_THRESHOLD)
+
+
+def nearest(detections, person) -> list:
+    """The detection of a labelled person, if there is one."""
+    radius = float(alignment_lib.radius(person.alignment))
+    apart = [float(np.hypot(*(d.alignment[0] - person.alignment[0]))) for d in detections]
+    return [detections[int(np.argmin(apart))]] if apart and min(apart) <= NEAR * radius else []
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--detector", default="blazeface", help="name or file")
+    parser.add_argument("--tracker", action="append", required=True, help="name or file; may be repeated")
+    parser.add_argument("--people", required=True, help="COCO file of whole pictures")
+    parser.add_argument("--nobody", action="append", default=[], type=Path, help="folder of pictures without people")
+    args = parser.parse_args()
+    trackers = {name: Tracker(model_file(name)) for name in args.tracker}
+    pipeline = PosePipeline(model_file(args.detector), next(iter(trackers.values())))
+    data = annotations.load(args.people)
+    by_picture = data.people_by_picture()
+    pictures, fired, looks = {}, {}, {}
+
+    def note(kind: str, picture: np.ndarray, proposals: list) -> None:
+        pictures[kind] = pictures.get(kind, 0) + 1
+        fired[kind] = fired.get(kind, 0) + bool(proposals)
+        looks.setdefault(kind, []).extend(
+            [confirmed(tracker, picture, d.alignment) for tracker in trackers.values()] for d in proposals
+        )
+
+    for image_id in data.pictures:
+        picture = data.picture(image_id)
+        detections = pipeline.look(picture).detect()
+        if not by_picture[image_id]:
+            note("nobody", picture, detections)
+        for person in by_picture[image_id]:
+            if not person.ignore and np.isfinite(person.alignment).all():
+                note("people", picture, nearest(detections, person))
+    for folder in args.nobody:
+        for path in sorted(p for p in folder.iterdir() if p.is_file()):
+            picture = read_picture(path)
+            note(str(folder), picture, pipeline.look(picture).detect())
+    rows = []
+    for kind, found in looks.items():
+        shares = 100.0 * np.array(found, float).reshape(len(found), len(trackers), 2).mean(axis=0) if found else None
+        cells = [f"{first:.1f} / {again:.1f}" for first, again in shares] if found else ["-"] * len(trackers)
+        rows.append([kind, str(pictures[kind]), f"{100.0 * fired[kind] / pictures[kind]:.1f}", str(len(found)), *cells])
+    header = ["shown", "pictures or people", "with a proposal, %", "proposals", *(f"{n}, kept %" for n in trackers)]
+    print(tables.grid(header, rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
