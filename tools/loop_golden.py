@@ -298,13 +298,13 @@ def film() -> list[dict]:
     detector, seen, unseen, doubtful = script.detector, script.seen, script.unseen, script.doubtful
     steps = [
         (0, detector(), detector(part=0)),  # nobody, nor in the middle
-        (33, detector(ONE, TWO), seen(), unseen(), unseen(), seen()),  # the second candidate is somebody
+        (33, detector(ONE, TWO), seen(), unseen(), unseen(), seen()),  # the second candidate
         (67, seen(shift=(3, 1))),
         (100, seen(shift=(-2, 2))),
         (133, seen(jump=200.0)),  # a point jumps: held back
         (167, seen(jump=200.0)),  # still there: followed
         (200, seen(shift=(2, 2))),
-        (233, unseen(), unseen(), detector(ONE), seen(), seen(shift=(1, 0))),  # lost, also where the motion leads; the detector finds
+        (233, unseen(), unseen(), detector(ONE), seen(), seen(shift=(1, 0))),  # lost; the detector finds
         (267, seen(shift=(4, 3))),
         (300, seen(shift=(5, 2))),
         (333, unseen(), seen(shift=(1, 1))),  # lost, and found where the motion leads
@@ -316,7 +316,7 @@ def film() -> list[dict]:
         (2500, seen(shift=(1, 0))),  # the same time again
         (2533, seen(shift=(-900, 0))),  # a body far outside of the picture is not followed
         (2567, detector(), detector(part=3)),  # so the detector looks, and finds nobody
-        (2600, detector(ONE), unseen(), doubtful(), detector(ONE, part=4)),  # a face, but no body: nor is it asked for again
+        (2600, detector(ONE), unseen(), doubtful(), detector(ONE, part=4)),  # a face, no body
         (2633, detector(TWO), seen(), seen()),
         (None, seen(shift=(-3, 0))),  # no time: a nominal step
         (4000, detector(), detector(SMALL, part=0), unseen(), unseen()),  # a gap; a face in the middle, but no body
@@ -349,7 +349,11 @@ def film_cases() -> dict[str, Any]:
         detector.script = tracker.script = list(frame["calls"])
         frame["expected"] = _expected(stream(image, frame["timestamp_ms"]))
         assert not tracker.script, "the film has outputs that the loop did not ask for"
-    return {"contract": contract(DETECTOR, FILM_TRACKER, own_region=OWN_REGION), "picture": [320, 240], "frames": frames}
+    return {
+        "contract": contract(DETECTOR, FILM_TRACKER, own_region=OWN_REGION),
+        "picture": [320, 240],
+        "frames": frames,
+    }
 
 
 def stills() -> list[dict]:

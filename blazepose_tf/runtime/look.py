@@ -180,10 +180,10 @@ class Look:
             region = self.region(detection.alignment)
             if region is None or (track := self._track(region, first)) is None:
                 continue
-            sighting = Sighting(track, region, DETECTED, detection)
-            if twice and (sighting := self.again(sighting)) is None:
-                continue
-            if not any(likeness.same_body(sighting.track, other, self._tracker.spec) for other in taken):
+            sighting: Sighting | None = Sighting(track, region, DETECTED, detection)
+            if twice and sighting:
+                sighting = self.again(sighting)
+            if sighting and not any(likeness.same_body(sighting.track, o, self._tracker.spec) for o in taken):
                 seen.append(sighting)
         return seen
 

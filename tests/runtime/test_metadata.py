@@ -91,7 +91,7 @@ def test_what_presence_has_to_be_in_a_persons_own_region():
     assert metadata.own_region(None) == metadata.own_region({"presence": {"people": 800}}) == 0.0
     assert metadata.own_region({"presence": {"own_region": 2}}) == 2.0
     for wrong in ("high", float("nan"), -1.0, 99.0):
-        with pytest.raises(ValueError, match="m.tflite: metadata: presence: own_region: expected a"):
+        with pytest.raises(ValueError, match=r"m\.tflite: metadata: presence: own_region: expected a"):
             metadata.own_region({"presence": {"own_region": wrong}}, name="m.tflite")
 
 

@@ -123,8 +123,8 @@ def test_time_grows_with_the_people_there_are(testdata_dir, max_people, every, r
     results = [stream(picture, 33.0 * i) for i in range(13)]
     assert sum(result.detector_ran for result in results) == runs
     assert all(len(result.people) == 1 for result in results)
-    # Where the detector shows the same person once more, nothing is read; nor do empty places cost a run. Who is found is read
-    # twice.
+    # Where the detector shows the same person once more, nothing is read; nor do empty places cost a run. Who is found
+    # is read twice.
     assert len(read) == 13 + 1
 
 

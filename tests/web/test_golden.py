@@ -58,8 +58,8 @@ def test_film_and_pictures_visit_every_state(testdata_dir):
     assert {("detected", "ddtt"), ("none", "ddtt")} <= film
     # Lost, and found by the tracker where the motion leads; by the detector; by nobody.
     assert {("tracked", "tt"), ("detected", "ttdtt"), ("none", "ttdd")} <= film
-    # Nobody in twice five parts; found at once or second; somebody whom the second look does not confirm; found in a part
-    # of five or three, or in a smaller one.
+    # Nobody in twice five parts; found at once or second; somebody whom the second look does not confirm; found in a
+    # part of five or three, or in a smaller one.
     stills = {("none", "d" * 11), ("detected", "d" * 11 + "tt"), ("none", "dtt" + "d" * 10)}
     stills |= {("detected", calls) for calls in ("dtt", "dtttt", "ddddddtt", "ddddtt")}
     assert stills <= states("stills.json", "cases")
