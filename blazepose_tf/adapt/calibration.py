@@ -2,7 +2,7 @@
 
 A tracker learns from crops that nearly all show a person, so a presence of 0.5 lets much pass that is nobody. Labelled
 people are looked at through regions that are off as one's own next region may be on film (`geometry.roi.FOLLOWED`), and
-the bias of the presence moves so that a given share of them lies above 0.5. How much higher it is above which the same
+the bias of the presence moves so that a given share of them lies above 0.5. How much higher it is above which another
 share lies in their own region, where people are told from what is none far better, goes into the facts: there, the
 runtime asks for it. Pictures without people are not needed.
 
@@ -134,7 +134,8 @@ class Options:
             `.tflite` file the file with the error bars.
         people: how many of them, for the presence, and
         error_people: for the error bars; 0 leaves them as they are.
-        recall: share of them that shall lie above 0.5.
+        recall: share of them that shall lie above 0.5 in regions that are off, and
+        own_recall: above what is asked for in their own ones.
     """
 
     model: str
@@ -143,14 +144,16 @@ class Options:
     people: int = 800
     error_people: int = 2000
     recall: float = 0.98
+    own_recall: float = 0.985
 
 
 def write(options: Options) -> str:
     """Looks at people, moves the presence, makes error bars, writes; returns what was done."""
-    if not 0.0 < options.recall < 1.0 or options.people < 1 or options.error_people < 0:
+    recalls = options.recall, options.own_recall
+    if not all(0.0 < recall < 1.0 for recall in recalls) or options.people < 1 or options.error_people < 0:
         raise ValueError(
-            "--recall must lie in (0, 1), --people be positive, --error_people not negative. "
-            f"Received: {options.recall}, {options.people}, {options.error_people}"
+            "--recall and --own_recall must lie in (0, 1), --people be positive, --error_people not negative. "
+            f"Received: {recalls}, {options.people}, {options.error_people}"
         )
     refuse_existing(options.output)
     source = "/".join(Path(options.data).parts[-2:])
@@ -162,9 +165,10 @@ def write(options: Options) -> str:
     tracker = Tracker(KerasModel(model, name=options.model, description=json.loads(description.to_json())))
     data = annotations.load(options.data)
     logits = logits_of_people(tracker, data, options.people)
-    begins, own = (float(v) for v in np.nanquantile(logits, 1.0 - options.recall, axis=0))
+    begins = float(np.quantile(logits[:, 0], 1.0 - options.recall))
+    own = float(np.nanquantile(logits[:, 1], 1.0 - options.own_recall))
     move(model, begins)
-    facts = {"data": source, "people": len(logits), "recall": options.recall}
+    facts = {"data": source, "people": len(logits), "recall": options.recall, "own_recall": options.own_recall}
     facts[metadata.OWN_REGION] = round(max(own - begins, 0.0), 3)
     description = description.with_facts(**{metadata.PRESENCE: facts})
     said = (

@@ -24,6 +24,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("people", 800, "how many of them for the presence")
     flags.DEFINE_integer("error_people", 2000, "how many of them for the error bars; 0 leaves them as they are")
     flags.DEFINE_float("recall", 0.98, "share of them that shall lie above 0.5")
+    flags.DEFINE_float("own_recall", 0.985, "share of them that the second look, in their own region, shall confirm")
     flags.DEFINE_string("output", None, "folder for model.keras, or the .tflite file")
     flags.mark_flags_as_required(["model", "data", "output"])
 
@@ -40,6 +41,7 @@ def main(argv: list[str]) -> int:
         people=FLAGS.people,
         error_people=FLAGS.error_people,
         recall=FLAGS.recall,
+        own_recall=FLAGS.own_recall,
     )
     print(write(options))
     return 0

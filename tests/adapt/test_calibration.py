@@ -47,7 +47,7 @@ def logits(path: Path) -> np.ndarray:
 
 def test_the_wanted_share_of_people_lies_above_a_half(blazepose, run, tmp_path, capsys):
     output = tmp_path / "calibrated"
-    arguments = [f"--model={run / 'model.keras'}", f"--data={PEOPLE}", f"--output={output}", "--recall=0.75"]
+    arguments = [f"--model={run / 'model.keras'}", f"--data={PEOPLE}", f"--output={output}", "--recall=0.75", "--own_recall=0.75"]
     assert blazepose("calibrate", *arguments) == 0
     both = logits(run / "model.keras")
     before, own = both.T
@@ -75,7 +75,7 @@ def test_refuses_what_has_no_presence_or_no_sense(blazepose, run, tmp_path, caps
     assert blazepose(*["calibrate", f"--model={detector}", *common]) == 1
     assert "only a tracker" in capsys.readouterr().err
     assert blazepose(*["calibrate", f"--model={run / 'model.keras'}", "--recall=1.5", *common]) == 1
-    assert "--recall must lie in (0, 1)" in capsys.readouterr().err
+    assert "--recall and --own_recall must lie in (0, 1)" in capsys.readouterr().err
     nobody = tmp_path / "nobody.json"
     nobody.write_text(json.dumps({"images": [], "annotations": [], "categories": []}))
     assert blazepose(*["calibrate", f"--model={run / 'model.keras'}", f"--data={nobody}", common[1]]) == 1
