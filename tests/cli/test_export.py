@@ -47,9 +47,9 @@ def test_a_files_detections_begin_where_it_was_told(tmp_path):
     from blazepose_tf.runtime.detector import Detector
 
     output = tmp_path / "detector.tflite"
-    result = blazepose("export", "--model=blazeface", f"--output={output}", "--score_threshold=0.3", "--crops=2")
+    result = blazepose("export", "--model=blazeface", f"--output={output}", "--score_threshold=0.37", "--crops=2")
     assert result.returncode == 0, result.stderr
-    assert Detector(output).threshold == 0.3
+    assert Detector(output).threshold == 0.37
 
 
 def test_a_bundle_takes_the_threshold_for_its_detector(tmp_path):
@@ -59,13 +59,13 @@ def test_a_bundle_takes_the_threshold_for_its_detector(tmp_path):
     from blazepose_tf.runtime.interpreter import load_model
 
     output = tmp_path / "pose.task"
-    flags = ["--model=lite", "--detector=blazeface", f"--output={output}", "--score_threshold=0.3"]
+    flags = ["--model=lite", "--detector=blazeface", f"--output={output}", "--score_threshold=0.37"]
     result = blazepose("export", *flags)
     assert result.returncode == 0, result.stderr
     with zipfile.ZipFile(output) as archive:
         written = load_model(archive.read(task_bundle.DETECTOR_MEMBER))
     model, description = sources.open_source("blazeface")
-    fitted, _ = task_bundle.task_detector(model, description.with_score_threshold(0.3))
+    fitted, _ = task_bundle.task_detector(model, description.with_score_threshold(0.37))
     image = np.full((224, 224, 3), 96, np.uint8)
     found = written(image, (-1.0, 1.0), ("logits",))["logits"].ravel()
     expected = fitted(image[None] / np.float32(127.5) - 1.0, training=False)["logits"]
