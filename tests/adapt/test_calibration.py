@@ -47,7 +47,8 @@ def logits(path: Path) -> np.ndarray:
 
 def test_the_wanted_share_of_people_lies_above_a_half(blazepose, run, tmp_path, capsys):
     output = tmp_path / "calibrated"
-    arguments = [f"--model={run / 'model.keras'}", f"--data={PEOPLE}", f"--output={output}", "--recall=0.75", "--own_recall=0.75"]
+    arguments = [f"--model={run / 'model.keras'}", f"--data={PEOPLE}", f"--output={output}"]
+    arguments += ["--recall=0.75", "--own_recall=0.75"]
     assert blazepose("calibrate", *arguments) == 0
     both = logits(run / "model.keras")
     before, own = both.T
