@@ -126,6 +126,8 @@ class Look:
         In their own region people are told from what is none far better than in one that a detector has drawn: it is
         this look that decides.
         """
+        if sighting.track.alignment is None:  # a file that does not say where the body is has one look
+            return sighting if sighting.track.pose_presence >= self._presence_threshold else None
         region = self.region(sighting.track.alignment)
         if region is None or (track := self._track(region, self._confirmed)) is None:
             return None

@@ -15,6 +15,7 @@ from blazepose_tf.media.pictures import read_picture
 from blazepose_tf.runtime.detector import Detection, Detector
 from blazepose_tf.runtime.interpreter import TASK_MEMBERS, load_model
 from blazepose_tf.runtime.pipeline import PosePipeline
+from blazepose_tf.runtime.tracker import Tracker
 
 SIDE = 128
 DARK, GREY, BRIGHT = 20, 100, 200
@@ -47,6 +48,31 @@ def test_pictures_stand_alone_and_are_read_twice(scripted):
         np.testing.assert_allclose(result.roi, [64 + SHIFT * 100, 64, 100, 0], atol=1e-3)
     once = PosePipeline(*scripted, refine_roi=False)(_image(BRIGHT))
     np.testing.assert_allclose(once.roi, DETECTED_ROI, atol=1e-3)
+
+
+def test_the_second_look_decides_by_what_the_file_asks_for(scripted):
+    tracker = Tracker(scripted[1])
+    assert tracker.confirmed(0.5) == 0.5  # a file that asks for nothing more
+    assert PosePipeline(scripted[0], tracker)(_image(BRIGHT)).found
+    presence = PosePipeline(scripted[0], tracker)(_image(BRIGHT)).pose_presence
+    tracker._own_region = np.log(presence / (1.0 - presence)) + 0.1  # as `calibrate` writes it
+    assert tracker.confirmed(0.5) > presence
+    for timestamp in (None, 0.0):  # a picture, a frame
+        result = PosePipeline(scripted[0], tracker)(_image(BRIGHT), timestamp)
+        assert not result.found and result.detections
+    assert PosePipeline(scripted[0], tracker, refine_roi=False)(_image(BRIGHT)).found
+    # Where the caller says that somebody is, the first reading stays.
+    assert PosePipeline(scripted[0], tracker)(_image(BRIGHT), roi=np.array(DETECTED_ROI)).found
+
+
+def test_a_tracker_without_alignment_has_one_look(scripted):
+    tracker = Tracker(scripted[1])
+    tracker._outputs = tuple(name for name in tracker._outputs if name != specs.ALIGNMENT)
+    assert tracker(_image(BRIGHT), np.array(DETECTED_ROI)).alignment is None
+    result = PosePipeline(scripted[0], tracker)(_image(BRIGHT))
+    assert result.found
+    np.testing.assert_allclose(result.roi, DETECTED_ROI, atol=1e-3)
+    assert not PosePipeline(scripted[0], tracker, presence_threshold=0.999999)(_image(BRIGHT)).found
 
 
 def test_the_tracker_chooses_among_the_candidates(scripted):
