@@ -18,10 +18,9 @@ import numpy as np
 
 from blazepose_tf.evaluation import annotations, tables
 from blazepose_tf.geometry import alignment as alignment_lib
-from blazepose_tf.geometry import roi as roi_lib
 from blazepose_tf.media.pictures import read_picture
 from blazepose_tf.runtime import PosePipeline
-from blazepose_tf.runtime.look import usable
+from blazepose_tf.runtime.look import region_of
 from blazepose_tf.runtime.pipeline import PRESENCE_THRESHOLD
 from blazepose_tf.runtime.tracker import Tracker
 from blazepose_tf.runtime.weights import model_file
@@ -31,12 +30,11 @@ NEAR = 0.5  # radii
 
 def confirmed(tracker: Tracker, picture: np.ndarray, alignment) -> tuple[bool, bool]:
     """Whether the first and the second look see somebody."""
-    region = roi_lib.from_alignment(np.float32(alignment), tracker.spec.roi_scale)
-    if not usable(region, picture):
+    if (region := region_of(alignment, tracker, picture)) is None:
         return False, False
     first = tracker(picture, region)
-    own = roi_lib.from_alignment(first.alignment, tracker.spec.roi_scale)
-    again = tracker(picture, own).pose_presence if usable(own, picture) else 0.0
+    own = region_of(first.alignment, tracker, picture)
+    again = 0.0 if own is None else tracker(picture, own).pose_presence
     return first.pose_presence >= PRESENCE_THRESHOLD, again >= tracker.confirmed(PRESENCE_THRESHOLD)
 
 

@@ -42,6 +42,7 @@ TRACKER = specs.TrackerSpec(input_size=128, keypoint_names=NAMES + LEGS, heatmap
 # Maps of 4 x 4 cells keep the film small; it has the depth that ports pass over.
 FILM_TRACKER = specs.TrackerSpec(input_size=128, keypoint_names=NAMES, heatmap_stride=32, depth=True)
 OWN_REGION = 1.5  # nats by which presence must be higher there
+FILM_CONTRACT = contract(DETECTOR, FILM_TRACKER, own_region=OWN_REGION)
 
 
 class Recorded(SharedModel):
@@ -338,22 +339,27 @@ def _expected(result) -> dict[str, Any]:
     }
 
 
-def film_cases() -> dict[str, Any]:
-    """The whole loop on film."""
+def _played(cases: list[dict], reader) -> list[dict]:
+    """The cases with what the loop makes of their calls; `reader` turns a pipeline into a function that reads one."""
     detector, tracker = Recorded(DETECTOR), Recorded(FILM_TRACKER)
     tracker.metadata |= {metadata.PRESENCE: {metadata.OWN_REGION: OWN_REGION}}
-    stream = PosePipeline(Detector(detector), Tracker(tracker)).stream()
+    read = reader(PosePipeline(Detector(detector), Tracker(tracker)))
+    for case in cases:
+        detector.script = tracker.script = list(case["calls"])
+        case["expected"] = _expected(read(case))
+        assert not tracker.script, "the case has outputs that the loop did not ask for"
+    return cases
+
+
+def film_cases() -> dict[str, Any]:
+    """The whole loop on film."""
     image = picture(320, 240)
-    frames = film()
-    for frame in frames:
-        detector.script = tracker.script = list(frame["calls"])
-        frame["expected"] = _expected(stream(image, frame["timestamp_ms"]))
-        assert not tracker.script, "the film has outputs that the loop did not ask for"
-    return {
-        "contract": contract(DETECTOR, FILM_TRACKER, own_region=OWN_REGION),
-        "picture": [320, 240],
-        "frames": frames,
-    }
+
+    def reader(pipeline):
+        stream = pipeline.stream()
+        return lambda frame: stream(image, frame["timestamp_ms"])
+
+    return {"contract": FILM_CONTRACT, "picture": [320, 240], "frames": _played(film(), reader)}
 
 
 def stills() -> list[dict]:
@@ -383,15 +389,8 @@ def stills() -> list[dict]:
 
 def still_cases() -> dict[str, Any]:
     """The whole loop on pictures."""
-    detector, tracker = Recorded(DETECTOR), Recorded(FILM_TRACKER)
-    tracker.metadata |= {metadata.PRESENCE: {metadata.OWN_REGION: OWN_REGION}}
-    pipeline = PosePipeline(Detector(detector), Tracker(tracker))
-    cases = stills()
-    for case in cases:
-        detector.script = tracker.script = list(case["calls"])
-        case["expected"] = _expected(pipeline(picture(*case["picture"])))
-        assert not tracker.script, "the picture has outputs that the loop did not ask for"
-    return {"contract": contract(DETECTOR, FILM_TRACKER, own_region=OWN_REGION), "cases": cases}
+    read = _played(stills(), lambda pipeline: lambda case: pipeline(picture(*case["picture"])))
+    return {"contract": FILM_CONTRACT, "cases": read}
 
 
 def documents() -> dict[str, dict]:

@@ -31,7 +31,7 @@ from blazepose_tf.metrics.error_bars import angle_errors
 from blazepose_tf.runtime import metadata
 from blazepose_tf.runtime.interpreter import load_model
 from blazepose_tf.runtime.keras_model import KerasModel
-from blazepose_tf.runtime.look import usable
+from blazepose_tf.runtime.look import region_of
 from blazepose_tf.runtime.tracker import Tracker
 from blazepose_tf.specs import DETECTOR
 from blazepose_tf.training.averaging import refuse_existing, save_beside_records
@@ -58,12 +58,11 @@ def logits_of_people(tracker: Tracker, data: annotations.Annotations, count: int
         raise ValueError(f"{data.path}: has nobody with alignment points (hips and shoulders, or given ones)")
     scores = []
     for i in tqdm(rng.permutation(len(people))[:count], desc="people", disable=None):
-        picture, scale = data.picture(people[i].image_id), tracker.spec.roi_scale
-        region = roi_lib.from_alignment(np.float32(people[i].alignment), scale)
+        picture = data.picture(people[i].image_id)
+        region = roi_lib.from_alignment(np.float32(people[i].alignment), tracker.spec.roi_scale)
         track = tracker(picture, displaced(np.asarray(region), rng))
-        own = roi_lib.from_alignment(track.alignment, scale)
-        again = tracker(picture, own).pose_presence if usable(own, picture) else np.nan
-        scores.append((track.pose_presence, again))
+        own = region_of(track.alignment, tracker, picture)
+        scores.append((track.pose_presence, np.nan if own is None else tracker(picture, own).pose_presence))
     certain = np.clip(np.asarray(scores, np.float64), 1e-9, 1.0 - 1e-9)
     return np.log(certain / (1.0 - certain))
 
@@ -100,8 +99,8 @@ def error_facts(tracker: Tracker, data: annotations.Annotations, count: int, sou
     for row, i in enumerate(tqdm(chosen, desc="errors", disable=None)):
         person, picture = people[i], data.picture(people[i].image_id)
         first = tracker(picture, roi_lib.from_alignment(np.float32(person.alignment), spec.roi_scale))
-        region = roi_lib.from_alignment(first.alignment, spec.roi_scale)
-        if not usable(region, picture):
+        region = region_of(first.alignment, tracker, picture)
+        if region is None:
             continue
         track = tracker(picture, region)
         if track.spread is None:

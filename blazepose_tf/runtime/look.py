@@ -114,11 +114,8 @@ class Look:
         return track if track.sensible and track.pose_presence >= least else None
 
     def region(self, alignment: np.ndarray | None) -> np.ndarray | None:
-        """The (4,) roi of alignment points; None where they give no region that could be read."""
-        if alignment is None:
-            return None
-        region = roi_lib.from_alignment(alignment, self._tracker.spec.roi_scale)
-        return region if usable(region, self.image) else None
+        """`region_of` alignment points in this frame; None without any."""
+        return None if alignment is None else region_of(alignment, self._tracker, self.image)
 
     def again(self, sighting: Sighting) -> Sighting | None:
         """The sighting read a second time, from the tracker's own, more exact alignment; None where nobody is there.
@@ -169,7 +166,7 @@ class Look:
             known: people in the frame who are followed.
             twice: read each one `again`, which decides; the first look may be in doubt.
         """
-        first = 0.0 if twice else self._presence_threshold
+        least = 0.0 if twice else self._presence_threshold
         seen: list[Sighting] = []
         tried = 0
         for detection in sorted(found, key=lambda d: -d.prominence):
@@ -180,14 +177,19 @@ class Look:
                 continue
             tried += 1
             region = self.region(detection.alignment)
-            if region is None or (track := self._track(region, first)) is None:
+            if region is None or (track := self._track(region, least)) is None:
                 continue
-            sighting: Sighting | None = Sighting(track, region, DETECTED, detection)
-            if twice and sighting:
-                sighting = self.again(sighting)
+            first = Sighting(track, region, DETECTED, detection)
+            sighting = self.again(first) if twice else first
             if sighting and not any(likeness.same_body(sighting.track, o, self._tracker.spec) for o in taken):
                 seen.append(sighting)
         return seen
+
+
+def region_of(alignment: np.ndarray, tracker: Tracker, image: np.ndarray) -> np.ndarray | None:
+    """The (4,) roi of (2, 2) alignment points; None where they give no region that could be read."""
+    region = roi_lib.from_alignment(np.asarray(alignment, np.float32), tracker.spec.roi_scale)
+    return region if usable(region, image) else None
 
 
 def usable(region: np.ndarray, image: np.ndarray) -> bool:

@@ -145,8 +145,7 @@ class PoseLoop(
      * the closer look are asked, then of a still closer one; nothing is filtered, the film is not disturbed.
      */
     fun still(picture: Picture): PoseResult {
-        val sighting =
-            find(picture) { it } ?: return PoseResult(Source.NONE, true, null, listOf(), listOf(), 0.0)
+        val sighting = find(picture) { it } ?: return PoseResult(Source.NONE, true, null, listOf(), listOf(), 0.0)
         val track = sighting.track
         return PoseResult(
             Source.DETECTED, true, sighting.region, track.points, track.visibility, track.posePresence
