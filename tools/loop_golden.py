@@ -20,62 +20,35 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from loop_recorded import (
+    DETECTOR,
+    FILM_TRACKER,
+    NEAR,
+    ONE,
+    SMALL,
+    TRACKER,
+    TWO,
+    K,
+    Recorded,
+    Script,
+    detector_rows,
+    maps,
+    plain,
+)
 
 from blazepose_tf import specs, topology
 from blazepose_tf.files import write_text
 from blazepose_tf.geometry import angles, roi
 from blazepose_tf.runtime import filters, metadata
-from blazepose_tf.runtime.detector import CLOSER_SHARES, Detector
-from blazepose_tf.runtime.interpreter import SharedModel
+from blazepose_tf.runtime.detector import Detector
 from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.tracker import Tracker
 from blazepose_tf.runtime.warp import warp
 from blazepose_tf.web.contract import contract
 
 FOLDER = Path(__file__).resolve().parents[1] / "testdata" / "golden" / "loop"
-NAMES = ("nose", "left_shoulder", "right_shoulder", "left_wrist", "left_ankle")
-K = len(NAMES)
-# Two levels, several anchors in a cell: what a port must take from the spec.
-DETECTOR = specs.DetectorSpec(64, (8, 16), (2, 1), score_threshold=0.4)
-LEGS = ("right_ankle", "left_knee", "right_knee", "left_heel", "right_heel")
-TRACKER = specs.TrackerSpec(input_size=128, keypoint_names=NAMES + LEGS, heatmap_stride=8)
-# Maps of 4 x 4 cells keep the film small; it has the depth that ports pass over.
-FILM_TRACKER = specs.TrackerSpec(input_size=128, keypoint_names=NAMES, heatmap_stride=32, depth=True)
 OWN_REGION = 1.5  # nats by which presence must be higher there
 FILM_CONTRACT = contract(DETECTOR, FILM_TRACKER, own_region=OWN_REGION)
-
-
-class Recorded(SharedModel):
-    """A model file's surface with outputs that were written down."""
-
-    def __init__(self, spec):
-        super().__init__()
-        self.name, self.input_size = "recorded", spec.input_size
-        self.metadata = metadata.metadata_of(spec, model="recorded")
-        if isinstance(spec, specs.DetectorSpec):
-            shapes = {specs.REGRESSORS: (spec.num_anchors, spec.num_values), specs.LOGITS: (spec.num_anchors, 1)}
-        else:
-            shapes = {specs.LANDMARKS: (spec.num_keypoints, 3 + spec.depth), specs.POSE_PRESENCE: (1,)}
-            shapes |= {specs.ALIGNMENT: (2, 2), specs.HEATMAPS: (*[spec.heatmap_size] * 2, spec.num_keypoints)}
-        self.output_shapes = {name: (1, *shape) for name, shape in shapes.items()}
-        self.kind = self.metadata["kind"]
-        self.script: list[dict] = []
-
-    def __call__(self, crop, value_range=(0.0, 1.0), outputs=None) -> dict[str, np.ndarray]:
-        call = self.script.pop(0)
-        assert call["kind"] == self.kind, f"the loop asks the {self.kind}, the film has the {call['kind']} next"
-        return self.tensors(call)
-
-    def tensors(self, call: dict) -> dict[str, np.ndarray]:
-        """Arrays of a call's document: a tracker's in full, a detector's without the anchors that see nobody."""
-        if self.kind == specs.TRACKER:
-            shapes = {name: shape for name, shape in self.output_shapes.items() if name in call}
-            return {name: np.float32(call[name]).reshape(shape) for name, shape in shapes.items()}
-        logits = np.full(self.output_shapes[specs.LOGITS], -12.0, np.float32)
-        regressors = np.zeros(self.output_shapes[specs.REGRESSORS], np.float32)
-        for anchor, logit, *values in call["anchors"]:
-            logits[0, anchor], regressors[0, anchor] = logit, values
-        return {specs.LOGITS: logits, specs.REGRESSORS: regressors}
 
 
 def picture(width: int, height: int) -> np.ndarray:
@@ -84,10 +57,6 @@ def picture(width: int, height: int) -> np.ndarray:
     value = np.minimum(2 * x + y + 20 * channel + (x * y >> 4), 255)
     inside = (x >= width // 3) & (x < width // 2) & (y >= height // 4) & (y < height // 2)
     return np.where(inside, 255 - value, value).astype(np.uint8)
-
-
-def _plain(values, digits: int = 5):
-    return np.round(np.asarray(values, np.float64), digits).tolist()
 
 
 def crop_cases() -> dict[str, Any]:
@@ -99,8 +68,8 @@ def crop_cases() -> dict[str, Any]:
     for region in ([100.0, 80.0, 60.0, 0.0], [-5.5, 31.25, 200.0, 0.7], [40.0, 300.0, 17.0, -2.9]):
         matrices.append({"roi": np.float32(region), "crop_size": 128})
     for case in matrices:
-        case["matrix"] = _plain(roi.crop_matrix(case["roi"], case["crop_size"]), 6)
-        case["roi"] = _plain(case["roi"])
+        case["matrix"] = plain(roi.crop_matrix(case["roi"], case["crop_size"]), 6)
+        case["roi"] = plain(case["roi"])
     warps = []
     for size, region, border in (
         ((50, 38), [25.0, 19.0, 50.0, 0.0], "zero"),  # enlarged, black bars
@@ -112,26 +81,13 @@ def crop_cases() -> dict[str, Any]:
         crop_size = 16
         matrix = roi.crop_matrix(np.float32(region), crop_size)
         crop = warp(picture(*size), matrix, crop_size, border=border)
-        case = {"picture": list(size), "matrix": _plain(matrix, 6), "crop_size": crop_size, "border": border}
+        case = {"picture": list(size), "matrix": plain(matrix, 6), "crop_size": crop_size, "border": border}
         warps.append({**case, "crop": crop.reshape(-1).tolist()})
     parts = []
     for width, height, share in ((320, 240, 0.7), (320, 180, 0.7), (101, 200, 0.5), (90, 100, 0.9)):
-        rois = _plain(roi.parts(width, height, share))
+        rois = plain(roi.parts(width, height, share))
         parts.append({"picture": [width, height], "share": share, "rois": rois})
     return {"matrices": matrices, "warps": warps, "parts": parts}
-
-
-def _people(anchors, rng, faces) -> list:
-    """Rows anchor, logit, values: what the anchors nearest to each face see of it, with some disagreement."""
-    rows = []
-    for x, y, side, strength in faces:
-        near = np.argsort(np.abs(anchors - (x, y)).sum(axis=1), kind="stable")[:4]
-        for anchor in sorted(near.tolist()):
-            center = np.float64([x, y]) - anchors[anchor]
-            hip, top = center + np.float64([0, 2.5 * side]), center - np.float64([0, side])
-            values = np.concatenate([center, (side, 1.2 * side), hip, top]) + rng.normal(0, 0.3, 8)
-            rows.append([anchor, round(strength + rng.normal(0, 0.5), 3), *_plain(values, 3)])
-    return sorted(rows)
 
 
 def detection_cases() -> dict[str, Any]:
@@ -143,24 +99,13 @@ def detection_cases() -> dict[str, Any]:
     detector = Detector(recorded)
     matrix = roi.crop_matrix(roi.whole_image(320, 240), DETECTOR.input_size)
     cases = []
-    some = _people(anchors, rng, ((20, 22, 9, 3), (24, 25, 9, 1.5), (50, 14, 6, 0.8), (10, 55, 8, -3)))
+    some = detector_rows(anchors, rng, ((20, 22, 9, 3), (24, 25, 9, 1.5), (50, 14, 6, 0.8), (10, 55, 8, -3)))
     for rows, doubt in ((some, 0.0), ([], 0.0), (some, 1.7)):
         call = {"anchors": rows}
         found = detector.decode(recorded.tensors(call), matrix, doubt)
-        people = [{"score": d.score, "box": _plain(d.box), "keypoints": _plain(d.keypoints)} for d in found]
-        cases.append({"anchors": rows, "doubt": doubt, "matrix": _plain(matrix, 6), "detections": people})
-    return {"contract": contract(DETECTOR, TRACKER), "grid": _plain(anchors), "cases": cases}
-
-
-def _maps(spec, rng, peaks) -> np.ndarray:
-    """(S, S, K) logits: one or two hills per point on a low, uneven ground."""
-    cells = spec.heatmap_size
-    y, x = np.mgrid[:cells, :cells] + 0.5
-    maps = rng.normal(-6.0, 0.5, (cells, cells, spec.num_keypoints))
-    for k, hills in enumerate(peaks):
-        for hill_x, hill_y, height in hills:
-            maps[..., k] += height * np.exp(-((x - hill_x) ** 2 + (y - hill_y) ** 2) / 4.5)
-    return np.round(maps, 2)
+        people = [{"score": d.score, "box": plain(d.box), "keypoints": plain(d.keypoints)} for d in found]
+        cases.append({"anchors": rows, "doubt": doubt, "matrix": plain(matrix, 6), "detections": people})
+    return {"contract": contract(DETECTOR, TRACKER), "grid": plain(anchors), "cases": cases}
 
 
 def landmark_cases() -> dict[str, Any]:
@@ -170,7 +115,7 @@ def landmark_cases() -> dict[str, Any]:
     tracker = Tracker(recorded)
     regions = []
     for points in ([[100, 80], [100, 30]], [[60.5, 70.25], [90, 71]], [[10, 10], [-20, 35]], [[5, 5], [5, 45]]):
-        regions.append({"alignment": points, "roi": _plain(roi.from_alignment(np.float32(points), TRACKER.roi_scale))})
+        regions.append({"alignment": points, "roi": plain(roi.from_alignment(np.float32(points), TRACKER.roi_scale))})
     # Near its hill; between two; no hill; at the rim; regressed outside of the map, and so the other ankle stays at its
     # hill; knees on one hill, of which the right one has another; heels on one, of which the others are too low.
     raw = [[61, 39, 2.5], [64, 66, 0.5], [90, 30, -1.0], [3, 125, -3.0], [-7, 60, 1.0], [4, 58, 1.0]]
@@ -182,20 +127,20 @@ def landmark_cases() -> dict[str, Any]:
         specs.LANDMARKS: raw,
         specs.POSE_PRESENCE: 2.2,
         specs.ALIGNMENT: [[64, 70], [66, 14]],
-        specs.HEATMAPS: _maps(TRACKER, rng, peaks).reshape(-1).tolist(),
+        specs.HEATMAPS: maps(TRACKER, rng, peaks).reshape(-1).tolist(),
     }
     matrix = roi.crop_matrix(np.float32([160.0, 120.0, 190.0, 0.4]), TRACKER.input_size)
     before = roi.crop_matrix(np.float32([158.0, 119.0, 188.0, 0.38]), TRACKER.input_size)
     previous = np.float32(raw)[:, :2] @ before[:, :2].T + before[:, 2]
     previous[1] += 20.0
     cases = []
-    for points in (None, _plain(previous, 3)):
+    for points in (None, plain(previous, 3)):
         track = tracker.decode(recorded.tensors(tensors), matrix, points)
-        expected = {"points": _plain(track.points), "visibility": _plain(track.visibility)}
-        expected |= {"pose_presence": track.pose_presence, "alignment": _plain(track.alignment)}
+        expected = {"points": plain(track.points), "visibility": plain(track.visibility)}
+        expected |= {"pose_presence": track.pose_presence, "alignment": plain(track.alignment)}
         cases.append({"previous": points, "expected": expected})
     document = {"contract": contract(DETECTOR, TRACKER), "regions": regions, "tensors": tensors}
-    return {**document, "matrix": _plain(matrix, 6), "cases": cases}
+    return {**document, "matrix": plain(matrix, 6), "cases": cases}
 
 
 def filter_cases() -> dict[str, Any]:
@@ -214,9 +159,9 @@ def filter_cases() -> dict[str, Any]:
             seen[3] += 90.0  # a jump for one frame, and one that stays for two
         given = {
             "timestamp_ms": time,
-            "points": _plain(seen, 2),
-            "alignment": _plain(alignment, 2),
-            "visibility": _plain(rng.uniform(0, 1, K), 3),
+            "points": plain(seen, 2),
+            "alignment": plain(alignment, 2),
+            "visibility": plain(rng.uniform(0, 1, K), 3),
         }
         seconds, gap = clock.step(time)
         if gap:
@@ -227,9 +172,9 @@ def filter_cases() -> dict[str, Any]:
         expected = {
             "seconds": round(seconds, 6),
             "gap": gap,
-            "points": _plain(smooth),
-            "alignment": _plain(smoother.alignment(now, seconds)),
-            "visibility": _plain(smoother.visibility(np.float32(given["visibility"]))),
+            "points": plain(smooth),
+            "alignment": plain(smoother.alignment(now, seconds)),
+            "visibility": plain(smoother.visibility(np.float32(given["visibility"]))),
         }
         frames.append({**given, "expected": expected})
     return {"contract": contract(DETECTOR, TRACKER), "frames": frames}
@@ -239,58 +184,9 @@ def angle_cases() -> dict[str, Any]:
     """Angles of the joints of a body of 33 points."""
     points = np.random.default_rng(5).uniform(40, 200, (len(topology.KEYPOINTS), 2)).round(2)
     joints = topology.angle_indices()
-    degrees = {name: _plain(angles.between(*(points[i] for i in indices))) for name, indices in joints.items()}
+    degrees = {name: plain(angles.between(*(points[i] for i in indices))) for name, indices in joints.items()}
     indices = {name: list(points_of) for name, points_of in joints.items()}
-    return {"angles": indices, "points": _plain(points), "degrees": degrees}
-
-
-def _tracker_call(rng, presence: float, *, shift=(0.0, 0.0), jump: float = 0.0) -> dict:
-    """A tracker's outputs for a body that stands `shift` beside its crop's middle, in crop pixels."""
-    body = np.float64([[64, 20], [84, 40], [44, 40], [100, 70], [70, 112]]) + shift + rng.normal(0, 1.0, (K, 2))
-    body[3] += jump
-    hills = [[(*(p / FILM_TRACKER.heatmap_stride), 8)] for p in body]
-    center = np.float64([64, 66]) + shift
-    return {
-        "kind": specs.TRACKER,
-        specs.LANDMARKS: _plain(np.concatenate([body, rng.normal([0.0, 1.5], [9.0, 1.0], (K, 2))], axis=1), 2),
-        specs.POSE_PRESENCE: presence,
-        specs.ALIGNMENT: _plain([center, center - (rng.normal(0, 2.0), 52.0)], 2),
-        specs.HEATMAPS: _maps(FILM_TRACKER, rng, hills).reshape(-1).tolist(),
-    }
-
-
-# Faces in pixels of a whole picture of 320x240: middle x, y, side, logit. At a glance the third is not to be seen.
-ONE, TWO, SMALL = (150.0, 60.0, 40.0, 3.0), (60.0, 160.0, 30.0, 2.0), (240.0, 100.0, 20.0, 2.0)
-NEAR = (230.0, 120.0, 80.0, 1.5)
-
-
-class Script:
-    """Networks' outputs as random numbers and the wishes of a film make them."""
-
-    def __init__(self, seed: int, size: tuple[int, int] = (320, 240)):
-        from blazepose_tf.codecs.anchors import grid_anchors
-
-        self.rng, self.anchors = np.random.default_rng(seed), grid_anchors(DETECTOR)
-        self.regions = [roi.whole_image(*size), *(part for share in CLOSER_SHARES for part in roi.parts(*size, share))]
-
-    def detector(self, *faces, part: int | None = None) -> dict:
-        """The detector's outputs for faces in the picture's pixels: of the whole, or of a part of the closer look."""
-        x, y, side, _ = self.regions[0 if part is None else part + 1]
-        scale, left, top = DETECTOR.input_size / side, x - side / 2, y - side / 2
-        seen = [((fx - left) * scale, (fy - top) * scale, size * scale, sure) for fx, fy, size, sure in faces]
-        return {"kind": specs.DETECTOR, "anchors": _people(self.anchors, self.rng, seen)}
-
-    def seen(self, **how) -> dict:
-        """The tracker's, sure of a person."""
-        return _tracker_call(self.rng, 3.0, **how)
-
-    def unseen(self) -> dict:
-        """The tracker's, sure of nobody."""
-        return _tracker_call(self.rng, -2.0)
-
-    def doubtful(self) -> dict:
-        """The tracker's, surer of a person than of nobody, and not as sure as in the person's own region."""
-        return _tracker_call(self.rng, 1.0)
+    return {"angles": indices, "points": plain(points), "degrees": degrees}
 
 
 def film() -> list[dict]:
@@ -333,9 +229,9 @@ def _expected(result) -> dict[str, Any]:
         "source": result.source,
         "detector_ran": result.detector_ran,
         "pose_presence": result.pose_presence,
-        "roi": None if result.roi is None else _plain(result.roi),
-        "landmarks": _plain(result.landmarks),
-        "visibility": _plain(result.visibility),
+        "roi": None if result.roi is None else plain(result.roi),
+        "landmarks": plain(result.landmarks),
+        "visibility": plain(result.visibility),
     }
 
 
