@@ -17,12 +17,15 @@ from blazepose_tf.labelling.document import rounded
 from blazepose_tf.metrics.keypoints import torso_size
 from blazepose_tf.runtime.tracker import Track
 
-SURE = 0.9  # presence of both looks
-NEAR = 0.1  # torsos (`torso_length`) between two looks at a point, and on average between two systems
+SURE = 0.7  # presence of both looks
+# Torsos (`torso_length`) between two looks at a point, and between half of the points of two systems: one arm that two
+# systems see elsewhere says nothing against the rest of somebody.
+NEAR = 0.1
 # The same where only the place of somebody is wanted (`placed`).
 ROUGHLY_SURE, ROUGHLY_NEAR = 0.5, 0.2
 _ONE_CIRCLE = 0.2  # `geometry.alignment.distance` between the body circles of two such looks
-_AGREEMENT = 0.05  # body circle's radii between two looks of one tracker, on average
+_AGREEMENT = 0.1  # body circle's radii between two looks of one tracker, at half of the limbs' points
+_FAR = 2.0  # times `NEAR`: hips and shoulders may be so far apart, of two systems every point
 _SAME_POSE = 0.15  # radii between the points of one person in two crops of a photograph, on average
 _VISIBLE = 0.5
 # Body circle's radii: of 655 people of whom heavy's looks were compared, the torso has 0.54 in the median, and 0.42 to
@@ -106,11 +109,13 @@ def agreed(plain: Track, mirrored: Track, size: tuple[int, int]) -> Label | None
     alignment = (plain.alignment + mirrored.alignment) / 2.0
     distance = np.linalg.norm(plain.points - mirrored.points, axis=1)
     radius = float(alignment_lib.radius(alignment))
-    if not np.isfinite(distance).all() or distance[_LIMBS].mean() > _AGREEMENT * radius:
+    if not np.isfinite(distance).all() or np.median(distance[_LIMBS]) > _AGREEMENT * radius:
         return None
     points, inside, visible = _both(plain, mirrored, size)
     torso = torso_length(points, alignment)
-    labelled = inside & (distance <= NEAR * torso)
+    near = np.full(len(points), NEAR)
+    near[_TORSO] *= _FAR
+    labelled = inside & (distance <= near * torso)
     if not labelled[_TORSO].all():
         return None
     state = np.where(labelled, 1 + visible, 0)
@@ -152,7 +157,7 @@ def draft(plain: Track, mirrored: Track, size: tuple[int, int]) -> Label:
 def confirmed(label: Label, others: np.ndarray, *, near: float = NEAR) -> Label | None:
     """A label that another system sees, too; None where the other sees nobody there, or somebody else.
 
-    The 17 points that both know are compared: on average they must lie within `near` torsos of one another; a point
+    The 17 points that both know are compared: half of them must lie within `near` torsos of one another; a point
     farther apart than twice that stays unlabelled. The label's own points stay where they are: of two systems the
     one with 33 points places the others, too.
 
@@ -170,15 +175,16 @@ def confirmed(label: Label, others: np.ndarray, *, near: float = NEAR) -> Label 
     usable = compared.sum(axis=1) >= len(COMMON) // 2
     if not usable.any():
         return None
-    mean = np.where(usable, np.where(compared, distance, 0.0).sum(axis=1) / np.maximum(compared.sum(axis=1), 1), np.inf)
-    best = int(mean.argmin())
-    if not mean[best] <= near:
+    half = np.full(len(others), np.inf)
+    half[usable] = np.nanmedian(distance[usable], axis=1)
+    best = int(half.argmin())
+    if not half[best] <= near:
         return None
     kept = label.points.copy()
-    kept[COMMON[compared[best] & (distance[best] > 2.0 * near)]] = 0.0
+    kept[COMMON[compared[best] & (distance[best] > _FAR * near)]] = 0.0
     if not (kept[_TORSO, 2] > 0).all():
         return None
-    return Label(kept, label.alignment, float(mean[best]))
+    return Label(kept, label.alignment, float(np.nanmean(distance[best])))
 
 
 def same_pose(a: Label, b: Label) -> bool:

@@ -42,6 +42,16 @@ def test_a_point_on_which_they_do_not_agree_stays_unlabelled(label):
     assert found.distance == pytest.approx(0.3 / 17)
 
 
+def test_arms_that_another_system_sees_elsewhere_say_nothing_against_the_rest(label):
+    other = seen(label)
+    arms = [topology.COCO_17.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("elbow", "wrist")]
+    other[arms, 0] += 90.0  # 0.21 torsos on average over all points
+    found = confirmed(label, other[None])
+    assert not found.points[COMMON[arms]].any() and (found.points[:, 2] > 0).sum() == 33 - len(arms)
+    other[:12, 0] += 90.0  # more than half of them elsewhere: somebody else
+    assert confirmed(label, other[None]) is None
+
+
 def test_nobody_confirms_nobody(label):
     assert confirmed(label, np.zeros((0, 17, 2))) is None
     assert confirmed(label, np.full((1, 17, 2), np.nan)) is None

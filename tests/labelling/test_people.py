@@ -75,12 +75,9 @@ def test_everybody_in_a_folder_is_labelled(blazepose, rendered, tmp_path, capsys
 def test_who_is_labelled_already_stays_out(blazepose, rendered, tmp_path, capsys):
     """Two people side by side, the left one labelled; then both."""
     teachers = people.Teachers.open("full", "blazeface")
-    found = [
-        (picture, truth)
-        for picture, truth in rendered
-        if people.people(np.ascontiguousarray(picture[..., ::-1]), [], teachers)[0]
-    ]
-    (first, first_truth), (second, second_truth) = found[:2]
+    labels = [people.people(np.ascontiguousarray(picture[..., ::-1]), [], teachers)[0] for picture, _ in rendered]
+    surest = sorted((i for i, found in enumerate(labels) if found), key=lambda i: labels[i][0].distance)
+    (first, first_truth), (second, second_truth) = (rendered[i] for i in surest[:2])
     height = max(first.shape[0], second.shape[0])
     both = np.zeros((height, first.shape[1] + second.shape[1], 3), np.uint8)
     both[: first.shape[0], : first.shape[1]] = first
@@ -153,8 +150,10 @@ def test_two_looks_make_a_label_only_where_they_agree():
     assert not label.points[LEFT].any() and label.points[RIGHT, 2] == 2
     hidden = dataclasses.replace(plain, visibility=np.full(33, 0.1))
     assert (agreement.agreed(hidden, hidden, size).points[:, 2] == 1).all()
-    assert agreement.agreed(plain, track(shift=12.0), size) is None  # 0.06 radii
-    assert agreement.agreed(plain, track(presence=0.85), size) is None
+    label = agreement.agreed(plain, track(shift=12.0), size)  # more than a tenth of the torso, less than a fifth
+    assert set(np.flatnonzero(label.points[:, 2])) == set(topology.indices(topology.GROUPS["torso"]))
+    assert agreement.agreed(plain, track(shift=21.0), size) is None  # 0.105 radii
+    assert agreement.agreed(plain, track(presence=0.65), size) is None
     assert agreement.agreed(plain, plain, (400, 290)) is None  # the hips are outside
 
 
