@@ -259,6 +259,11 @@ def mirror_permutation(names: Sequence[str] = KEYPOINTS) -> np.ndarray:
     return np.array(permutation, np.int32)
 
 
+def sides(names: Sequence[str] = KEYPOINTS) -> np.ndarray | None:
+    """(K,) int32 `mirror_permutation`, None where a point lacks its other side."""
+    return None if None in counterparts(names, names) else mirror_permutation(names)
+
+
 def mirror_remarks(names: Sequence[str]) -> list[str]:
     """What a user should know before names of own keypoints are learnt from mirrored pictures too, in lines."""
     found = dict(zip(names, counterparts(names, names), strict=True))

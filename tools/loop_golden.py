@@ -66,9 +66,11 @@ def crop_cases() -> dict[str, Any]:
         region = roi.whole_image(width, height)
         matrices.append({"whole_image": [width, height], "roi": region, "crop_size": size})
     for region in ([100.0, 80.0, 60.0, 0.0], [-5.5, 31.25, 200.0, 0.7], [40.0, 300.0, 17.0, -2.9]):
-        matrices.append({"roi": np.float32(region), "crop_size": 128})
+        matrices += [{"roi": np.float32(region), "crop_size": 128, "mirror": mirror} for mirror in (False, True)]
     for case in matrices:
-        case["matrix"] = plain(roi.crop_matrix(case["roi"], case["crop_size"]), 6)
+        case["matrix"] = plain(
+            roi.crop_matrix(case["roi"], case["crop_size"], float(case.setdefault("mirror", False))), 6
+        )
         case["roi"] = plain(case["roi"])
     warps = []
     for size, region, border in (
@@ -133,14 +135,16 @@ def landmark_cases() -> dict[str, Any]:
     before = roi.crop_matrix(np.float32([158.0, 119.0, 188.0, 0.38]), TRACKER.input_size)
     previous = np.float32(raw)[:, :2] @ before[:, :2].T + before[:, 2]
     previous[1] += 20.0
+    mirrored = roi.crop_matrix(np.float32([160.0, 120.0, 190.0, 0.4]), TRACKER.input_size, 1.0)
     cases = []
-    for points in (None, plain(previous, 3)):
-        track = tracker.decode(recorded.tensors(tensors), matrix, points)
+    for used, points in ((matrix, None), (matrix, plain(previous, 3)), (mirrored, None)):
+        track = tracker.decode(recorded.tensors(tensors), used, points)
         expected = {"points": plain(track.points), "visibility": plain(track.visibility)}
         expected |= {"pose_presence": track.pose_presence, "alignment": plain(track.alignment)}
-        cases.append({"previous": points, "expected": expected})
-    document = {"contract": contract(DETECTOR, TRACKER), "regions": regions, "tensors": tensors}
-    return {**document, "matrix": plain(matrix, 6), "cases": cases}
+        if points is None:
+            expected["spread"] = [None if np.isnan(cells) else round(float(cells), 4) for cells in track.spread]
+        cases.append({"matrix": plain(used, 6), "previous": points, "expected": expected})
+    return {"contract": contract(DETECTOR, TRACKER), "regions": regions, "tensors": tensors, "cases": cases}
 
 
 def filter_cases() -> dict[str, Any]:
@@ -267,11 +271,11 @@ def stills() -> list[dict]:
     parts = lambda **found: [detector(*found.get(f"part{i}", ()), part=i) for i in range(5)]  # noqa: E731
     smaller = lambda **found: [detector(*found.get(f"part{i}", ()), part=i) for i in range(5, 10)]  # noqa: E731
     steps = [
-        ((320, 240), detector(ONE), seen(), seen(shift=(2, 1))),  # read twice
-        ((320, 240), detector(ONE), unseen(), seen()),  # only the second look decides
+        ((320, 240), detector(ONE), seen(), seen(shift=(2, 1), mirror=True)),  # read twice, between both looks
+        ((320, 240), detector(ONE), unseen(), seen(shift=(1, 0), mirror=True)),  # only the second look decides
         ((320, 240), detector(ONE, TWO), seen(), unseen(), doubtful(), seen()),  # nobody there: the next one
         ((320, 240), detector(ONE), seen(), doubtful(), *parts(), *smaller()),  # not sure enough in the own region
-        ((320, 240), detector(ONE, NEAR), seen(shift=(3, 2)), seen(shift=(1, 2))),  # who is in front, if less sure
+        ((320, 240), detector(ONE, NEAR), seen(shift=(3, 2)), seen(shift=(1, 2))),  # who is in front; two places each
         ((320, 240), detector(), *parts(), *smaller()),  # nobody
         ((320, 240), detector(), *parts(), *smaller(part8=[TWO]), seen(), seen()),  # a still closer look shows somebody
         ((320, 240), detector(), *parts(part0=[SMALL], part2=[SMALL]), seen(), seen()),  # in two parts, asked for once

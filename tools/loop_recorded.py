@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from blazepose_tf import specs
+from blazepose_tf import specs, topology
 from blazepose_tf.codecs.anchors import grid_anchors
 from blazepose_tf.geometry import roi
 from blazepose_tf.runtime import metadata
 from blazepose_tf.runtime.detector import CLOSER_SHARES
 from blazepose_tf.runtime.interpreter import SharedModel
 
-NAMES = ("nose", "left_shoulder", "right_shoulder", "left_wrist", "left_ankle")
+NAMES = ("nose", "left_shoulder", "right_shoulder", "left_wrist", "right_wrist")
 K = len(NAMES)
 # Two levels, several anchors in a cell: what a port must take from the spec.
 DETECTOR = specs.DetectorSpec(64, (8, 16), (2, 1), score_threshold=0.4)
-LEGS = ("right_ankle", "left_knee", "right_knee", "left_heel", "right_heel")
-TRACKER = specs.TrackerSpec(input_size=128, keypoint_names=NAMES + LEGS, heatmap_stride=8)
+LEGS = ("left_ankle", "right_ankle", "left_knee", "right_knee", "left_heel", "right_heel")
+TRACKER = specs.TrackerSpec(input_size=128, keypoint_names=(*NAMES[:3], "racket", *LEGS), heatmap_stride=8)
 # Maps of 4 x 4 cells keep the film small; it has the depth that ports pass over.
 FILM_TRACKER = specs.TrackerSpec(input_size=128, keypoint_names=NAMES, heatmap_stride=32, depth=True)
 
@@ -82,9 +82,12 @@ def maps(spec, rng, peaks) -> np.ndarray:
     return np.round(maps, 2)
 
 
-def _tracker_call(rng, presence: float, *, shift=(0.0, 0.0), jump: float = 0.0) -> dict:
+def _tracker_call(rng, presence: float, *, shift=(0.0, 0.0), jump: float = 0.0, mirror: bool = False) -> dict:
     """A tracker's outputs for a body that stands `shift` beside its crop's middle, in crop pixels."""
-    body = np.float64([[64, 20], [84, 40], [44, 40], [100, 70], [70, 112]]) + shift + rng.normal(0, 1.0, (K, 2))
+    body = np.float64([[64, 20], [84, 40], [44, 40], [100, 70], [70, 112]])
+    if mirror:
+        body = body[topology.mirror_permutation(NAMES)] * [-1.0, 1.0] + [FILM_TRACKER.input_size, 0.0]
+    body = body + shift + rng.normal(0, 1.0, (K, 2))
     body[3] += jump
     hills = [[(*(p / FILM_TRACKER.heatmap_stride), 8)] for p in body]
     center = np.float64([64, 66]) + shift

@@ -49,6 +49,12 @@ def invert(matrix):
     return xp.stack(rows, axis=-2)
 
 
+def mirrors(matrix):
+    """(...) bool, whether it exchanges left and right: its determinant is negative."""
+    _, ((a, b, _), (d, e, _)) = components(matrix, 2)
+    return a * e - b * d < 0.0
+
+
 def scale_of(matrix):
     """(...) length that a unit length of the source gets: the square root of the area ratio."""
     xp, ((a, b, _), (d, e, _)) = components(matrix, 2)

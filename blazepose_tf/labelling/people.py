@@ -8,7 +8,6 @@ looks do not agree a draft is kept, for somebody to correct.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 import os
@@ -31,13 +30,11 @@ from blazepose_tf.media.headers import PICTURE_SUFFIXES
 from blazepose_tf.media.pictures import read_picture
 from blazepose_tf.runtime.detector import Detector
 from blazepose_tf.runtime.tracker import Track, Tracker
-from blazepose_tf.runtime.warp import warp
 from blazepose_tf.runtime.weights import model_file
 
 _LIKELY = 0.6  # presence at the first look, whose region is a detector's
 _MOVED = 0.5  # radii from the proposal's mid-hip: farther away is somebody else
 _APART = 0.5  # radii between two people's mid-hips
-_MIRROR = topology.mirror_permutation()
 DATASET = "labelled_by_tracker"
 log = logging.getLogger(__name__)
 
@@ -109,16 +106,9 @@ def look(tracker: Tracker, picture: np.ndarray, alignment: np.ndarray, *, mirror
 
     A mirrored look comes back in the picture's pixels, the left points at the left side's places.
     """
-    spec = tracker.spec
-    region = roi.from_alignment(alignment.astype(np.float32), spec.roi_scale)
-    matrix = roi.crop_matrix(region, spec.input_size, float(mirror))
-    crop = warp(picture, matrix, spec.input_size, half_pixel=tracker.half_pixel)
-    track = tracker.decode(tracker.infer(crop), matrix)
-    if not mirror:
-        return track
-    z, world = (None if part is None else part[_MIRROR] for part in (track.z, track.world))
-    points, visibility = track.points[_MIRROR], track.visibility[_MIRROR]
-    return dataclasses.replace(track, points=points, visibility=visibility, z=z, presence=None, world=world)
+    region = roi.from_alignment(alignment.astype(np.float32), tracker.spec.roi_scale)
+    crop, matrix = tracker.crop(picture, region, mirror=mirror)
+    return tracker.decode(tracker.infer(crop), matrix)
 
 
 def people(

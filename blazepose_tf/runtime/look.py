@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import time
 from typing import NamedTuple
 
@@ -10,12 +11,25 @@ import numpy as np
 from blazepose_tf.geometry import roi as roi_lib
 from blazepose_tf.runtime import likeness
 from blazepose_tf.runtime.detector import CLOSER_DOUBT, CLOSER_SHARES, Detection, Detector
+from blazepose_tf.runtime.merging import merged
 from blazepose_tf.runtime.poses import DETECTED, GIVEN
 from blazepose_tf.runtime.tracker import Track, Tracker
 from blazepose_tf.runtime.warp import check_image
 
 # A smaller region (in pixels) holds no body that the tracker could read; a larger one (in long sides) is a mistake.
 MIN_REGION, MAX_REGION = 4.0, 8.0
+
+
+class Looks(enum.Enum):
+    """How often the tracker looks at whom it has not followed from the frame before.
+
+    ONE: in the region that was proposed or given.
+    TWO: again in the person's own region.
+    MERGED: again there, at the mirror image, and the reading is that of both looks: for pictures, after which no frame
+        comes that would say more.
+    """
+
+    ONE, TWO, MERGED = range(3)
 
 
 class Sighting(NamedTuple):
@@ -106,8 +120,10 @@ class Look:
         """
         return self._track(region, self._presence_threshold, previous)
 
-    def _track(self, region: np.ndarray, least: float, previous: np.ndarray | None = None) -> Track | None:
-        crop, matrix = self._tracker.crop(self.image, region)
+    def _track(
+        self, region: np.ndarray, least: float, previous: np.ndarray | None = None, *, mirror: bool = False
+    ) -> Track | None:
+        crop, matrix = self._tracker.crop(self.image, region, mirror=mirror)
         self.lap("warp")
         track = self._tracker.read(crop, matrix, previous)
         self.lap("tracker", self._tracker.model.invoke_ms)
@@ -117,7 +133,7 @@ class Look:
         """`region_of` alignment points in this frame; None without any."""
         return None if alignment is None else region_of(alignment, self._tracker, self.image)
 
-    def again(self, sighting: Sighting) -> Sighting | None:
+    def again(self, sighting: Sighting, looks: Looks) -> Sighting | None:
         """The sighting read a second time, from the tracker's own, more exact alignment; None where nobody is there.
 
         In their own region people are told from what is none far better than in one that a detector has drawn: it is
@@ -126,17 +142,20 @@ class Look:
         if sighting.track.alignment is None:  # a file that does not say where the body is has one look
             return sighting if sighting.track.pose_presence >= self._presence_threshold else None
         region = self.region(sighting.track.alignment)
-        if region is None or (track := self._track(region, self._confirmed)) is None:
+        mirror = looks is Looks.MERGED and self._tracker.symmetric
+        if region is None or (track := self._track(region, self._confirmed, mirror=mirror)) is None:
             return None
+        if looks is Looks.MERGED:
+            track = merged(sighting.track, track)
         return sighting._replace(track=track, region=region)
 
-    def read(self, regions, limit: int, *, twice: bool) -> list[Sighting]:
+    def read(self, regions, limit: int, looks: Looks) -> list[Sighting]:
         """People in the caller's regions.
 
         Args:
             regions: (4,) or (N, 4) rois.
             limit: how many there may be.
-            twice: read each one `again`.
+            looks: at each one.
 
         Raises:
             ValueError: no rois, or too many.
@@ -147,7 +166,7 @@ class Look:
         tracks = [(self.track(region), region) for region in regions]
         seen = [Sighting(track, region, GIVEN) for track, region in tracks if track is not None]
         # Where somebody is was said by the caller, not by a detector that may be wrong.
-        return [self.again(sighting) or sighting for sighting in seen] if twice else seen
+        return seen if looks is Looks.ONE else [self.again(sighting, looks) or sighting for sighting in seen]
 
     def closer(self) -> list[np.ndarray]:
         """Rois of a closer look and of still closer ones: (N, 4) overlapping squares each, the middle first."""
@@ -155,7 +174,7 @@ class Look:
         return [roi_lib.parts(width, height, share) for share in CLOSER_SHARES]
 
     def find(
-        self, found: list[Detection], places: int, tries: int, *, known: list[Track], twice: bool
+        self, found: list[Detection], places: int, tries: int, looks: Looks, *, known: list[Track]
     ) -> list[Sighting]:
         """People whom nobody follows yet.
 
@@ -163,10 +182,10 @@ class Look:
             found: what the detector proposes; the most prominent are looked at first.
             places: at most so many.
             tries: at most so many detections are looked at.
+            looks: at each one; the second decides, the first may be in doubt.
             known: people in the frame who are followed.
-            twice: read each one `again`, which decides; the first look may be in doubt.
         """
-        least = 0.0 if twice else self._presence_threshold
+        least = self._presence_threshold if looks is Looks.ONE else 0.0
         seen: list[Sighting] = []
         tried = 0
         for detection in sorted(found, key=lambda d: -d.prominence):
@@ -180,7 +199,7 @@ class Look:
             if region is None or (track := self._track(region, least)) is None:
                 continue
             first = Sighting(track, region, DETECTED, detection)
-            sighting = self.again(first) if twice else first
+            sighting = first if looks is Looks.ONE else self.again(first, looks)
             if sighting and not any(likeness.same_body(sighting.track, o, self._tracker.spec) for o in taken):
                 seen.append(sighting)
         return seen

@@ -12,7 +12,7 @@ import numpy as np
 
 from blazepose_tf.runtime import filters as filters_lib
 from blazepose_tf.runtime.detector import Detector
-from blazepose_tf.runtime.look import Look
+from blazepose_tf.runtime.look import Look, Looks
 from blazepose_tf.runtime.person import Person
 from blazepose_tf.runtime.poses import Pose, PoseResult
 from blazepose_tf.runtime.stream import DETECT_EVERY, PoseStream
@@ -59,7 +59,8 @@ class PosePipeline:
             smoothing: filter landmarks over time (film only): True as the model's kind wants it, False not at all, or
                 `Filters` of your own.
             refine_roi: read each detected person a second time from the tracker's own, more exact alignment, and let
-                this look decide whether somebody is there.
+                this look decide whether somebody is there. In a picture it is the mirror image that is read then, and
+                the landmarks are those of both looks.
             num_threads: threads per inference.
             detection_threshold: scores below it are nobody; None is the detector's own (`Detector.threshold`).
             presence_threshold: below it the tracker has lost the person; in a person's own region it is higher by what
@@ -112,15 +113,15 @@ class PosePipeline:
         if timestamp_ms is not None:
             return self._film(image, timestamp_ms, roi)
         look = self.look(image)
-        twice = self._refine_roi
+        looks = Looks.MERGED if self._refine_roi else Looks.ONE
         if roi is None:
-            seen = look.find(look.detect(), self.max_people, self.tries(self.max_people), known=[], twice=twice)
+            seen = look.find(look.detect(), self.max_people, self.tries(self.max_people), looks, known=[])
             for regions in look.closer() if self.closer else ():
                 if places := self.max_people - len(seen):
                     found = look.detect_closer(regions)
-                    seen += look.find(found, places, self.tries(places), known=[s.track for s in seen], twice=twice)
+                    seen += look.find(found, places, self.tries(places), looks, known=[s.track for s in seen])
         else:
-            seen = look.read(roi, self.max_people, twice=twice)
+            seen = look.read(roi, self.max_people, looks)
         spec = self.tracker.spec
         poses = [Person(number, filters_lib.RAW, spec).see(s, look, 1.0) for number, s in enumerate(seen, 1)]
         look.lap("filter")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from blazepose_tf.runtime.filters import Filters, FrameClock
-from blazepose_tf.runtime.look import Look, Sighting
+from blazepose_tf.runtime.look import Look, Looks, Sighting
 from blazepose_tf.runtime.poses import TRACKED, PoseResult
 from blazepose_tf.runtime.roster import Pair, Roster
 from blazepose_tf.runtime.tracker import Track
@@ -94,7 +94,7 @@ class PoseStream:
         if roi is not None:
             for person in self._roster.people:
                 person.lose()
-            pairs, new = [], look.read(roi, self.max_people, twice=False)
+            pairs, new = [], look.read(roi, self.max_people, Looks.ONE)
         else:
             pairs, new = self._roster.distinct(self._follow(look, seconds), look, seconds), []
             places = self.max_people - len(pairs)
@@ -109,12 +109,13 @@ class PoseStream:
     def _find(self, look: Look, known: list[Track], places: int) -> list[Sighting]:
         """Those who are new in the whole frame; if nobody is, in one of its parts, another one each time."""
         tries = self.pipeline.tries(places)
-        new = look.find(look.detect(), places, tries, known=known, twice=self._refine_roi)
+        looks = Looks.TWO if self._refine_roi else Looks.ONE
+        new = look.find(look.detect(), places, tries, looks, known=known)
         if not new and self.pipeline.closer:
             regions = look.closer()[0]
             self._part = (self._part + 1) % len(regions)
             found = look.detect_closer(regions[self._part : self._part + 1])
-            new = look.find(found, places, tries, known=known, twice=self._refine_roi)
+            new = look.find(found, places, tries, looks, known=known)
         return new
 
     def _fit(self, image: np.ndarray) -> None:

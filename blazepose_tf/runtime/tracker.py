@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ from blazepose_tf.runtime.warp import warp
 # The 2020 graphs cut with another margin than the later ones.
 OFFICIAL_2020 = specs.TrackerSpec(depth=True, mediapipe_head=True, roi_scale=1.5, visibility=specs.INSIDE_FRAME)
 OFFICIAL_2021 = specs.TrackerSpec(depth=True, mediapipe_head=True, visibility=specs.INSIDE_FRAME)
+
+
+# Fields of `Track` that have a row for each point.
+PER_POINT = ("points", "z", "visibility", "presence", "world", "spread", "error")
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +117,7 @@ class Tracker:
         self._error_bars = None if document is None else ErrorBars.of_file(document, self.spec, self.model.name)
         self._own_region = metadata_lib.own_region(self.model.metadata, name=self.model.name)
         self._leg_pairs = refinement.leg_pairs(self.spec.keypoint_names)
+        self._sides = topology.sides(self.spec.keypoint_names)
         self.half_pixel = half_pixel
         wanted = [specs.LANDMARKS, specs.POSE_PRESENCE, specs.ALIGNMENT, specs.WORLD_LANDMARKS]
         wanted += [specs.HEATMAPS] if self.refine else []
@@ -122,6 +128,11 @@ class Tracker:
     def angle_factors(self) -> dict[str, float]:
         """What the file says about bars of angles (`codecs.error_bars.fit_angles`); empty where it says nothing."""
         return {} if self._error_bars is None else self._error_bars.angles
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether each point of a side has one of the other, so that a mirrored crop can be read."""
+        return self._sides is not None
 
     def confirmed(self, threshold: float) -> float:
         """The presence that a person's own region has to have where one that is off needs `threshold`."""
@@ -136,12 +147,12 @@ class Tracker:
         """
         return self.read(*self.crop(image, region))
 
-    def crop(self, image: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The (S, S, 3) uint8 input and its (2, 3) matrix to image pixels."""
+    def crop(self, image: np.ndarray, region: np.ndarray, *, mirror: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """The (S, S, 3) uint8 input, mirrored if wanted, and its (2, 3) matrix to image pixels."""
         region = np.asarray(region, np.float32)
         if region.shape != (4,) or not np.isfinite(region).all() or region[2] <= 0:
             raise ValueError(f"roi must be finite (center x, center y, size > 0, rotation). Received: roi={region}")
-        matrix = roi.crop_matrix(region, self.spec.input_size)
+        matrix = roi.crop_matrix(region, self.spec.input_size, float(mirror))
         return warp(image, matrix, self.spec.input_size, half_pixel=self.half_pixel), matrix
 
     def read(self, crop: np.ndarray, matrix: np.ndarray, previous: np.ndarray | None = None) -> Track:
@@ -158,8 +169,11 @@ class Tracker:
 
         Args:
             outputs: of `infer`.
-            matrix: (2, 3), of `crop`.
-            previous: (K, 2) image pixels, the points of the frame before, for their refinement.
+            matrix: (2, 3), of `crop`. Of a mirrored one the left points come back at the left side's places.
+            previous: (K, 2) image pixels, the points of the frame before, for their refinement; not of a mirrored one.
+
+        Raises:
+            ValueError: a mirrored crop, of points that are not `symmetric`.
         """
         matrix = np.asarray(matrix, np.float32)
         raw = outputs[specs.LANDMARKS].reshape(self._count, -1).copy()
@@ -180,7 +194,7 @@ class Tracker:
         points = decoded.points if alignment is None else np.concatenate([decoded.points, alignment])
         points = affine.apply(matrix, points)
         scale = affine.scale_of(matrix)
-        return Track(
+        track = Track(
             points=points[:count],
             z=None if decoded.z is None else decoded.z * scale,
             visibility=decoded.visibility,
@@ -192,6 +206,14 @@ class Tracker:
             spread=spread,
             error=None if self._error_bars is None or spread is None else self._error_bars(spread) * scale,
         )
+        return self._turned_back(track) if affine.mirrors(matrix) else track
+
+    def _turned_back(self, track: Track) -> Track:
+        """The track of a mirrored crop, whose points are those of the other side."""
+        if self._sides is None:
+            raise ValueError(f"{self.model.name}: a mirrored crop, of points that lack their other side")
+        parts = {name: getattr(track, name) for name in PER_POINT}
+        return dataclasses.replace(track, **{n: None if p is None else p[self._sides] for n, p in parts.items()})
 
     def _refined(self, points, heatmaps, matrix: np.ndarray, previous: np.ndarray | None):
         """Points and their spread, which MediaPipe's way does not tell."""

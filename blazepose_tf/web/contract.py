@@ -13,7 +13,7 @@ from blazepose_tf import __version__, topology
 from blazepose_tf.codecs import refinement
 from blazepose_tf.geometry.alignment import SAME_PERSON
 from blazepose_tf.runtime import detector as detector_lib
-from blazepose_tf.runtime import filters, look, person, pipeline
+from blazepose_tf.runtime import filters, look, merging, person, pipeline
 from blazepose_tf.runtime import tracker as tracker_lib
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
@@ -52,6 +52,7 @@ def contract(
     if tracker.mediapipe_head:
         raise ValueError("the loop outside of Python reads trackers of this project. Received: mediapipe_head=True")
     threshold = detector.score_threshold if detector_threshold is None else detector_threshold
+    sides = topology.sides(tracker.keypoint_names)
     return {
         "version": __version__,
         "detector": {**dataclasses.asdict(detector), "score_threshold": threshold, "same_person": SAME_PERSON},
@@ -61,8 +62,10 @@ def contract(
             "angles": {name: list(points) for name, points in topology.angle_indices(tracker.keypoint_names).items()},
             "prior_sigmas": refinement.prior_sigmas(tracker.keypoint_names).tolist(),
             "leg_pairs": refinement.leg_pairs(tracker.keypoint_names).tolist(),
+            "sides": None if sides is None else sides.tolist(),
             "confirmed_threshold": tracker_lib.raised(pipeline.PRESENCE_THRESHOLD, own_region),
         },
+        "merging": {"one_place": merging.ONE_PLACE, "unsupported": merging.UNSUPPORTED},
         "refinement": {
             "reach": refinement.REACH,
             "smooth_reach": refinement.SMOOTH_REACH,

@@ -102,7 +102,7 @@ def test_who_is_lost_is_looked_for_where_their_motion_leads(scripted):
     pace = SHIFT * last.roi[2]  # of the raw alignment before the region, per frame: what the tracker adds each time
     tried = []
     crop = stream.pipeline.tracker.crop
-    stream.pipeline.tracker.crop = lambda image, region: tried.append(np.array(region)) or crop(image, region)
+    stream.pipeline.tracker.crop = lambda image, region, **_: tried.append(np.array(region)) or crop(image, region)
     assert not stream(_image(DARK), 33.0 * 12).found and not stream(_image(DARK), 33.0 * 13).found
     predicted, first, second = (float(region[0]) for region in tried)
     # The first try is the filtered region, the others go on from the body's last place.

@@ -5,7 +5,8 @@ import { pathToFileURL } from "node:url";
 const [page, numbers] = process.argv.slice(2);
 const module = (name) => import(pathToFileURL(`${page}/${name}`).href);
 const read = (name) => JSON.parse(readFileSync(`${numbers}/${name}`, "utf8"));
-const loop = await module("loop.js"), { warp } = await module("warp.js");
+const geometry = await module("geometry.js"), decoding = await module("decoding.js");
+const { PoseLoop } = await module("loop.js"), { warp } = await module("warp.js");
 const { bodySize, FrameClock, PoseSmoother } = await module("filters.js");
 let checks = 0;
 
@@ -35,7 +36,7 @@ function picture(width, height) {
 const flat = (matrix) => matrix.flat();
 
 function detectorTensors(spec, anchors) {
-  const count = loop.gridAnchors(spec).length, values = 4 + 2 * spec.num_keypoints;
+  const count = decoding.gridAnchors(spec).length, values = 4 + 2 * spec.num_keypoints;
   const logits = new Float32Array(count).fill(-12), regressors = new Float32Array(count * values);
   for (const [anchor, logit, ...row] of anchors) {
     logits[anchor] = logit;
@@ -48,11 +49,11 @@ const trackerTensors = (call) =>
   Object.fromEntries(Object.entries(call).map(([name, values]) => [name, Float32Array.from([values].flat(9))]));
 
 const crop = read("crop.json");
-for (const { whole_image, roi, crop_size, matrix } of crop.matrices) {
-  if (whole_image) close(loop.wholeImage(...whole_image), roi, 0, "wholeImage");
-  close(loop.cropMatrix(roi, crop_size), flat(matrix), 1e-4, "cropMatrix");
+for (const { whole_image, roi, crop_size, mirror, matrix } of crop.matrices) {
+  if (whole_image) close(geometry.wholeImage(...whole_image), roi, 0, "wholeImage");
+  close(geometry.cropMatrix(roi, crop_size, mirror), flat(matrix), 1e-4, "cropMatrix");
 }
-for (const { picture: size, share, rois } of crop.parts) close(loop.parts(...size, share), rois, 1e-4, "parts");
+for (const { picture: size, share, rois } of crop.parts) close(geometry.parts(...size, share), rois, 1e-4, "parts");
 for (const { picture: size, matrix, crop_size, border, crop: expected } of crop.warps) {
   const actual = Array.from(warp(picture(...size), flat(matrix), crop_size, border, [0, 255]));
   // OpenCV places samples to 1/32 of a pixel; across the rectangle's side that is a few levels.
@@ -60,20 +61,22 @@ for (const { picture: size, matrix, crop_size, border, crop: expected } of crop.
   close(actual.reduce((sum, v, i) => sum + Math.abs(v - expected[i]), 0) / actual.length, 0, 0.4, "warp, mean");
 }
 
-const detection = read("detection.json"), spec = detection.contract.detector, grid = loop.gridAnchors(spec);
+const detection = read("detection.json"), spec = detection.contract.detector, grid = decoding.gridAnchors(spec);
 close(grid, detection.grid, 0, "gridAnchors");
 for (const { anchors, doubt, matrix, detections } of detection.cases) {
-  const found = loop.decodeDetections(spec, grid, detectorTensors(spec, anchors), flat(matrix), doubt);
+  const found = decoding.decodeDetections(spec, grid, detectorTensors(spec, anchors), flat(matrix), doubt);
   close(found.map((d) => [d.score, ...d.box, ...d.keypoints.flat()]),
     detections.map((d) => [d.score, ...d.box, ...d.keypoints.flat()]), 1e-3, "decodeDetections");
 }
 
 const landmarks = read("landmarks.json");
 for (const { alignment, roi } of landmarks.regions) {
-  close(loop.regionOf(alignment, landmarks.contract.tracker.roi_scale), roi, 1e-4, "regionOf");
+  close(geometry.regionOf(alignment, landmarks.contract.tracker.roi_scale), roi, 1e-4, "regionOf");
 }
-for (const { previous, expected } of landmarks.cases) {
-  const track = loop.decodeTrack(landmarks.contract, trackerTensors(landmarks.tensors), flat(landmarks.matrix), previous);
+for (const { matrix, previous, expected } of landmarks.cases) {
+  const track = decoding.decodeTrack(landmarks.contract, trackerTensors(landmarks.tensors), flat(matrix), previous);
+  const known = (spread) => (spread ?? []).map((cells) => cells ?? -1);
+  close(known(track.spread), known(expected.spread), 1e-3, "decodeTrack spread");
   close(track.points, expected.points, 1e-3, "decodeTrack points");
   close(track.alignment, expected.alignment, 1e-3, "decodeTrack alignment");
   close([...track.visibility, track.posePresence], [...expected.visibility, expected.pose_presence], 1e-4, "decodeTrack");
@@ -104,7 +107,7 @@ const recorded = {
   detector: async () => detectorTensors(film.contract.detector, next("detector").anchors),
   tracker: async () => trackerTensors((({ kind, ...rest }) => rest)(next("tracker"))),
 };
-const following = new loop.PoseLoop(film.contract, recorded);
+const following = new PoseLoop(film.contract, recorded);
 function same(result, expected, what) {
   if (calls.length) throw new Error(`${what}: outputs that the loop did not ask for`);
   if (result.source !== expected.source || result.detectorRan !== expected.detector_ran) {
@@ -118,21 +121,21 @@ for (const [number, frame] of film.frames.entries()) {
   calls.push(...frame.calls);
   same(await following.frame(picture(...film.picture), frame.timestamp_ms), frame.expected, `frame ${number}`);
 }
-const stills = read("stills.json"), alone = new loop.PoseLoop(stills.contract, recorded);
+const stills = read("stills.json"), alone = new PoseLoop(stills.contract, recorded);
 for (const [number, still] of stills.cases.entries()) {
   calls.push(...still.calls);
   same(await alone.still(picture(...still.picture)), still.expected, `picture ${number}`);
 }
 // Who does not want the closer look does not pay for it.
 calls.push(film.frames[0].calls[0]);
-await new loop.PoseLoop(film.contract, recorded, false).frame(picture(...film.picture), 0);
+await new PoseLoop(film.contract, recorded, false).frame(picture(...film.picture), 0);
 if (calls.length) throw new Error("the closer look that was not wanted");
 // A network whose outputs are no numbers sees nobody, whichever of them it is.
 for (const name of ["landmarks", "pose_presence", "alignment"]) {
   const frame = film.frames.find(({ expected }) => expected.source === "detected");
   const outputs = trackerTensors((({ kind, ...rest }) => rest)(frame.calls.at(-1)));
   outputs[name][0] = NaN;
-  const blind = new loop.PoseLoop(film.contract, {
+  const blind = new PoseLoop(film.contract, {
     detector: async () => detectorTensors(film.contract.detector, frame.calls[0].anchors),
     tracker: async () => outputs,
   });

@@ -15,147 +15,34 @@
  *   value_range: Point, score_threshold: number, same_person: number}} DetectorSpec
  * @typedef {{input_size: number, keypoint_names: string[], heatmap_stride: number, roi_scale: number,
  *   value_range: Point, edges: Point[], angles: Record<string, [number, number, number]>,
- *   prior_sigmas: number[], leg_pairs: Point[], depth: boolean, confirmed_threshold: number}} TrackerSpec
+ *   prior_sigmas: number[], leg_pairs: Point[], depth: boolean, confirmed_threshold: number,
+ *   sides: number[] | null}} TrackerSpec
  * @typedef {{reach: number, smooth_reach: number, squarings: number, regression_weight: number, min_peak: number,
  *   apart: number, second_peak: number, motion: number}} Refinement
  * @typedef {{landmarks: OneEuroSettings, alignment: OneEuroSettings, visibility: number, fastest: number,
  *   farthest: number, nominal_seconds: number, gap_seconds: number}} FilterSettings
+ * @typedef {{one_place: number, unsupported: number}} Merging
  * @typedef {{presence_threshold: number, candidates: number, min_region: number, max_region: number,
  *   motion_seconds: number, closer_shares: number[], closer_doubt: number, front: number}} LoopSettings
  * @typedef {{detector: DetectorSpec, tracker: TrackerSpec, refinement: Refinement, filters: FilterSettings,
- *   pipeline: LoopSettings}} Contract
+ *   merging: Merging, pipeline: LoopSettings}} Contract
  * @typedef {Float32Array | number[]} Numbers
  * @typedef {{regressors: Numbers, logits: Numbers}} DetectorOutputs
  * @typedef {{landmarks: Numbers, pose_presence: Numbers, alignment: Numbers, heatmaps?: Numbers}} TrackerOutputs
  * @typedef {{detector: (input: Float32Array) => Promise<DetectorOutputs>,
  *   tracker: (input: Float32Array) => Promise<TrackerOutputs>}} Networks each takes S x S x 3 values of its range
  * @typedef {{box: Roi, keypoints: Point[], score: number}} Detection box: x0, y0, x1, y1
- * @typedef {{points: Point[], visibility: number[], posePresence: number, alignment: Point[]}} Track
+ * @typedef {{points: Point[], visibility: number[], posePresence: number, alignment: Point[],
+ *   spread: (number | null)[] | null}} Track
  * @typedef {{track: Track, roi: Roi}} Sighting what the tracker confirmed, and where
  * @typedef {{source: "detected" | "tracked" | "none", detectorRan: boolean, roi: Roi | null, landmarks: Point[],
  *   visibility: number[], posePresence: number, milliseconds: {total: number, networks: number}}} PoseResult
  */
 
+import { apart, decodeDetections, decodeTrack, gridAnchors, ofBoth, prominence } from "./decoding.js";
 import { bodySize, FrameClock, PoseSmoother } from "./filters.js";
-import { refine } from "./refine.js";
+import { cropMatrix, parts, regionOf, wholeImage } from "./geometry.js";
 import { warp } from "./warp.js";
-
-/** The region of a letterboxed picture. @returns {Roi} */
-export const wholeImage = (/** @type {number} */ width, /** @type {number} */ height) =>
-  [width / 2, height / 2, Math.max(width, height), 0];
-
-/** Regions of a closer look: overlapping squares of a share of the long side, the middle first. @returns {Roi[]} */
-export function parts(/** @type {number} */ width, /** @type {number} */ height, /** @type {number} */ share) {
-  const side = share * Math.max(width, height);
-  const [xs, ys] = [width, height].map((s) => (s <= side ? [s / 2] : [side / 2, s - side / 2]));
-  const centers = [[width / 2, height / 2], ...ys.flatMap((y) => xs.map((x) => [x, y]))];
-  return centers.map(([x, y]) => [x, y, side, 0]);
-}
-
-/** @param {Roi} roi @param {number} size side of the crop @returns {Matrix} */
-export function cropMatrix([x, y, side, rotation], size) {
-  const cos = (Math.cos(rotation) * side) / size, sin = (Math.sin(rotation) * side) / size, half = size / 2;
-  return [cos, -sin, x - half * (cos - sin), sin, cos, y - half * (sin + cos)];
-}
-
-/** @param {Point[]} alignment middle of the hips, point on the body circle @param {number} scale @returns {Roi} */
-export function regionOf([[x, y], [topX, topY]], scale) {
-  const dx = topX - x, dy = topY - y, turn = 2 * Math.PI, angle = Math.atan2(dx, -dy);
-  return [x, y, 2 * scale * Math.hypot(dx, dy), angle - turn * Math.floor((angle + Math.PI) / turn)];
-}
-
-/** @param {Matrix} m @returns {Point} */
-const apply = ([a, b, c, d, e, f], /** @type {number} */ x, /** @type {number} */ y) =>
-  [a * x + b * y + c, d * x + e * y + f];
-
-/** @param {Matrix} m @returns {Matrix} */
-function invert([a, b, c, d, e, f]) {
-  const det = a * e - b * d;
-  return [e / det, -b / det, (b * f - c * e) / det, -d / det, a / det, (c * d - a * f) / det];
-}
-
-const clamp = (/** @type {number} */ v, /** @type {number} */ low, /** @type {number} */ high) =>
-  Math.min(Math.max(v, low), high);
-const sigmoid = (/** @type {number} */ v) => 1 / (1 + Math.exp(-clamp(v, -88, 88)));
-
-/** Middles of the anchors, level by level, row by row, all of a cell together. @returns {Point[]} */
-export function gridAnchors(/** @type {DetectorSpec} */ spec) {
-  const anchors = /** @type {Point[]} */ ([]);
-  spec.strides.forEach((stride, level) => {
-    const cells = Math.floor(spec.input_size / stride);
-    for (let i = 0; i < cells * cells; i++) {
-      for (let n = 0; n < spec.anchors_per_cell[level]; n++) {
-        anchors.push([((i % cells) + 0.5) * stride, (Math.floor(i / cells) + 0.5) * stride]);
-      }
-    }
-  });
-  return anchors;
-}
-
-/** People of a detector's tensors, best first; `doubt` is taken off the logits. @returns {Detection[]} */
-export function decodeDetections(/** @type {DetectorSpec} */ spec, /** @type {Point[]} */ anchors,
-  /** @type {DetectorOutputs} */ { regressors, logits }, /** @type {Matrix} */ matrix, doubt = 0) {
-  const least = Math.log(spec.score_threshold / (1 - spec.score_threshold)), values = 4 + 2 * spec.num_keypoints;
-  const found = /** @type {{corners: number[], score: number}[]} */ ([]);
-  anchors.forEach(([x, y], i) => {
-    if (!(logits[i] - doubt >= least)) return;
-    const v = Array.from(regressors.slice(i * values, (i + 1) * values));
-    if (!v.every(Number.isFinite)) return;
-    const points = v.slice(4).map((value, j) => value + (j % 2 ? y : x));
-    const corners = [v[0] + x - v[2] / 2, v[1] + y - v[3] / 2, v[0] + x + v[2] / 2, v[1] + y + v[3] / 2, ...points];
-    found.push({ corners, score: sigmoid(logits[i] - doubt) });
-  });
-  return merged(found, spec.same_person).map(({ corners, score }) => {
-    const points = /** @type {Point[]} */ ([]);
-    for (let i = 0; i < corners.length; i += 2) points.push(apply(matrix, corners[i], corners[i + 1]));
-    return { box: /** @type {Roi} */ ([...points[0], ...points[1]]), keypoints: points.slice(2), score };
-  });
-}
-
-/** Candidates of one person become their mean, weighted by the scores; the score stays the best. */
-function merged(/** @type {{corners: number[], score: number}[]} */ candidates, /** @type {number} */ threshold) {
-  let rest = [...candidates].sort((p, q) => q.score - p.score);
-  const kept = [];
-  while (rest.length) {
-    const best = rest[0], group = rest.filter((r) => r === best || apart(best.corners, r.corners, 4) < threshold);
-    rest = rest.filter((r) => !group.includes(r));
-    const total = group.reduce((sum, r) => sum + r.score, 0);
-    const corners = best.corners.map((_, i) => group.reduce((sum, r) => sum + r.corners[i] * r.score, 0) / total);
-    kept.push({ corners, score: best.score });
-  }
-  return kept;
-}
-
-/** Nats by which people are looked at in turn: the logit of the score, and `front` for a size that is e times as large. */
-function prominence(/** @type {Detection} */ { keypoints: [center, rim], score }, /** @type {number} */ front) {
-  const radius = Math.hypot(rim[0] - center[0], rim[1] - center[1]), sure = Math.min(Math.max(score, 1e-6), 1 - 1e-6);
-  return Math.log(sure / (1 - sure)) + front * Math.log(Math.max(radius, 1e-6));
-}
-
-/** How far two alignments are apart, in radii of the larger body circle: the mean distance of their points. */
-function apart(/** @type {number[]} */ p, /** @type {number[]} */ q, at = 0) {
-  const distance = (/** @type {number} */ i) => Math.hypot(p[i] - q[i], p[i + 1] - q[i + 1]);
-  const radius = (/** @type {number[]} */ c) => Math.hypot(c[at + 2] - c[at], c[at + 3] - c[at + 1]);
-  return (distance(at) + distance(at + 2)) / 2 / Math.max(radius(p), radius(q), 1e-6);
-}
-
-/** Landmarks in picture pixels of a tracker's tensors. @returns {Track} */
-export function decodeTrack(/** @type {Contract} */ contract, /** @type {TrackerOutputs} */ outputs,
-  /** @type {Matrix} */ matrix, /** @type {Point[] | null} */ previous) {
-  const spec = contract.tracker, raw = outputs.landmarks, values = spec.depth ? 4 : 3; // x, y, depth, visibility
-  let points = spec.keypoint_names.map((_, k) => /** @type {Point} */ ([raw[values * k], raw[values * k + 1]]));
-  if (outputs.heatmaps) {
-    const inverse = invert(matrix), before = previous && previous.map(([x, y]) => apply(inverse, x, y));
-    points = refine(points, outputs.heatmaps, spec, contract.refinement, before);
-  }
-  const a = outputs.alignment;
-  return {
-    points: points.map(([x, y]) => apply(matrix, x, y)),
-    visibility: points.map((_, k) => sigmoid(raw[values * (k + 1) - 1])),
-    posePresence: sigmoid(outputs.pose_presence[0]),
-    alignment: [apply(matrix, a[0], a[1]), apply(matrix, a[2], a[3])],
-  };
-}
 
 /** Finds one person: calls of `frame` are the consecutive frames of one film, in which they are followed. */
 export class PoseLoop {
@@ -265,7 +152,7 @@ export class PoseLoop {
   async still(/** @type {Picture} */ picture) {
     const started = performance.now();
     this.networkMs = 0;
-    const found = await this.find(picture, (looks) => looks);
+    const found = await this.find(picture, (looks) => looks, true);
     return {
       source: found ? "detected" : "none",
       detectorRan: true,
@@ -282,12 +169,13 @@ export class PoseLoop {
    * @param {Picture} picture
    * @param {(looks: Roi[][]) => Roi[][]} choose of the squares of a closer look and of still closer ones, those to look
    *   at now
+   * @param {boolean} merge read the mirror image the second time, and both looks as one
    * @returns {Promise<Sighting | null>}
    */
-  async find(picture, choose) {
+  async find(picture, choose, merge = false) {
     const { width, height } = picture, { closer_shares, closer_doubt } = this.contract.pipeline;
     const seen = await this.detect(picture, wholeImage(width, height));
-    let found = await this.confirm(picture, seen);
+    let found = await this.confirm(picture, seen, merge);
     if (found || !this.closer) return found;
     for (const squares of choose(closer_shares.map((share) => parts(width, height, share)))) {
       if (found) break;
@@ -298,7 +186,7 @@ export class PoseLoop {
           apart(person.keypoints.flat(), other.keypoints.flat()) < this.contract.detector.same_person;
         if (!seen.some(same)) seen.push(person), fresh.push(person);
       }
-      found = await this.confirm(picture, fresh);
+      found = await this.confirm(picture, fresh, merge);
     }
     return found;
   }
@@ -308,12 +196,14 @@ export class PoseLoop {
    * tells people from what is none far better than where a detector has drawn.
    * @returns {Promise<Sighting | null>}
    */
-  async confirm(/** @type {Picture} */ picture, /** @type {Detection[]} */ detections) {
-    const { candidates, front } = this.contract.pipeline, { confirmed_threshold } = this.contract.tracker;
+  async confirm(/** @type {Picture} */ picture, /** @type {Detection[]} */ detections, /** @type {boolean} */ merge) {
+    const { candidates, front } = this.contract.pipeline, { confirmed_threshold, sides } = this.contract.tracker;
     const inTurn = [...detections].sort((p, q) => prominence(q, front) - prominence(p, front));
     for (const { keypoints } of inTurn.slice(0, candidates)) {
       const first = await this.sight(picture, keypoints, 0);
-      const second = first && (await this.sight(picture, first.track.alignment, confirmed_threshold));
+      const mirror = merge && sides !== null;
+      const second = first && (await this.sight(picture, first.track.alignment, confirmed_threshold, mirror));
+      if (second && merge) return { ...second, track: ofBoth(first.track, second.track, this.contract.merging) };
       if (second) return second;
     }
     return null;
@@ -323,9 +213,10 @@ export class PoseLoop {
    * Null where the region is no sensible one, or the tracker is less sure of somebody in it than `least`.
    * @returns {Promise<Sighting | null>}
    */
-  async sight(/** @type {Picture} */ picture, /** @type {Point[]} */ alignment, /** @type {number} */ least) {
+  async sight(/** @type {Picture} */ picture, /** @type {Point[]} */ alignment, /** @type {number} */ least,
+    mirror = false) {
     const roi = regionOf(alignment, this.contract.tracker.roi_scale);
-    const track = this.usable(roi, picture) ? await this.track(picture, roi, null, least) : null;
+    const track = this.usable(roi, picture) ? await this.track(picture, roi, null, least, mirror) : null;
     return track && { track, roi };
   }
 
@@ -356,8 +247,8 @@ export class PoseLoop {
 
   /** @returns {Promise<Track | null>} null where the tracker sees nobody */
   async track(/** @type {Picture} */ picture, /** @type {Roi} */ roi, /** @type {Point[] | null} */ previous,
-    least = this.contract.pipeline.presence_threshold) {
-    const spec = this.contract.tracker, matrix = cropMatrix(roi, spec.input_size);
+    least = this.contract.pipeline.presence_threshold, mirror = false) {
+    const spec = this.contract.tracker, matrix = cropMatrix(roi, spec.input_size, mirror);
     const input = warp(picture, matrix, spec.input_size, "replicate", spec.value_range);
     const track = decodeTrack(this.contract, await this.timed(this.networks.tracker(input)), matrix, previous);
     // A damaged or overflowing network's numbers may be none.

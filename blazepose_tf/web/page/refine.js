@@ -7,6 +7,8 @@
  * @typedef {import("./loop.js").TrackerSpec} TrackerSpec
  * @typedef {import("./loop.js").Refinement} Refinement
  * @typedef {{side: number, left: number, top: number, weights: Float64Array}} Window a square of cells, row by row
+ * @typedef {{points: Point[], spread: (number | null)[] | null}} Refined spread in cells, null without a peak; on film
+ *   it is not told
  */
 
 const clamp = (/** @type {number} */ v, /** @type {number} */ low, /** @type {number} */ high) =>
@@ -17,7 +19,7 @@ const clamp = (/** @type {number} */ v, /** @type {number} */ low, /** @type {nu
  * that have chosen one place the one that loses less goes to a second peak; on film, where `previous` points are known,
  * to a weighted mean that does not jump.
  * @param {Point[]} points in crop pixels, as `previous` @param {Numbers} maps cells x cells x points, logits
- * @returns {Point[]}
+ * @returns {Refined}
  */
 export function refine(points, maps, /** @type {TrackerSpec} */ spec, /** @type {Refinement} */ settings,
   /** @type {Point[] | null} */ previous) {
@@ -31,15 +33,17 @@ export function refine(points, maps, /** @type {TrackerSpec} */ spec, /** @type 
     const left = column - reach, top = row - reach;
     const near = { side, left, top, weights: window(maps, cells, points.length, k, left, top, side) };
     return previous ? smoothPeak(near, place, spec.prior_sigmas[k], settings, inCells(previous[k]))
-      : bestPeak(near, place, spec.prior_sigmas[k], settings);
+      : bestPeak(near, place, spec.prior_sigmas[k]);
   });
   for (const [a, b] of previous ? [] : spec.leg_pairs) part(peaks[a], peaks[b], settings);
-  return points.map((point, k) => {
+  const refined = points.map((point, k) => {
     const peak = peaks[k];
-    if (!peak) return point;
+    if (!peak || (peak instanceof Peak && peak.value < settings.min_peak)) return point;
     const [x, y] = peak instanceof Peak ? peak.top() : peak;
-    return [x * stride, y * stride];
+    return /** @type {Point} */ ([x * stride, y * stride]);
   });
+  const spread = peaks.map((peak) => (peak instanceof Peak ? peak.spread(settings) : null));
+  return { points: refined, spread: previous ? null : spread };
 }
 
 /** Probabilities of a square of cells; 0 outside of the map. */
@@ -56,12 +60,16 @@ function window(/** @type {Numbers} */ maps, /** @type {number} */ cells, /** @t
   return weights;
 }
 
-/** A cell chosen in a window. */
+/** A cell chosen in a window of products of probability, blurred, and closeness. */
 class Peak {
-  /** @param {Window} window @param {number} at index of the cell */
-  constructor(window, at) {
+  /**
+   * @param {Window} window @param {number} at index of the cell
+   * @param {Float64Array} plain the products without the blur
+   */
+  constructor(window, at, plain) {
     this.window = window;
     this.at = at;
+    this.plain = plain;
   }
 
   get value() {
@@ -90,7 +98,23 @@ class Peak {
       if ((best >= 0 && w[at] <= w[best]) || (cellX - x) ** 2 + (cellY - y) ** 2 < apart ** 2) continue;
       if (around.every((next) => w[at] >= w[at + next])) best = at;
     }
-    return best < 0 ? null : new Peak(this.window, best);
+    return best < 0 ? null : new Peak(this.window, best, this.plain);
+  }
+
+  /** How far around its place the point may be by its map, in cells; null without a peak. @returns {number | null} */
+  spread(/** @type {Refinement} */ { smooth_reach, min_peak }) {
+    const { side, left, top } = this.window, [x, y] = this.top(), half = (side - 1) / 2;
+    const column = Math.floor(x) - left, row = Math.floor(y) - top, place = this.plain[row * side + column];
+    if (!(place >= min_peak)) return null;
+    let sum = 0, squared = 0;
+    for (let i = half - smooth_reach; i <= half + smooth_reach; i++) {
+      for (let j = half - smooth_reach; j <= half + smooth_reach; j++) {
+        const weight = this.plain[i * side + j];
+        sum += weight;
+        squared += weight * ((left + j + 0.5 - x) ** 2 + (top + i + 0.5 - y) ** 2);
+      }
+    }
+    return Math.sqrt(squared / Math.max(sum * place, 1e-9));
   }
 }
 
@@ -99,9 +123,8 @@ function* choices(/** @type {number} */ side) {
   for (let row = 2; row < side - 2; row++) for (let i = row * side + 2; i < (row + 1) * side - 2; i++) yield i;
 }
 
-/** Cell with the largest product of blurred probability and closeness. @returns {Peak | null} */
-function bestPeak(/** @type {Window} */ near, /** @type {Point} */ [x, y], /** @type {number} */ sigma,
-  /** @type {Refinement} */ settings) {
+/** Cell with the largest product of blurred probability and closeness. @returns {Peak} */
+function bestPeak(/** @type {Window} */ near, /** @type {Point} */ [x, y], /** @type {number} */ sigma) {
   const { side, left, top } = near, scale = -0.5 / sigma ** 2;
   let w = near.weights;
   for (let i = 0; i < 2; i++) {
@@ -109,16 +132,17 @@ function bestPeak(/** @type {Window} */ near, /** @type {Point} */ [x, y], /** @
     w = blur(w, side, 1);
   }
   const gauss = (/** @type {number} */ cell, /** @type {number} */ at) => Math.exp(scale * (cell + 0.5 - at) ** 2);
-  w = w.map((v, i) => v * gauss(left + (i % side), x) * gauss(top + Math.floor(i / side), y));
+  const close = w.map((_, i) => gauss(left + (i % side), x) * gauss(top + Math.floor(i / side), y));
+  w = w.map((v, i) => v * close[i]);
   let best = 2 * side + 2;
   for (const at of choices(side)) if (w[at] > w[best]) best = at;
-  return w[best] >= settings.min_peak ? new Peak({ ...near, weights: w }, best) : null;
+  return new Peak({ ...near, weights: w }, best, near.weights.map((v, i) => v * close[i]));
 }
 
 /** Where two points have chosen one place, the one that loses less goes to a second peak that is nearly as good. */
 function part(/** @type {Point | Peak | null} */ a, /** @type {Point | Peak | null} */ b,
   /** @type {Refinement} */ { apart, second_peak, min_peak }) {
-  if (!(a instanceof Peak && b instanceof Peak)) return;
+  if (!(a instanceof Peak && b instanceof Peak) || Math.min(a.value, b.value) < min_peak) return;
   const [[x, y], [otherX, otherY]] = [a.cell(), b.cell()];
   if ((x - otherX) ** 2 + (y - otherY) ** 2 >= apart ** 2) return;
   const seconds = [a.second(b.cell(), apart), b.second(a.cell(), apart)];

@@ -8,6 +8,7 @@ class Contract(document: JSONObject) {
     val detector = DetectorSpec(document.getJSONObject("detector"))
     val tracker = TrackerSpec(document.getJSONObject("tracker"))
     val refinement = Refinement(document.getJSONObject("refinement"))
+    val merging = Merging(document.getJSONObject("merging"))
     val filters = FilterSettings(document.getJSONObject("filters"))
     val loop = LoopSettings(document.getJSONObject("pipeline"))
 
@@ -34,6 +35,14 @@ class TrackerSpec(document: JSONObject) {
     val edges = document.pairs("edges")
     val depth = document.getBoolean("depth")
     val confirmedThreshold = document.getDouble("confirmed_threshold")
+
+    /** Where the other side's points are; null where a point lacks it. */
+    val sides = document.optJSONArray("sides")?.doubles()?.map { it.toInt() }
+}
+
+class Merging(document: JSONObject) {
+    val onePlace = document.getDouble("one_place")
+    val unsupported = document.getDouble("unsupported")
 }
 
 class Refinement(document: JSONObject) {

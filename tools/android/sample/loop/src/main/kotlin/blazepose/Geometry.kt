@@ -27,12 +27,13 @@ data class Region(val x: Double, val y: Double, val side: Double, val rotation: 
         return -half < x && x < width + half && -half < y && y < height + half
     }
 
-    /** Map from the pixels of a crop to those of the picture. */
-    fun cropMatrix(cropSize: Int): Matrix {
+    /** Map from the pixels of a crop, mirrored left to right or not, to those of the picture. */
+    fun cropMatrix(cropSize: Int, mirror: Boolean = false): Matrix {
         val cosine = cos(rotation) * side / cropSize
         val sine = sin(rotation) * side / cropSize
         val half = cropSize / 2.0
-        return Matrix(cosine, -sine, x - half * (cosine - sine), sine, cosine, y - half * (sine + cosine))
+        val (a, d) = if (mirror) Pair(-cosine, -sine) else Pair(cosine, sine)
+        return Matrix(a, -sine, x - half * (a - sine), d, cosine, y - half * (d + cosine))
     }
 
     companion object {
@@ -79,6 +80,9 @@ data class Matrix(val a: Double, val b: Double, val c: Double, val d: Double, va
         val det = a * e - b * d
         return Matrix(e / det, -b / det, (b * f - c * e) / det, -d / det, a / det, (c * d - a * f) / det)
     }
+
+    /** Whether it exchanges left and right. */
+    val mirrors get() = a * e - b * d < 0
 
     /** Length that a unit length gets. */
     val scale get() = Math.sqrt(abs(a * e - b * d))

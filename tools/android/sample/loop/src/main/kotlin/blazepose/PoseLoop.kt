@@ -16,7 +16,13 @@ interface Networks {
 }
 
 /** What the tracker sees in one region, in pixels of the picture. */
-class Track(val points: List<Point>, val visibility: List<Double>, val posePresence: Double, val alignment: Alignment) {
+class Track(
+    val points: List<Point>,
+    val visibility: List<Double>,
+    val posePresence: Double,
+    val alignment: Alignment,
+    val spread: List<Double?>?
+) {
     /** Whether every number is one: a damaged or overflowing network's may not be. */
     val isFinite get() = points.all { it.isFinite } && visibility.all { it.isFinite() } && alignment.isFinite
 }
@@ -38,17 +44,39 @@ fun decodeTrack(contract: Contract, outputs: TrackerOutputs, matrix: Matrix, pre
     val raw = outputs.landmarks
     val indices = contract.tracker.names.indices
     val values = if (contract.tracker.depth) 4 else 3 // x, y, depth, visibility
-    var points = indices.map { Point(raw[values * it].toDouble(), raw[values * it + 1].toDouble()) }
-    if (outputs.heatmaps != null) {
-        val before = previous?.map(matrix.inverse()::apply)
-        points = refine(points, outputs.heatmaps, contract.tracker, contract.refinement, before)
-    }
+    val regressed = indices.map { Point(raw[values * it].toDouble(), raw[values * it + 1].toDouble()) }
+    val refined = outputs.heatmaps?.let {
+        refine(regressed, it, contract.tracker, contract.refinement, previous?.map(matrix.inverse()::apply))
+    } ?: Refined(regressed, null)
     val a = outputs.alignment.map { it.toDouble() }
+    // The points of a mirrored crop are those of the other side.
+    val order = contract.tracker.sides?.takeIf { matrix.mirrors } ?: indices.toList()
     return Track(
-        points.map(matrix::apply),
-        indices.map { sigmoid(raw[values * (it + 1) - 1].toDouble()) },
+        order.map { matrix.apply(refined.points[it]) },
+        order.map { sigmoid(raw[values * (it + 1) - 1].toDouble()) },
         sigmoid(outputs.posePresence.toDouble()),
-        Alignment(matrix.apply(a[0], a[1]), matrix.apply(a[2], a[3]))
+        Alignment(matrix.apply(a[0], a[1]), matrix.apply(a[2], a[3])),
+        refined.spread?.let { spread -> order.map { spread[it] } }
+    )
+}
+
+/**
+ * One reading of two looks, the second in the person's own region: a point lies between both, by the inverse squares of
+ * its spreads; where they mean two places, it is the one of the look with less spread.
+ */
+private fun ofBoth(first: Track, second: Track, settings: Merging): Track {
+    val far = settings.onePlace * second.alignment.radius
+    val shares = second.points.indices.map { k ->
+        val (p, q) = listOf(first, second).map { if (it.spread == null) 1.0 else it.spread[k] ?: settings.unsupported }
+        if (first.points[k].distance(second.points[k]) <= far) q * q / (p * p + q * q) else if (p < q) 1.0 else 0.0
+    }
+    val between = { p: Double, q: Double, k: Int -> q + shares[k] * (p - q) }
+    return Track(
+        second.points.mapIndexed { k, q -> first.points[k].let { p -> Point(between(p.x, q.x, k), between(p.y, q.y, k)) } },
+        second.visibility.mapIndexed { k, q -> between(first.visibility[k], q, k) },
+        second.posePresence,
+        second.alignment,
+        second.spread
     )
 }
 
@@ -145,7 +173,7 @@ class PoseLoop(
      * the closer look are asked, then of a still closer one; nothing is filtered, the film is not disturbed.
      */
     fun still(picture: Picture): PoseResult {
-        val sighting = find(picture) { it } ?: return PoseResult(Source.NONE, true, null, listOf(), listOf(), 0.0)
+        val sighting = find(picture, merge = true) { it } ?: return PoseResult(Source.NONE, true, null, listOf(), listOf(), 0.0)
         val track = sighting.track
         return PoseResult(
             Source.DETECTED, true, sighting.region, track.points, track.visibility, track.posePresence
@@ -154,11 +182,14 @@ class PoseLoop(
 
     /**
      * Whom the detector sees and the tracker confirms: in the whole picture, else in parts of it; of the squares of a
-     * closer look and of still closer ones, `choose` gives those to look at now.
+     * closer look and of still closer ones, `choose` gives those to look at now. With `merge` the second time it is the
+     * mirror image that is read, and the reading is that of both looks.
      */
-    private fun find(picture: Picture, choose: (List<List<Region>>) -> List<List<Region>>): Sighting? {
+    private fun find(
+        picture: Picture, merge: Boolean = false, choose: (List<List<Region>>) -> List<List<Region>>
+    ): Sighting? {
         val seen = ArrayList(detect(picture, Region.wholeImage(picture.width, picture.height), 0.0))
-        confirm(picture, seen)?.let { return it }
+        confirm(picture, seen, merge)?.let { return it }
         if (!closer) return null
         val looks = contract.loop.closerShares.map { Region.parts(picture.width, picture.height, it) }
         for (squares in choose(looks)) {
@@ -169,7 +200,7 @@ class PoseLoop(
                 seen += person
                 fresh += person
             }
-            confirm(picture, fresh)?.let { return it }
+            confirm(picture, fresh, merge)?.let { return it }
         }
         return null
     }
@@ -178,20 +209,23 @@ class PoseLoop(
      * The first of the most prominent people whom the tracker sees in the region that its first reading gives: there it
      * tells people from what is none far better than where a detector has drawn.
      */
-    private fun confirm(picture: Picture, detections: List<Detection>): Sighting? {
+    private fun confirm(picture: Picture, detections: List<Detection>, merge: Boolean): Sighting? {
+        val least = contract.tracker.confirmedThreshold
+        val mirror = merge && contract.tracker.sides != null
         val inTurn = detections.sortedByDescending { it.prominence(contract.loop.front) }
         for (person in inTurn.take(contract.loop.candidates)) {
             val first = sight(picture, person.alignment, 0.0) ?: continue
-            sight(picture, first.track.alignment, contract.tracker.confirmedThreshold)?.let { return it }
+            val second = sight(picture, first.track.alignment, least, mirror) ?: continue
+            return if (merge) Sighting(ofBoth(first.track, second.track, contract.merging), second.region) else second
         }
         return null
     }
 
     /** Null where the region is no sensible one, or the tracker is less sure of somebody in it than `least`. */
-    private fun sight(picture: Picture, alignment: Alignment, least: Double): Sighting? {
+    private fun sight(picture: Picture, alignment: Alignment, least: Double, mirror: Boolean = false): Sighting? {
         val here = Region.of(alignment, contract.tracker.roiScale)
         if (!here.isUsable(picture.width, picture.height, contract.loop)) return null
-        return track(picture, here, null, least)?.let { Sighting(it, here) }
+        return track(picture, here, null, least, mirror)?.let { Sighting(it, here) }
     }
 
     /** The next frame's region, and what the filters make of this one's landmarks. */
@@ -222,10 +256,11 @@ class PoseLoop(
 
     /** Null where the tracker is not sure of a person. */
     private fun track(
-        picture: Picture, region: Region, previous: List<Point>?, least: Double = contract.loop.presenceThreshold
+        picture: Picture, region: Region, previous: List<Point>?, least: Double = contract.loop.presenceThreshold,
+        mirror: Boolean = false
     ): Track? {
         val spec = contract.tracker
-        val matrix = region.cropMatrix(spec.inputSize)
+        val matrix = region.cropMatrix(spec.inputSize, mirror)
         val input = warp(picture, matrix, spec.inputSize, false, spec.range)
         val track = decodeTrack(contract, networks.tracker(input), matrix, previous)
         return if (track.isFinite && track.posePresence >= least) track else null

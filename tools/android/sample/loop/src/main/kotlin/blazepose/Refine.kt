@@ -6,6 +6,10 @@ import kotlin.math.floor
 import kotlin.math.ln
 import kotlin.math.max
 import kotlin.math.min
+import kotlin.math.sqrt
+
+/** Points in crop pixels; spread in cells, null without a peak, and not told at all on film. */
+class Refined(val points: List<Point>, val spread: List<Double?>?)
 
 /**
  * Regressed points moved to the peaks of their heatmaps: on a picture to the most plausible cell and between cells to
@@ -21,7 +25,7 @@ fun refine(
     spec: TrackerSpec,
     settings: Refinement,
     previous: List<Point>?
-): List<Point> {
+): Refined {
     val stride = spec.heatmapStride.toDouble()
     val cells = spec.inputSize / spec.heatmapStride
     val reach = if (previous == null) settings.reach + 2 else settings.smoothReach
@@ -32,22 +36,25 @@ fun refine(
         if (!inside) null
         else Window(maps, cells, points.size, k, floor(place.x).toInt(), floor(place.y).toInt(), reach)
     }
+    var spread: List<Double?>? = null
     val found = if (previous == null) {
-        val peaks = windows.mapIndexed { k, window -> window?.bestPeak(places[k], spec.priorSigmas[k], settings) }
+        val peaks = windows.mapIndexed { k, window -> window?.bestPeak(places[k], spec.priorSigmas[k]) }
         for ((left, right) in spec.legPairs) part(peaks[left], peaks[right], settings)
-        peaks.map { it?.top() }
+        spread = peaks.map { it?.spread(settings) }
+        peaks.map { peak -> peak?.takeIf { it.value >= settings.minPeak }?.top() }
     } else {
         windows.mapIndexed { k, window ->
             val before = Point(previous[k].x / stride, previous[k].y / stride)
             window?.smoothPeak(places[k], spec.priorSigmas[k], settings, before)
         }
     }
-    return points.mapIndexed { k, point -> found[k]?.let { Point(it.x * stride, it.y * stride) } ?: point }
+    return Refined(points.mapIndexed { k, p -> found[k]?.let { Point(it.x * stride, it.y * stride) } ?: p }, spread)
 }
 
 /** Where two points have chosen one place, the one that loses less goes to a second peak that is nearly as good. */
 private fun part(a: Peak?, b: Peak?, settings: Refinement) {
-    if (a == null || b == null || squared(a.cell(), b.cell()) >= settings.apart * settings.apart) return
+    if (a == null || b == null || min(a.value, b.value) < settings.minPeak) return
+    if (squared(a.cell(), b.cell()) >= settings.apart * settings.apart) return
     val ofA = a.second(b.cell(), settings)
     val ofB = b.second(a.cell(), settings)
     val shareA = if (ofA == null) 0.0 else ofA.value / a.value
@@ -58,8 +65,8 @@ private fun part(a: Peak?, b: Peak?, settings: Refinement) {
 
 private fun squared(p: Point, q: Point) = (p.x - q.x) * (p.x - q.x) + (p.y - q.y) * (p.y - q.y)
 
-/** A cell chosen in a window. */
-private class Peak(val window: Window, val weights: DoubleArray, var at: Int) {
+/** A cell chosen in a window of products of probability, blurred, and closeness; `plain` are those without the blur. */
+private class Peak(val window: Window, val weights: DoubleArray, val plain: DoubleArray, var at: Int) {
     val value get() = weights[at]
 
     /** Middle of a cell of the window. */
@@ -82,7 +89,25 @@ private class Peak(val window: Window, val weights: DoubleArray, var at: Int) {
             if (squared(cell(i), place) < settings.apart * settings.apart) continue
             if (around.all { weights[i] >= weights[i + it] }) best = i
         }
-        return if (best < 0 || weights[best] < settings.minPeak) null else Peak(window, weights, best)
+        return if (best < 0 || weights[best] < settings.minPeak) null else Peak(window, weights, plain, best)
+    }
+
+    /** How far around its place the point may be by its map, in cells; null without a peak. */
+    fun spread(settings: Refinement): Double? {
+        val place = top()
+        val half = window.side / 2
+        val atPlace = plain[(floor(place.y).toInt() - window.top) * window.side + floor(place.x).toInt() - window.left]
+        if (atPlace < settings.minPeak) return null
+        var sum = 0.0
+        var squares = 0.0
+        for (row in half - settings.smoothReach..half + settings.smoothReach) {
+            for (column in half - settings.smoothReach..half + settings.smoothReach) {
+                val i = row * window.side + column
+                sum += plain[i]
+                squares += plain[i] * squared(cell(i), place)
+            }
+        }
+        return sqrt(squares / max(sum * atPlace, 1e-9))
     }
 }
 
@@ -107,20 +132,22 @@ private class Window(maps: FloatArray, cells: Int, count: Int, k: Int, column: I
         get() = (2 until side - 2).flatMap { row -> row * side + 2 until (row + 1) * side - 2 }
 
     /** Cell with the largest product of blurred probability and closeness. */
-    fun bestPeak(place: Point, sigma: Double, settings: Refinement): Peak? {
+    fun bestPeak(place: Point, sigma: Double): Peak {
+        val probability = weights
         repeat(2) {
             blur(side)
             blur(1)
         }
         val scale = -0.5 / (sigma * sigma)
-        val w = DoubleArray(weights.size) { i ->
+        val close = DoubleArray(weights.size) { i ->
             val dx = left + i % side + 0.5 - place.x
             val dy = top + i / side + 0.5 - place.y
-            weights[i] * exp(scale * dx * dx) * exp(scale * dy * dy)
+            exp(scale * dx * dx) * exp(scale * dy * dy)
         }
+        val w = DoubleArray(weights.size) { weights[it] * close[it] }
         var best = 2 * side + 2
         for (i in choices) if (w[i] > w[best]) best = i
-        return if (w[best] >= settings.minPeak) Peak(this, w, best) else null
+        return Peak(this, w, DoubleArray(weights.size) { probability[it] * close[it] }, best)
     }
 
     /** A quarter of each of two neighbours `next` cells apart; the rim in that direction keeps its values. */

@@ -41,7 +41,8 @@ class Golden(private val folder: File) {
                 val (width, height) = case.flat("whole_image")
                 close(Region.wholeImage(width.toInt(), height.toInt()).numbers(), roi, 0.0, "wholeImage")
             }
-            close(region(roi).cropMatrix(case.getInt("crop_size")).numbers(), case.flat("matrix"), 1e-4, "cropMatrix")
+            val actual = region(roi).cropMatrix(case.getInt("crop_size"), case.getBoolean("mirror"))
+            close(actual.numbers(), case.flat("matrix"), 1e-4, "cropMatrix")
         }
         for (case in document.objects("parts")) {
             val (width, height) = case.flat("picture").map { it.toInt() }
@@ -88,8 +89,13 @@ class Golden(private val folder: File) {
         val outputs = trackerOutputs(document.getJSONObject("tensors"))
         for (case in document.objects("cases")) {
             val previous = if (case.isNull("previous")) null else points(case.flat("previous"))
-            val track = decodeTrack(contract, outputs, matrix(document.flat("matrix")), previous)
+            val track = decodeTrack(contract, outputs, matrix(case.flat("matrix")), previous)
             val expected = case.getJSONObject("expected")
+            check((track.spread != null) == expected.has("spread")) { "spread: ${track.spread}" }
+            if (track.spread != null) {
+                val spread = expected.getJSONArray("spread").let { all -> List(all.length()) { all.optDouble(it, -1.0) } }
+                close(track.spread.map { it ?: -1.0 }, spread, 1e-3, "spread")
+            }
             close(track.points.numbers(), expected.flat("points"), 1e-3, "points")
             close(track.visibility, expected.flat("visibility"), 1e-4, "visibility")
             close(listOf(track.posePresence), listOf(expected.getDouble("pose_presence")), 1e-4, "presence")
