@@ -12,6 +12,8 @@ from blazepose_tf.runtime.tracker import PER_POINT, Track
 # Body circle's radii (a fifth of a torso) between two readings of a point that still mean one place. Beyond, one of
 # the two is wrong, and whatever lies between them is, too.
 ONE_PLACE = 0.1
+# What a spread in the first look counts: a region that a detector has drawn is off.
+FIRST = 1.5
 # Cells, for points without a peak in their heatmap (`codecs.refinement.Refined`): wider than most that have one.
 UNSUPPORTED = 4.0
 
@@ -19,15 +21,15 @@ UNSUPPORTED = 4.0
 def merged(first: Track, second: Track) -> Track:
     """One reading of two looks.
 
-    A point and all that is said of it lie between both looks, by the inverse squares of its spreads; where the looks
-    mean two places, it is the one of the look with less spread. Alignment, mask and whether somebody is there are the
-    second look's.
+    A point and all that is said of it lie between both looks, by the inverse squares of its spreads (`FIRST`); where
+    the looks mean two places, it is the one of the look with less spread. Alignment, mask and whether somebody is there
+    are the second look's.
 
     Args:
         first: a look, in pixels of the picture.
         second: a look in the person's own region, with alignment points; of a mirrored crop it knows most that is new.
     """
-    spread, other = _spread(first), _spread(second)
+    spread, other = FIRST * _spread(first), _spread(second)
     apart = np.linalg.norm(first.points - second.points, axis=1)
     one_place = apart <= ONE_PLACE * float(alignment_lib.radius(second.alignment))
     share = np.where(one_place, other**2 / (spread**2 + other**2), spread < other).astype(np.float32)

@@ -65,7 +65,7 @@ def contract(
             "sides": None if sides is None else sides.tolist(),
             "confirmed_threshold": tracker_lib.raised(pipeline.PRESENCE_THRESHOLD, own_region),
         },
-        "merging": {"one_place": merging.ONE_PLACE, "unsupported": merging.UNSUPPORTED},
+        "merging": {"one_place": merging.ONE_PLACE, "first": merging.FIRST, "unsupported": merging.UNSUPPORTED},
         "refinement": {
             "reach": refinement.REACH,
             "smooth_reach": refinement.SMOOTH_REACH,

@@ -112,11 +112,11 @@ export function decodeTrack(/** @type {Contract} */ contract, /** @type {Tracker
  * @param {Track} first @param {Track} second in the person's own region
  * @param {Merging} settings @returns {Track}
  */
-export function ofBoth(first, second, { one_place, unsupported }) {
+export function ofBoth(first, second, { one_place, first: factor, unsupported }) {
   const far = one_place * Math.hypot(...second.alignment[1].map((v, i) => v - second.alignment[0][i]));
   const spreads = [first, second].map(({ spread }) => second.points.map((_, k) => (spread ? spread[k] ?? unsupported : 1)));
   const shares = second.points.map(([x, y], k) => {
-    const [p, q] = spreads.map((spread) => spread[k]);
+    const p = factor * spreads[0][k], q = spreads[1][k];
     const apart = Math.hypot(first.points[k][0] - x, first.points[k][1] - y);
     return apart <= far ? q ** 2 / (p ** 2 + q ** 2) : p < q ? 1 : 0;
   });

@@ -21,7 +21,7 @@
  *   apart: number, second_peak: number, motion: number}} Refinement
  * @typedef {{landmarks: OneEuroSettings, alignment: OneEuroSettings, visibility: number, fastest: number,
  *   farthest: number, nominal_seconds: number, gap_seconds: number}} FilterSettings
- * @typedef {{one_place: number, unsupported: number}} Merging
+ * @typedef {{one_place: number, first: number, unsupported: number}} Merging
  * @typedef {{presence_threshold: number, candidates: number, min_region: number, max_region: number,
  *   motion_seconds: number, closer_shares: number[], closer_doubt: number, front: number}} LoopSettings
  * @typedef {{detector: DetectorSpec, tracker: TrackerSpec, refinement: Refinement, filters: FilterSettings,

@@ -42,6 +42,7 @@ class TrackerSpec(document: JSONObject) {
 
 class Merging(document: JSONObject) {
     val onePlace = document.getDouble("one_place")
+    val first = document.getDouble("first")
     val unsupported = document.getDouble("unsupported")
 }
 

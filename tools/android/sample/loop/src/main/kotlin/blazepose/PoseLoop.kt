@@ -67,7 +67,8 @@ fun decodeTrack(contract: Contract, outputs: TrackerOutputs, matrix: Matrix, pre
 private fun ofBoth(first: Track, second: Track, settings: Merging): Track {
     val far = settings.onePlace * second.alignment.radius
     val shares = second.points.indices.map { k ->
-        val (p, q) = listOf(first, second).map { if (it.spread == null) 1.0 else it.spread[k] ?: settings.unsupported }
+        val (seen, q) = listOf(first, second).map { if (it.spread == null) 1.0 else it.spread[k] ?: settings.unsupported }
+        val p = settings.first * seen
         if (first.points[k].distance(second.points[k]) <= far) q * q / (p * p + q * q) else if (p < q) 1.0 else 0.0
     }
     val between = { p: Double, q: Double, k: Int -> q + shares[k] * (p - q) }
