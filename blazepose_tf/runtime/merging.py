@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def merged(first: Track, second: Track) -> Track:
         # What the one look cannot tell (nan), the other does.
         return np.where(np.isnan(a), b, np.where(np.isnan(b), a, b + part * (a - b))).astype(np.float32)
 
-    parts = {name: between(getattr(first, name), getattr(second, name)) for name in PER_POINT}
+    parts: dict[str, Any] = {n: between(getattr(first, n), getattr(second, n)) for n in PER_POINT}
     return dataclasses.replace(second, **parts)
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -212,8 +213,9 @@ class Tracker:
         """The track of a mirrored crop, whose points are those of the other side."""
         if self._sides is None:
             raise ValueError(f"{self.model.name}: a mirrored crop, of points that lack their other side")
-        parts = {name: getattr(track, name) for name in PER_POINT}
-        return dataclasses.replace(track, **{n: None if p is None else p[self._sides] for n, p in parts.items()})
+        seen = {name: getattr(track, name) for name in PER_POINT}
+        parts: dict[str, Any] = {name: None if part is None else part[self._sides] for name, part in seen.items()}
+        return dataclasses.replace(track, **parts)
 
     def _refined(self, points, heatmaps, matrix: np.ndarray, previous: np.ndarray | None):
         """Points and their spread, which MediaPipe's way does not tell."""
