@@ -330,7 +330,8 @@ def fit(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _turned(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
     """The picture as its display matrix shows it: one of four turns, perhaps mirrored."""
-    matrix = next((bytes(data) for data in frame.side_data if data.type == SideData.DISPLAYMATRIX), None)
+    side_data = frame.side_data.get(SideData.DISPLAYMATRIX)
+    matrix = None if side_data is None else bytes(side_data)
     if matrix is None:
         return image
     # x' = a x + c y, y' = b x + d y
