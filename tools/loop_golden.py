@@ -23,7 +23,6 @@ import numpy as np
 from loop_recorded import (
     DETECTOR,
     FILM_TRACKER,
-    HALF,
     NEAR,
     ONE,
     SMALL,
@@ -103,13 +102,11 @@ def detection_cases() -> dict[str, Any]:
     matrix = roi.crop_matrix(roi.whole_image(320, 240), DETECTOR.input_size)
     cases = []
     some = detector_rows(anchors, rng, ((20, 22, 9, 3), (24, 25, 9, 1.5), (50, 14, 6, 0.8), (10, 55, 8, -3)))
-    for rows, doubt, below in ((some, 0.0, 0.0), ([], 0.0, 0.0), (some, 1.7, 0.0), (some, 0.2, 3.0)):
+    for rows, doubt in ((some, 0.0), ([], 0.0), (some, 1.7)):
         call = {"anchors": rows}
-        found = detector.decode(recorded.tensors(call), matrix, doubt, below)
+        found = detector.decode(recorded.tensors(call), matrix, doubt)
         people = [{"score": d.score, "box": plain(d.box), "keypoints": plain(d.keypoints)} for d in found]
-        cases.append(
-            {"anchors": rows, "doubt": doubt, "below": below, "matrix": plain(matrix, 6), "detections": people}
-        )
+        cases.append({"anchors": rows, "doubt": doubt, "matrix": plain(matrix, 6), "detections": people})
     return {"contract": contract(DETECTOR, TRACKER), "grid": plain(anchors), "cases": cases}
 
 
@@ -200,7 +197,6 @@ def film() -> list[dict]:
     """Frames of a film: time, and the networks' outputs in the order in which the loop asks for them."""
     script = Script(4)
     detector, seen, unseen, doubtful = script.detector, script.seen, script.unseen, script.doubtful
-    sure = script.sure
     steps = [
         (0, detector(), detector(part=0)),  # nobody, nor in the middle
         (33, detector(ONE, TWO), seen(), unseen(), unseen(), seen()),  # the second candidate
@@ -228,12 +224,6 @@ def film() -> list[dict]:
         (4033, detector(TWO), seen(), unseen(), detector(part=1)),
         (4067, detector(), detector(SMALL, part=2), seen(), seen()),  # somebody whom the next part shows
         (4100, seen(shift=(2, 1))),
-        (6000, detector(HALF), detector(part=0), seen(), sure()),  # half believed in, and the tracker is very sure
-        (8000, detector(HALF), detector(part=0), unseen()),  # no second look at whom the first does not see
-        (8033, detector(HALF), detector(HALF, part=1), seen(), seen()),  # sure of somebody, but not very
-        (8067, detector(), detector(HALF, part=2), seen(), sure()),
-        (10000, detector(HALF, TWO), seen(), seen()),  # believed in first
-        (12000, detector(HALF), detector(SMALL, part=0), seen(), seen()),
     ]  # fmt: skip
     return [{"timestamp_ms": time, "calls": list(calls)} for time, *calls in steps]
 

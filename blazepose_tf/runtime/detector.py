@@ -26,9 +26,6 @@ MAX_DETECTIONS = 50
 # nats: it sees more places where nobody is, and bodies that are cut. Both were chosen on pictures (docs/design.md).
 CLOSER_SHARES = (0.7, 0.5)
 CLOSER_DOUBT = 0.2
-# Detections are proposed to a tracker from so many nats below the threshold on: what is only half believed, the tracker
-# may be sure of.
-HALF_BELIEVED = 1.35
 # Nats of a body circle that is e times as large, where one of several people is wanted: who is in front counts, not who
 # is surest. Chosen on pictures of several people (docs/lab_notebook.md).
 FRONT = 3.0
@@ -56,9 +53,11 @@ class Detection:
 
     @property
     def prominence(self) -> float:
-        """Nats by which people are looked at in turn: those of the score, and the size (`FRONT`)."""
+        """Nats by which people are looked at in turn: the logit of the score, and the size (`FRONT`)."""
         x, y = self.keypoints[1] - self.keypoints[0]
-        return nats(self.score) + FRONT * math.log(max(math.hypot(x, y), 1e-6))
+        radius = max(math.hypot(x, y), 1e-6)
+        score = min(max(self.score, 1e-6), 1.0 - 1e-6)
+        return math.log(score / (1.0 - score)) + FRONT * math.log(radius)
 
 
 class Detector:
@@ -127,21 +126,12 @@ class Detector:
         """The network's outputs (`specs.REGRESSORS`, `specs.LOGITS`) for an (S, S, 3) uint8 crop."""
         return self.model(crop, self.spec.value_range, (specs.REGRESSORS, specs.LOGITS))
 
-    def decode(
-        self, outputs: dict[str, np.ndarray], matrix: np.ndarray, doubt: float = 0.0, below: float = 0.0
-    ) -> list[Detection]:
-        """Detections in image pixels of one input's outputs, best first.
-
-        Args:
-            outputs: of `infer`.
-            matrix: (2, 3), of `crop`.
-            doubt: nats that are taken off their logits.
-            below: nats below the threshold from which on they are told.
-        """
+    def decode(self, outputs: dict[str, np.ndarray], matrix: np.ndarray, doubt: float = 0.0) -> list[Detection]:
+        """Detections in image pixels of one input's outputs, best first; `doubt` in nats is taken off their logits."""
         logits = outputs[specs.LOGITS].reshape(-1, 1) - np.float32(doubt)
         regressors = outputs[specs.REGRESSORS].reshape(-1, self.spec.num_values)
         # Nearly all anchors see nobody: only the others are decoded.
-        alive = np.flatnonzero(logits[:, 0] >= self._logit_threshold - np.float32(below))
+        alive = np.flatnonzero(logits[:, 0] >= self._logit_threshold)
         alive = alive[(np.abs(regressors[alive]) <= specs.FARTHEST).all(axis=-1)]
         faces, points, scores = detection_codec.decode(
             regressors[alive], logits[alive], anchors=self._anchors[alive], num_keypoints=self.spec.num_keypoints
@@ -155,12 +145,6 @@ class Detector:
         points = affine.apply(matrix, points)
         best = slice(MAX_DETECTIONS)
         return [Detection(b, p, float(s)) for b, p, s in zip(faces[best], points[best], scores[best], strict=True)]
-
-
-def nats(score: float) -> float:
-    """The logit of a score."""
-    score = min(max(score, 1e-6), 1.0 - 1e-6)
-    return math.log(score / (1.0 - score))
 
 
 def detector_spec(model: SharedModel) -> specs.DetectorSpec:

@@ -35,13 +35,10 @@ export function gridAnchors(/** @type {DetectorSpec} */ spec) {
   return anchors;
 }
 
-/**
- * People of a detector's tensors, best first; `doubt` is taken off the logits, `below` the threshold.
- * @returns {Detection[]}
- */
+/** People of a detector's tensors, best first; `doubt` is taken off the logits. @returns {Detection[]} */
 export function decodeDetections(/** @type {DetectorSpec} */ spec, /** @type {Point[]} */ anchors,
-  /** @type {DetectorOutputs} */ { regressors, logits }, /** @type {Matrix} */ matrix, doubt = 0, below = 0) {
-  const least = nats(spec.score_threshold) - below, values = 4 + 2 * spec.num_keypoints;
+  /** @type {DetectorOutputs} */ { regressors, logits }, /** @type {Matrix} */ matrix, doubt = 0) {
+  const least = Math.log(spec.score_threshold / (1 - spec.score_threshold)), values = 4 + 2 * spec.num_keypoints;
   const found = /** @type {{corners: number[], score: number}[]} */ ([]);
   anchors.forEach(([x, y], i) => {
     if (!(logits[i] - doubt >= least)) return;
@@ -72,19 +69,10 @@ function merged(/** @type {{corners: number[], score: number}[]} */ candidates, 
   return kept;
 }
 
-/** The logit of a score. */
-export function nats(/** @type {number} */ score) {
-  const sure = clamp(score, 1e-6, 1 - 1e-6);
-  return Math.log(sure / (1 - sure));
-}
-
-/** The probability whose logit is so many nats above that of another one. */
-export const raised = (/** @type {number} */ probability, /** @type {number} */ by) =>
-  1 / (1 + ((1 - probability) / probability) * Math.exp(-by));
-
-/** Nats by which people are looked at in turn: those of the score, and `front` for a size that is e times as large. */
+/** Nats by which people are looked at in turn: the logit of the score, and `front` for a size that is e times as large. */
 export function prominence(/** @type {Detection} */ { keypoints: [center, rim], score }, /** @type {number} */ front) {
-  return nats(score) + front * Math.log(Math.max(Math.hypot(rim[0] - center[0], rim[1] - center[1]), 1e-6));
+  const radius = Math.hypot(rim[0] - center[0], rim[1] - center[1]), sure = Math.min(Math.max(score, 1e-6), 1 - 1e-6);
+  return Math.log(sure / (1 - sure)) + front * Math.log(Math.max(radius, 1e-6));
 }
 
 /** How far two alignments are apart, in radii of the larger body circle: the mean distance of their points. */

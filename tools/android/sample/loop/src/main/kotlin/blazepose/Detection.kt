@@ -1,6 +1,5 @@
 package blazepose
 
-import kotlin.math.exp
 import kotlin.math.hypot
 import kotlin.math.ln
 
@@ -11,18 +10,13 @@ class DetectorOutputs(val regressors: FloatArray, val logits: FloatArray)
 class Detection(val points: List<Point>, val score: Double) {
     val alignment get() = Alignment(points[2], points[3])
 
-    /** Nats by which people are looked at in turn: the score's, and `front` for a size that is e times as large. */
+    /** Nats by which people are looked at in turn: the score's logit, and `front` for a size that is e times as large. */
     fun prominence(front: Double): Double {
+        val sure = score.coerceIn(1e-6, 1 - 1e-6)
         val radius = hypot(points[3].x - points[2].x, points[3].y - points[2].y)
-        return nats(score) + front * ln(maxOf(radius, 1e-6))
+        return ln(sure / (1 - sure)) + front * ln(maxOf(radius, 1e-6))
     }
 }
-
-/** The logit of a score. */
-fun nats(score: Double) = score.coerceIn(1e-6, 1 - 1e-6).let { ln(it / (1 - it)) }
-
-/** The probability whose logit is so many nats above that of another one. */
-fun raised(probability: Double, by: Double) = 1 / (1 + (1 - probability) / probability * exp(-by))
 
 /** Middles of the anchors, level by level, row by row, all of a cell together. */
 fun gridAnchors(spec: DetectorSpec): List<Point> = spec.strides.indices.flatMap { level ->
@@ -34,16 +28,15 @@ fun gridAnchors(spec: DetectorSpec): List<Point> = spec.strides.indices.flatMap 
     }
 }
 
-/** People of the detector's outputs, best first; `doubt` is taken off the logits, `below` the threshold. */
+/** People of the detector's outputs, best first; `doubt` is taken off the logits. */
 fun decodeDetections(
     spec: DetectorSpec,
     anchors: List<Point>,
     outputs: DetectorOutputs,
     matrix: Matrix,
-    doubt: Double = 0.0,
-    below: Double = 0.0
+    doubt: Double = 0.0
 ): List<Detection> {
-    val least = nats(spec.scoreThreshold) - below
+    val least = ln(spec.scoreThreshold / (1 - spec.scoreThreshold))
     val found = ArrayList<Detection>()
     for ((i, anchor) in anchors.withIndex()) {
         val logit = outputs.logits[i] - doubt
