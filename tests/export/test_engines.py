@@ -63,8 +63,9 @@ def test_openvino_reads_what_the_quantizer_wrote(adapters, precision, tiny_file,
     found = openvino(picture)
     for name, value in expected.items():
         (same,) = [a for a in found if np.size(a) == value.size]
-        # Integers round elsewhere: a few steps of the largest value.
-        np.testing.assert_allclose(same.reshape(value.shape), value, atol=0.1 * np.abs(value).max(), err_msg=name)
+        # Integers round elsewhere: a few steps of the largest value, or of a logit (more on processors without VNNI).
+        limit = 0.1 * max(np.abs(value).max(), 1.0)
+        np.testing.assert_allclose(same.reshape(value.shape), value, atol=limit, err_msg=name)
 
 
 def test_a_cell_says_what_happened_and_whether_anybody_knows_why(benchmarks, adapters):
