@@ -107,8 +107,7 @@ def look(tracker: Tracker, picture: np.ndarray, alignment: np.ndarray, *, mirror
     A mirrored look comes back in the picture's pixels, the left points at the left side's places.
     """
     region = roi.from_alignment(alignment.astype(np.float32), tracker.spec.roi_scale)
-    crop, matrix = tracker.crop(picture, region, mirror=mirror)
-    return tracker.decode(tracker.infer(crop), matrix)
+    return tracker.read(*tracker.crop(picture, region, mirror=mirror))
 
 
 def people(

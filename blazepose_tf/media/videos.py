@@ -330,12 +330,11 @@ def fit(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _turned(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
     """The picture as its display matrix shows it: one of four turns, perhaps mirrored."""
-    side_data = frame.side_data.get(SideData.DISPLAYMATRIX)
-    matrix = None if side_data is None else bytes(side_data)
+    matrix = frame.side_data.get(SideData.DISPLAYMATRIX)
     if matrix is None:
         return image
     # x' = a x + c y, y' = b x + d y
-    a, b, _, c, d = struct.unpack("=5i", matrix[:20])
+    a, b, _, c, d = struct.unpack("=5i", bytes(matrix)[:20])
     if abs(a) + abs(d) < abs(b) + abs(c):
         image, a, d = cv2.transpose(image), c, b
     if a < 0 or d < 0:
