@@ -23,6 +23,7 @@ import numpy as np
 from loop_recorded import (
     DETECTOR,
     FILM_TRACKER,
+    HALF,
     NEAR,
     ONE,
     SMALL,
@@ -40,7 +41,7 @@ from blazepose_tf import specs, topology
 from blazepose_tf.files import write_text
 from blazepose_tf.geometry import angles, roi
 from blazepose_tf.runtime import filters, metadata
-from blazepose_tf.runtime.detector import Detector
+from blazepose_tf.runtime.detector import HALF_BELIEVED, Detector
 from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.tracker import Tracker
 from blazepose_tf.runtime.warp import warp
@@ -102,11 +103,15 @@ def detection_cases() -> dict[str, Any]:
     matrix = roi.crop_matrix(roi.whole_image(320, 240), DETECTOR.input_size)
     cases = []
     some = detector_rows(anchors, rng, ((20, 22, 9, 3), (24, 25, 9, 1.5), (50, 14, 6, 0.8), (10, 55, 8, -3)))
-    for rows, doubt in ((some, 0.0), ([], 0.0), (some, 1.7)):
+    for rows, doubt, half in ((some, 0.0, False), ([], 0.0, False), (some, 1.7, False), (some, 1.7, True)):
         call = {"anchors": rows}
-        found = detector.decode(recorded.tensors(call), matrix, doubt)
+        decode = detector.half_believed if half else detector.decode
+        found = decode(recorded.tensors(call), matrix, doubt)
         people = [{"score": d.score, "box": plain(d.box), "keypoints": plain(d.keypoints)} for d in found]
-        cases.append({"anchors": rows, "doubt": doubt, "matrix": plain(matrix, 6), "detections": people})
+        below = HALF_BELIEVED if half else 0.0
+        cases.append(
+            {"anchors": rows, "doubt": doubt, "below": below, "matrix": plain(matrix, 6), "detections": people}
+        )
     return {"contract": contract(DETECTOR, TRACKER), "grid": plain(anchors), "cases": cases}
 
 
@@ -197,6 +202,7 @@ def film() -> list[dict]:
     """Frames of a film: time, and the networks' outputs in the order in which the loop asks for them."""
     script = Script(4)
     detector, seen, unseen, doubtful = script.detector, script.seen, script.unseen, script.doubtful
+    sure = script.sure
     steps = [
         (0, detector(), detector(part=0)),  # nobody, nor in the middle
         (33, detector(ONE, TWO), seen(), unseen(), unseen(), seen()),  # the second candidate
@@ -224,6 +230,12 @@ def film() -> list[dict]:
         (4033, detector(TWO), seen(), unseen(), detector(part=1)),
         (4067, detector(), detector(SMALL, part=2), seen(), seen()),  # somebody whom the next part shows
         (4100, seen(shift=(2, 1))),
+        (6000, detector(HALF), detector(part=0), seen(), sure()),  # half believed in, and the tracker is very sure
+        (8000, detector(HALF), detector(part=0), unseen()),  # no second look at whom the first does not see
+        (8033, detector(HALF), detector(HALF, part=1), seen(), seen()),  # sure of somebody, but not very
+        (8067, detector(), detector(HALF, part=2), seen(), sure()),
+        (10000, detector(HALF, TWO), seen(), seen()),  # believed in first
+        (12000, detector(HALF), detector(SMALL, part=0), seen(), seen()),
     ]  # fmt: skip
     return [{"timestamp_ms": time, "calls": list(calls)} for time, *calls in steps]
 

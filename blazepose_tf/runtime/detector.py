@@ -26,6 +26,9 @@ MAX_DETECTIONS = 50
 # nats: it sees more places where nobody is, and bodies that are cut. Both were chosen on pictures (docs/design.md).
 CLOSER_SHARES = (0.7, 0.5)
 CLOSER_DOUBT = 0.2
+# Detections are proposed to a tracker from so many nats below the threshold on: what is only half believed, the tracker
+# may be sure of.
+HALF_BELIEVED = 1.35
 # Nats of a body circle that is e times as large, where one of several people is wanted: who is in front counts, not who
 # is surest. Chosen on pictures of several people (docs/lab_notebook.md).
 FRONT = 3.0
@@ -53,11 +56,9 @@ class Detection:
 
     @property
     def prominence(self) -> float:
-        """Nats by which people are looked at in turn: the logit of the score, and the size (`FRONT`)."""
+        """Nats by which people are looked at in turn: those of the score, and the size (`FRONT`)."""
         x, y = self.keypoints[1] - self.keypoints[0]
-        radius = max(math.hypot(x, y), 1e-6)
-        score = min(max(self.score, 1e-6), 1.0 - 1e-6)
-        return math.log(score / (1.0 - score)) + FRONT * math.log(radius)
+        return nats(self.score) + FRONT * math.log(max(math.hypot(x, y), 1e-6))
 
 
 class Detector:
@@ -127,11 +128,25 @@ class Detector:
         return self.model(crop, self.spec.value_range, (specs.REGRESSORS, specs.LOGITS))
 
     def decode(self, outputs: dict[str, np.ndarray], matrix: np.ndarray, doubt: float = 0.0) -> list[Detection]:
-        """Detections in image pixels of one input's outputs, best first; `doubt` in nats is taken off their logits."""
+        """Detections in image pixels of one input's outputs, best first.
+
+        Args:
+            outputs: of `infer`.
+            matrix: (2, 3), of `crop`.
+            doubt: nats that are taken off their logits.
+        """
+        return self._people(outputs, matrix, doubt, self._logit_threshold, math.inf)
+
+    def half_believed(self, outputs: dict[str, np.ndarray], matrix: np.ndarray, doubt: float = 0.0) -> list[Detection]:
+        """As `decode`, those below the threshold by less than `HALF_BELIEVED`; also beside the others, of whom they say
+        nothing."""
+        return self._people(outputs, matrix, doubt, self._logit_threshold - HALF_BELIEVED, self._logit_threshold)
+
+    def _people(self, outputs, matrix, doubt: float, least: float, below: float) -> list[Detection]:
         logits = outputs[specs.LOGITS].reshape(-1, 1) - np.float32(doubt)
         regressors = outputs[specs.REGRESSORS].reshape(-1, self.spec.num_values)
         # Nearly all anchors see nobody: only the others are decoded.
-        alive = np.flatnonzero(logits[:, 0] >= self._logit_threshold)
+        alive = np.flatnonzero((logits[:, 0] >= least) & (logits[:, 0] < below))
         alive = alive[(np.abs(regressors[alive]) <= specs.FARTHEST).all(axis=-1)]
         faces, points, scores = detection_codec.decode(
             regressors[alive], logits[alive], anchors=self._anchors[alive], num_keypoints=self.spec.num_keypoints
@@ -145,6 +160,12 @@ class Detector:
         points = affine.apply(matrix, points)
         best = slice(MAX_DETECTIONS)
         return [Detection(b, p, float(s)) for b, p, s in zip(faces[best], points[best], scores[best], strict=True)]
+
+
+def nats(score: float) -> float:
+    """The logit of a score."""
+    score = min(max(score, 1e-6), 1.0 - 1e-6)
+    return math.log(score / (1.0 - score))
 
 
 def detector_spec(model: SharedModel) -> specs.DetectorSpec:

@@ -10,14 +10,17 @@ import numpy as np
 
 from blazepose_tf.geometry import roi as roi_lib
 from blazepose_tf.runtime import likeness
-from blazepose_tf.runtime.detector import CLOSER_DOUBT, CLOSER_SHARES, Detection, Detector
+from blazepose_tf.runtime.detector import CLOSER_DOUBT, CLOSER_SHARES, Detection, Detector, nats
 from blazepose_tf.runtime.merging import merged
 from blazepose_tf.runtime.poses import DETECTED, GIVEN
-from blazepose_tf.runtime.tracker import Track, Tracker
+from blazepose_tf.runtime.tracker import Track, Tracker, raised
 from blazepose_tf.runtime.warp import check_image
 
 # A smaller region (in pixels) holds no body that the tracker could read; a larger one (in long sides) is a mistake.
 MIN_REGION, MAX_REGION = 4.0, 8.0
+# Whom the detector only half believes in is asked for so many more nats of presence, and for so many more for each one
+# that the detection is below the threshold. Chosen on pictures (docs/lab_notebook.md).
+HALF_ASKED, EXCHANGE = 4.0, 2.0
 
 
 class Looks(enum.Enum):
@@ -63,6 +66,7 @@ class Look:
         self.image = image
         self.detections: list[Detection] = []
         self.detector_ran = False
+        self._doubted: list[Detection] = []
         self._detector, self._tracker = detector, tracker
         self._presence_threshold = presence_threshold
         self._confirmed = tracker.confirmed(presence_threshold)
@@ -93,14 +97,13 @@ class Look:
         Args:
             regions: (N, 4) rois.
         """
-        found = [d for region in regions for d in self._detect(region, CLOSER_DOUBT)]
-        new: list[Detection] = []
-        for detection in sorted(found, key=lambda d: -d.score):
-            seen = [*self.detections, *new]
-            if not any(likeness.same_circle(detection.alignment, other.alignment) for other in seen):
-                new.append(detection)
+        new = _new([d for region in regions for d in self._detect(region, CLOSER_DOUBT)], self.detections)
         self.detections = sorted([*self.detections, *new], key=lambda d: -d.score)
         return new
+
+    def half_believed(self) -> list[Detection]:
+        """Who may be there for all that the detector has said of this frame, below its threshold; best first."""
+        return _new(self._doubted, self.detections)
 
     def _detect(self, region: np.ndarray | None, doubt: float) -> list[Detection]:
         crop, matrix = self._detector.crop(self.image, region)
@@ -108,6 +111,7 @@ class Look:
         outputs = self._detector.infer(crop)
         self.lap("detector", self._detector.model.invoke_ms)
         found = self._detector.decode(outputs, matrix, doubt)
+        self._doubted += self._detector.half_believed(outputs, matrix, doubt)
         self.lap("decode")
         return found
 
@@ -140,14 +144,27 @@ class Look:
         this look that decides.
         """
         if sighting.track.alignment is None:  # a file that does not say where the body is has one look
-            return sighting if sighting.track.pose_presence >= self._presence_threshold else None
+            sure = not self._half(sighting.detection) and sighting.track.pose_presence >= self._presence_threshold
+            return sighting if sure else None
         region = self.region(sighting.track.alignment)
         mirror = looks is Looks.MERGED and self._tracker.symmetric
-        if region is None or (track := self._track(region, self._confirmed, mirror=mirror)) is None:
+        least = self._asked(sighting.detection)
+        if region is None or (track := self._track(region, least, mirror=mirror)) is None:
             return None
         if looks is Looks.MERGED:
             track = merged(sighting.track, track)
         return sighting._replace(track=track, region=region)
+
+    def _half(self, detection: Detection | None) -> bool:
+        """Whether the detector only half believes in who was proposed; nobody doubts a region of the caller's."""
+        return detection is not None and detection.score < self._detector.threshold
+
+    def _asked(self, detection: Detection | None) -> float:
+        """The presence in their own region that makes a person of a proposal."""
+        if not self._half(detection):
+            return self._confirmed
+        below = nats(self._detector.threshold) - nats(detection.score)
+        return raised(self._confirmed, HALF_ASKED + EXCHANGE * below)
 
     def read(self, regions, limit: int, looks: Looks) -> list[Sighting]:
         """People in the caller's regions.
@@ -182,10 +199,9 @@ class Look:
             found: what the detector proposes; the most prominent are looked at first.
             places: at most so many.
             tries: at most so many detections are looked at.
-            looks: at each one; the second decides, the first may be in doubt.
+            looks: at each one; the second decides, the first may be in doubt where the detector is not.
             known: people in the frame who are followed.
         """
-        least = self._presence_threshold if looks is Looks.ONE else 0.0
         seen: list[Sighting] = []
         tried = 0
         for detection in sorted(found, key=lambda d: -d.prominence):
@@ -196,6 +212,7 @@ class Look:
                 continue
             tried += 1
             region = self.region(detection.alignment)
+            least = self._presence_threshold if looks is Looks.ONE or self._half(detection) else 0.0
             if region is None or (track := self._track(region, least)) is None:
                 continue
             first = Sighting(track, region, DETECTED, detection)
@@ -203,6 +220,15 @@ class Look:
             if sighting and not any(likeness.same_body(sighting.track, o, self._tracker.spec) for o in taken):
                 seen.append(sighting)
         return seen
+
+
+def _new(found: list[Detection], known: list[Detection]) -> list[Detection]:
+    """Those of some detections who are nobody known, each once, best first."""
+    new: list[Detection] = []
+    for detection in sorted(found, key=lambda d: -d.score):
+        if not any(likeness.same_circle(detection.alignment, other.alignment) for other in (*known, *new)):
+            new.append(detection)
+    return new
 
 
 def region_of(alignment: np.ndarray, tracker: Tracker, image: np.ndarray) -> np.ndarray | None:

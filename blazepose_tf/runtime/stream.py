@@ -107,7 +107,10 @@ class PoseStream:
         return self.pipeline.result(look, poses, timestamp_ms, self.max_people)
 
     def _find(self, look: Look, known: list[Track], places: int) -> list[Sighting]:
-        """Those who are new in the whole frame; if nobody is, in one of its parts, another one each time."""
+        """Those who are new in the whole frame; if nobody is, in one of its parts, another one each time.
+
+        What the detector only half believes in is looked at where nobody at all is seen.
+        """
         tries = self.pipeline.tries(places)
         looks = Looks.TWO if self._refine_roi else Looks.ONE
         new = look.find(look.detect(), places, tries, looks, known=known)
@@ -116,6 +119,8 @@ class PoseStream:
             self._part = (self._part + 1) % len(regions)
             found = look.detect_closer(regions[self._part : self._part + 1])
             new = look.find(found, places, tries, looks, known=known)
+        if not (new or known) and looks is not Looks.ONE:
+            new = look.find(look.half_believed(), places, tries, looks, known=known)
         return new
 
     def _fit(self, image: np.ndarray) -> None:

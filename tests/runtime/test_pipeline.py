@@ -12,7 +12,7 @@ import pytest
 
 from blazepose_tf import specs
 from blazepose_tf.media.pictures import read_picture
-from blazepose_tf.runtime.detector import Detection, Detector
+from blazepose_tf.runtime.detector import Detection, Detector, nats
 from blazepose_tf.runtime.interpreter import TASK_MEMBERS, load_model
 from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.tracker import Tracker
@@ -55,7 +55,7 @@ def test_the_second_look_decides_by_what_the_file_asks_for(scripted):
     assert tracker.confirmed(0.5) == 0.5  # a file that asks for nothing more
     assert PosePipeline(scripted[0], tracker)(_image(BRIGHT)).found
     presence = PosePipeline(scripted[0], tracker)(_image(BRIGHT)).pose_presence
-    tracker._own_region = np.log(presence / (1.0 - presence)) + 0.1  # as `calibrate` writes it
+    tracker._own_region = nats(presence) + 0.1  # as `calibrate` writes it
     assert tracker.confirmed(0.5) > presence
     for timestamp in (None, 0.0):  # a picture, a frame
         result = PosePipeline(scripted[0], tracker)(_image(BRIGHT), timestamp)
@@ -99,7 +99,7 @@ def test_the_tracker_chooses_among_the_candidates(scripted):
 def _small_person():
     """Dark but for the corner below, right: a closer look there sees what the whole does not show."""
     image = _image(DARK)
-    image[38:, 38:] = BRIGHT
+    image[46:, 46:] = BRIGHT
     return image
 
 
@@ -111,9 +111,11 @@ def test_a_closer_look_finds_who_is_too_small_for_the_whole(scripted):
     corner, side = SIDE - 0.35 * SIDE, 0.7 * DETECTED_ROI[2]
     np.testing.assert_allclose(result.roi, [corner, corner, side, 0.0], atol=1e-3)
     # It must be surer there.
-    whole = pipeline(_image(BRIGHT)).detection.score
-    odds = [score / (1.0 - score) for score in (whole, result.detection.score)]
-    assert odds[0] / odds[1] == pytest.approx(np.exp(0.2), rel=1e-3)
+    corner = pipeline.look(_small_person())
+    (region,) = (r for r in corner.closer()[0] if r[0] > SIDE / 2 and r[1] > SIDE / 2)
+    crop, matrix = pipeline.detector.crop(_small_person(), region)
+    (sure,) = pipeline.detector.decode(pipeline.detector.infer(crop), matrix)
+    assert nats(sure.score) - nats(result.detection.score) == pytest.approx(0.2, abs=1e-3)
 
 
 def test_people_beside_who_was_found_are_looked_for_closer_while_places_are_free(scripted):

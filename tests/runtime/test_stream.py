@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from blazepose_tf.geometry import alignment, roi
+from blazepose_tf.runtime.detector import nats
 from blazepose_tf.runtime.pipeline import PosePipeline
 
 SIDE = 128
@@ -45,12 +46,28 @@ def test_detect_track_lose_detect(scripted):
 
 def test_a_film_is_looked_at_closer_part_by_part(scripted):
     image = _image(DARK)
-    image[44:, 44:] = BRIGHT
+    image[52:, 52:] = BRIGHT
     stream = PosePipeline(*scripted).stream()
     found = [stream(image, 33.3 * i).found for i in range(6)]
     assert found.index(True) == 4 and found[5]  # the middle and three corners show nobody
     plain = PosePipeline(*scripted, closer=False).stream()
     assert not any(plain(image, 33.3 * i).found for i in range(6))
+
+
+def test_who_is_half_believed_is_looked_at_last(scripted):
+    image = _image(DARK)
+    image[19:109, 19:109] = BRIGHT  # the whole is too dark for the detector, by 0.9 nats; the person is not
+    pipeline = PosePipeline(*scripted, closer=False)
+    result = pipeline.stream()(image, 0.0)
+    assert result.found and not result.detections
+    assert nats(result.detection.score) == pytest.approx(-0.87, abs=0.05) and result.pose_presence > 0.99
+    # The closer look believes in whom the whole shows half.
+    assert nats(PosePipeline(*scripted).stream()(image, 0.0).detection.score) > 2.0
+    # A picture stands alone; one look alone would not be enough; nor is that of a tracker which is not very sure.
+    assert not pipeline(image).found
+    assert not PosePipeline(*scripted, closer=False, refine_roi=False).stream()(image, 0.0).found
+    image[19:109, 19:109] = 180
+    assert not pipeline.stream()(image, 0.0).found
 
 
 def test_the_next_region_is_the_trackers_alignment(scripted):

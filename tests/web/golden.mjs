@@ -63,8 +63,8 @@ for (const { picture: size, matrix, crop_size, border, crop: expected } of crop.
 
 const detection = read("detection.json"), spec = detection.contract.detector, grid = decoding.gridAnchors(spec);
 close(grid, detection.grid, 0, "gridAnchors");
-for (const { anchors, doubt, matrix, detections } of detection.cases) {
-  const found = decoding.decodeDetections(spec, grid, detectorTensors(spec, anchors), flat(matrix), doubt);
+for (const { anchors, doubt, below, matrix, detections } of detection.cases) {
+  const found = decoding.decodeDetections(spec, grid, detectorTensors(spec, anchors), flat(matrix), doubt, below);
   close(found.map((d) => [d.score, ...d.box, ...d.keypoints.flat()]),
     detections.map((d) => [d.score, ...d.box, ...d.keypoints.flat()]), 1e-3, "decodeDetections");
 }

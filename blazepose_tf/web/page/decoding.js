@@ -35,18 +35,23 @@ export function gridAnchors(/** @type {DetectorSpec} */ spec) {
   return anchors;
 }
 
-/** People of a detector's tensors, best first; `doubt` is taken off the logits. @returns {Detection[]} */
+/**
+ * People of a detector's tensors, best first; `doubt` is taken off the logits. With `below` instead of those above the
+ * threshold those below it, by so many nats at most.
+ * @returns {Detection[]}
+ */
 export function decodeDetections(/** @type {DetectorSpec} */ spec, /** @type {Point[]} */ anchors,
-  /** @type {DetectorOutputs} */ { regressors, logits }, /** @type {Matrix} */ matrix, doubt = 0) {
-  const least = Math.log(spec.score_threshold / (1 - spec.score_threshold)), values = 4 + 2 * spec.num_keypoints;
+  /** @type {DetectorOutputs} */ { regressors, logits }, /** @type {Matrix} */ matrix, doubt = 0, below = 0) {
+  const threshold = nats(spec.score_threshold), values = 4 + 2 * spec.num_keypoints;
   const found = /** @type {{corners: number[], score: number}[]} */ ([]);
   anchors.forEach(([x, y], i) => {
-    if (!(logits[i] - doubt >= least)) return;
+    const logit = logits[i] - doubt;
+    if (!(logit >= threshold - below && (below === 0 || logit < threshold))) return;
     const v = Array.from(regressors.slice(i * values, (i + 1) * values));
     if (!v.every(Number.isFinite)) return;
     const points = v.slice(4).map((value, j) => value + (j % 2 ? y : x));
     const corners = [v[0] + x - v[2] / 2, v[1] + y - v[3] / 2, v[0] + x + v[2] / 2, v[1] + y + v[3] / 2, ...points];
-    found.push({ corners, score: sigmoid(logits[i] - doubt) });
+    found.push({ corners, score: sigmoid(logit) });
   });
   return merged(found, spec.same_person).map(({ corners, score }) => {
     const points = /** @type {Point[]} */ ([]);
@@ -69,10 +74,19 @@ function merged(/** @type {{corners: number[], score: number}[]} */ candidates, 
   return kept;
 }
 
-/** Nats by which people are looked at in turn: the logit of the score, and `front` for a size that is e times as large. */
+/** The logit of a score. */
+export function nats(/** @type {number} */ score) {
+  const sure = clamp(score, 1e-6, 1 - 1e-6);
+  return Math.log(sure / (1 - sure));
+}
+
+/** The probability whose logit is so many nats above that of another one. */
+export const raised = (/** @type {number} */ probability, /** @type {number} */ by) =>
+  1 / (1 + ((1 - probability) / probability) * Math.exp(-by));
+
+/** Nats by which people are looked at in turn: those of the score, and `front` for a size that is e times as large. */
 export function prominence(/** @type {Detection} */ { keypoints: [center, rim], score }, /** @type {number} */ front) {
-  const radius = Math.hypot(rim[0] - center[0], rim[1] - center[1]), sure = Math.min(Math.max(score, 1e-6), 1 - 1e-6);
-  return Math.log(sure / (1 - sure)) + front * Math.log(Math.max(radius, 1e-6));
+  return nats(score) + front * Math.log(Math.max(Math.hypot(rim[0] - center[0], rim[1] - center[1]), 1e-6));
 }
 
 /** How far two alignments are apart, in radii of the larger body circle: the mean distance of their points. */

@@ -23,7 +23,8 @@
  *   farthest: number, nominal_seconds: number, gap_seconds: number}} FilterSettings
  * @typedef {{one_place: number, first: number, unsupported: number}} Merging
  * @typedef {{presence_threshold: number, candidates: number, min_region: number, max_region: number,
- *   motion_seconds: number, closer_shares: number[], closer_doubt: number, front: number}} LoopSettings
+ *   motion_seconds: number, closer_shares: number[], closer_doubt: number, front: number,
+ *   half_believed: number, half_asked: number, exchange: number}} LoopSettings
  * @typedef {{detector: DetectorSpec, tracker: TrackerSpec, refinement: Refinement, filters: FilterSettings,
  *   merging: Merging, pipeline: LoopSettings}} Contract
  * @typedef {Float32Array | number[]} Numbers
@@ -39,7 +40,7 @@
  *   visibility: number[], posePresence: number, milliseconds: {total: number, networks: number}}} PoseResult
  */
 
-import { apart, decodeDetections, decodeTrack, gridAnchors, ofBoth, prominence } from "./decoding.js";
+import { apart, decodeDetections, decodeTrack, gridAnchors, nats, ofBoth, prominence, raised } from "./decoding.js";
 import { bodySize, FrameClock, PoseSmoother } from "./filters.js";
 import { cropMatrix, parts, regionOf, wholeImage } from "./geometry.js";
 import { warp } from "./warp.js";
@@ -127,7 +128,7 @@ export class PoseLoop {
     if (!track) {
       detectorRan = true;
       source = "detected";
-      const found = await this.find(picture, ([squares]) => [[squares[this.nextPart(squares.length)]]]);
+      const found = await this.find(picture, ([squares]) => [[squares[this.nextPart(squares.length)]]], false);
       if (found) ({ track, roi } = found);
     }
     const result = { detectorRan, landmarks: /** @type {Point[]} */ ([]), visibility: /** @type {number[]} */ ([]) };
@@ -169,26 +170,38 @@ export class PoseLoop {
    * @param {Picture} picture
    * @param {(looks: Roi[][]) => Roi[][]} choose of the squares of a closer look and of still closer ones, those to look
    *   at now
-   * @param {boolean} merge read the mirror image the second time, and both looks as one
+   * @param {boolean} still read the mirror image the second time, and both looks as one; else whom the detector only
+   *   half believes in is looked at, too, where nobody else is
    * @returns {Promise<Sighting | null>}
    */
-  async find(picture, choose, merge = false) {
+  async find(picture, choose, still) {
     const { width, height } = picture, { closer_shares, closer_doubt } = this.contract.pipeline;
-    const seen = await this.detect(picture, wholeImage(width, height));
-    let found = await this.confirm(picture, seen, merge);
-    if (found || !this.closer) return found;
-    for (const squares of choose(closer_shares.map((share) => parts(width, height, share)))) {
-      if (found) break;
-      const closer = [], fresh = /** @type {Detection[]} */ ([]);
-      for (const square of squares) closer.push(...(await this.detect(picture, square, closer_doubt)));
-      for (const person of closer.sort((p, q) => q.score - p.score)) {
-        const same = (/** @type {Detection} */ other) =>
-          apart(person.keypoints.flat(), other.keypoints.flat()) < this.contract.detector.same_person;
-        if (!seen.some(same)) seen.push(person), fresh.push(person);
+    const known = /** @type {Detection[]} */ ([]), doubted = /** @type {Detection[]} */ ([]);
+    /** People whom none of the looks before has shown. @type {(regions: Roi[], doubt: number) => Promise<Detection[]>} */
+    const look = async (regions, doubt) => {
+      const believed = /** @type {Detection[]} */ ([]);
+      for (const region of regions) {
+        const [people, others] = await this.detect(picture, region, doubt);
+        believed.push(...people), doubted.push(...others);
       }
-      found = await this.confirm(picture, fresh, merge);
+      return this.fresh(believed, known);
+    };
+    let found = await this.confirm(picture, await look([wholeImage(width, height)], 0), still);
+    for (const squares of this.closer && !found ? choose(closer_shares.map((share) => parts(width, height, share))) : []) {
+      found ??= await this.confirm(picture, await look(squares, closer_doubt), still);
     }
-    return found;
+    return found ?? (still ? null : this.confirm(picture, this.fresh(doubted, known), false));
+  }
+
+  /** Those of some people who are nobody known, each once, best first; now they are. */
+  fresh(/** @type {Detection[]} */ people, /** @type {Detection[]} */ known) {
+    const before = known.length;
+    for (const person of [...people].sort((p, q) => q.score - p.score)) {
+      const same = (/** @type {Detection} */ other) =>
+        apart(person.keypoints.flat(), other.keypoints.flat()) < this.contract.detector.same_person;
+      if (!known.some(same)) known.push(person);
+    }
+    return known.slice(before);
   }
 
   /**
@@ -196,14 +209,16 @@ export class PoseLoop {
    * tells people from what is none far better than where a detector has drawn.
    * @returns {Promise<Sighting | null>}
    */
-  async confirm(/** @type {Picture} */ picture, /** @type {Detection[]} */ detections, /** @type {boolean} */ merge) {
-    const { candidates, front } = this.contract.pipeline, { confirmed_threshold, sides } = this.contract.tracker;
+  async confirm(/** @type {Picture} */ picture, /** @type {Detection[]} */ detections, /** @type {boolean} */ still) {
+    const { candidates, front, presence_threshold, half_asked, exchange } = this.contract.pipeline;
+    const { confirmed_threshold, sides } = this.contract.tracker, { score_threshold } = this.contract.detector;
     const inTurn = [...detections].sort((p, q) => prominence(q, front) - prominence(p, front));
-    for (const { keypoints } of inTurn.slice(0, candidates)) {
-      const first = await this.sight(picture, keypoints, 0);
-      const mirror = merge && sides !== null;
-      const second = first && (await this.sight(picture, first.track.alignment, confirmed_threshold, mirror));
-      if (second && merge) return { ...second, track: ofBoth(first.track, second.track, this.contract.merging) };
+    for (const { keypoints, score } of inTurn.slice(0, candidates)) {
+      const half = score < score_threshold, below = nats(score_threshold) - nats(score);
+      const least = half ? raised(confirmed_threshold, half_asked + exchange * below) : confirmed_threshold;
+      const first = await this.sight(picture, keypoints, half ? presence_threshold : 0);
+      const second = first && (await this.sight(picture, first.track.alignment, least, still && sides !== null));
+      if (second && still) return { ...second, track: ofBoth(first.track, second.track, this.contract.merging) };
       if (second) return second;
     }
     return null;
@@ -238,11 +253,13 @@ export class PoseLoop {
     result.visibility = this.smoother.visibility(track.visibility);
   }
 
-  /** @returns {Promise<Detection[]>} */
+  /** Whom the detector sees, and whom it half believes in. @returns {Promise<Detection[][]>} */
   async detect(/** @type {Picture} */ picture, /** @type {Roi} */ region, doubt = 0) {
     const spec = this.contract.detector, matrix = cropMatrix(region, spec.input_size);
     const input = warp(picture, matrix, spec.input_size, "zero", spec.value_range);
-    return decodeDetections(spec, this.anchors, await this.timed(this.networks.detector(input)), matrix, doubt);
+    const outputs = await this.timed(this.networks.detector(input));
+    return [0, this.contract.pipeline.half_believed].map((below) =>
+      decodeDetections(spec, this.anchors, outputs, matrix, doubt, below));
   }
 
   /** @returns {Promise<Track | null>} null where the tracker sees nobody */

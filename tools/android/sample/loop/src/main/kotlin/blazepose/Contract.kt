@@ -82,6 +82,9 @@ class LoopSettings(document: JSONObject) {
     val closerShares = document.getJSONArray("closer_shares").doubles()
     val closerDoubt = document.getDouble("closer_doubt")
     val front = document.getDouble("front")
+    val halfBelieved = document.getDouble("half_believed")
+    val halfAsked = document.getDouble("half_asked")
+    val exchange = document.getDouble("exchange")
 }
 
 private fun JSONObject.pairs(name: String) = getJSONArray(name).let { all ->

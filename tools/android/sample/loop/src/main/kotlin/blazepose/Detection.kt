@@ -1,5 +1,6 @@
 package blazepose
 
+import kotlin.math.exp
 import kotlin.math.hypot
 import kotlin.math.ln
 
@@ -10,13 +11,18 @@ class DetectorOutputs(val regressors: FloatArray, val logits: FloatArray)
 class Detection(val points: List<Point>, val score: Double) {
     val alignment get() = Alignment(points[2], points[3])
 
-    /** Nats by which people are looked at in turn: the score's logit, and `front` for a size that is e times as large. */
+    /** Nats by which people are looked at in turn: the score's, and `front` for a size that is e times as large. */
     fun prominence(front: Double): Double {
-        val sure = score.coerceIn(1e-6, 1 - 1e-6)
         val radius = hypot(points[3].x - points[2].x, points[3].y - points[2].y)
-        return ln(sure / (1 - sure)) + front * ln(maxOf(radius, 1e-6))
+        return nats(score) + front * ln(maxOf(radius, 1e-6))
     }
 }
+
+/** The logit of a score. */
+fun nats(score: Double) = score.coerceIn(1e-6, 1 - 1e-6).let { ln(it / (1 - it)) }
+
+/** The probability whose logit is so many nats above that of another one. */
+fun raised(probability: Double, by: Double) = 1 / (1 + (1 - probability) / probability * exp(-by))
 
 /** Middles of the anchors, level by level, row by row, all of a cell together. */
 fun gridAnchors(spec: DetectorSpec): List<Point> = spec.strides.indices.flatMap { level ->
@@ -28,19 +34,23 @@ fun gridAnchors(spec: DetectorSpec): List<Point> = spec.strides.indices.flatMap 
     }
 }
 
-/** People of the detector's outputs, best first; `doubt` is taken off the logits. */
+/**
+ * People of the detector's outputs, best first; `doubt` is taken off the logits. With `below` instead of those above the
+ * threshold those below it, by so many nats at most.
+ */
 fun decodeDetections(
     spec: DetectorSpec,
     anchors: List<Point>,
     outputs: DetectorOutputs,
     matrix: Matrix,
-    doubt: Double = 0.0
+    doubt: Double = 0.0,
+    below: Double = 0.0
 ): List<Detection> {
-    val least = ln(spec.scoreThreshold / (1 - spec.scoreThreshold))
+    val threshold = nats(spec.scoreThreshold)
     val found = ArrayList<Detection>()
     for ((i, anchor) in anchors.withIndex()) {
         val logit = outputs.logits[i] - doubt
-        if (!(logit >= least)) continue
+        if (!(logit >= threshold - below) || (below > 0 && logit >= threshold)) continue
         val v = List(8) { outputs.regressors[8 * i + it].toDouble() }
         if (!v.all { it.isFinite() }) continue
         val corners = listOf(

@@ -152,7 +152,7 @@ class PoseLoop(
         }
         val followed = track != null
         if (!followed) {
-            val found = find(picture) { looks ->
+            val found = find(picture, still = false) { looks ->
                 part = (part + 1) % looks[0].size
                 listOf(listOf(looks[0][part]))
             }
@@ -174,7 +174,7 @@ class PoseLoop(
      * the closer look are asked, then of a still closer one; nothing is filtered, the film is not disturbed.
      */
     fun still(picture: Picture): PoseResult {
-        val sighting = find(picture, merge = true) { it } ?: return PoseResult(Source.NONE, true, null, listOf(), listOf(), 0.0)
+        val sighting = find(picture, still = true) { it } ?: return PoseResult(Source.NONE, true, null, listOf(), listOf(), 0.0)
         val track = sighting.track
         return PoseResult(
             Source.DETECTED, true, sighting.region, track.points, track.visibility, track.posePresence
@@ -183,41 +183,56 @@ class PoseLoop(
 
     /**
      * Whom the detector sees and the tracker confirms: in the whole picture, else in parts of it; of the squares of a
-     * closer look and of still closer ones, `choose` gives those to look at now. With `merge` the second time it is the
-     * mirror image that is read, and the reading is that of both looks.
+     * closer look and of still closer ones, `choose` gives those to look at now. In a `still` it is the mirror image
+     * that is read the second time, and the reading is that of both looks; on film whom the detector only half believes
+     * in is looked at, too, where nobody else is.
      */
     private fun find(
-        picture: Picture, merge: Boolean = false, choose: (List<List<Region>>) -> List<List<Region>>
+        picture: Picture, still: Boolean, choose: (List<List<Region>>) -> List<List<Region>>
     ): Sighting? {
-        val seen = ArrayList(detect(picture, Region.wholeImage(picture.width, picture.height), 0.0))
-        confirm(picture, seen, merge)?.let { return it }
-        if (!closer) return null
-        val looks = contract.loop.closerShares.map { Region.parts(picture.width, picture.height, it) }
-        for (squares in choose(looks)) {
-            val fresh = ArrayList<Detection>()
-            val parts = squares.flatMap { detect(picture, it, contract.loop.closerDoubt) }
-            for (person in parts.sortedByDescending { it.score }) {
-                if (seen.any { person.alignment.apart(it.alignment) < contract.detector.samePerson }) continue
-                seen += person
-                fresh += person
-            }
-            confirm(picture, fresh, merge)?.let { return it }
+        val known = ArrayList<Detection>()
+        val doubted = ArrayList<Detection>()
+        // People whom none of the looks before has shown.
+        fun look(regions: List<Region>, doubt: Double): List<Detection> {
+            val seen = regions.map { detect(picture, it, doubt) }
+            doubted += seen.flatMap { (_, others) -> others }
+            return fresh(seen.flatMap { (people, _) -> people }, known)
         }
-        return null
+        confirm(picture, look(listOf(Region.wholeImage(picture.width, picture.height)), 0.0), still)?.let { return it }
+        if (closer) {
+            val looks = contract.loop.closerShares.map { Region.parts(picture.width, picture.height, it) }
+            for (squares in choose(looks)) {
+                confirm(picture, look(squares, contract.loop.closerDoubt), still)?.let { return it }
+            }
+        }
+        return if (still) null else confirm(picture, fresh(doubted, known), false)
+    }
+
+    /** Those of some people who are nobody known, each once, best first; now they are. */
+    private fun fresh(people: List<Detection>, known: ArrayList<Detection>): List<Detection> {
+        val before = known.size
+        for (person in people.sortedByDescending { it.score }) {
+            if (known.none { person.alignment.apart(it.alignment) < contract.detector.samePerson }) known += person
+        }
+        return known.subList(before, known.size).toList()
     }
 
     /**
      * The first of the most prominent people whom the tracker sees in the region that its first reading gives: there it
      * tells people from what is none far better than where a detector has drawn.
      */
-    private fun confirm(picture: Picture, detections: List<Detection>, merge: Boolean): Sighting? {
-        val least = contract.tracker.confirmedThreshold
-        val mirror = merge && contract.tracker.sides != null
+    private fun confirm(picture: Picture, detections: List<Detection>, still: Boolean): Sighting? {
+        val threshold = contract.detector.scoreThreshold
+        val mirror = still && contract.tracker.sides != null
         val inTurn = detections.sortedByDescending { it.prominence(contract.loop.front) }
         for (person in inTurn.take(contract.loop.candidates)) {
-            val first = sight(picture, person.alignment, 0.0) ?: continue
+            val half = person.score < threshold
+            val more = contract.loop.halfAsked + contract.loop.exchange * (nats(threshold) - nats(person.score))
+            val least = contract.tracker.confirmedThreshold.let { if (half) raised(it, more) else it }
+            val presence = if (half) contract.loop.presenceThreshold else 0.0
+            val first = sight(picture, person.alignment, presence) ?: continue
             val second = sight(picture, first.track.alignment, least, mirror) ?: continue
-            return if (merge) Sighting(ofBoth(first.track, second.track, contract.merging), second.region) else second
+            return if (still) Sighting(ofBoth(first.track, second.track, contract.merging), second.region) else second
         }
         return null
     }
@@ -248,11 +263,14 @@ class PoseLoop(
         return PoseResult(source, source == Source.DETECTED, read, landmarks, visibility, track.posePresence)
     }
 
-    private fun detect(picture: Picture, region: Region, doubt: Double): List<Detection> {
+    /** Whom the detector sees, and whom it half believes in. */
+    private fun detect(picture: Picture, region: Region, doubt: Double): Pair<List<Detection>, List<Detection>> {
         val spec = contract.detector
         val matrix = region.cropMatrix(spec.inputSize)
         val input = warp(picture, matrix, spec.inputSize, true, spec.range)
-        return decodeDetections(spec, anchors, networks.detector(input), matrix, doubt)
+        val outputs = networks.detector(input)
+        fun people(below: Double) = decodeDetections(spec, anchors, outputs, matrix, doubt, below)
+        return people(0.0) to people(contract.loop.halfBelieved)
     }
 
     /** Null where the tracker is not sure of a person. */

@@ -69,7 +69,9 @@ class Golden(private val folder: File) {
         close(anchors.numbers(), document.flat("grid"), 0.0, "gridAnchors")
         for (case in document.objects("cases")) {
             val outputs = detectorOutputs(anchors.size, case.getJSONArray("anchors"))
-            val found = decodeDetections(spec, anchors, outputs, matrix(case.flat("matrix")), case.getDouble("doubt"))
+            val found = decodeDetections(
+                spec, anchors, outputs, matrix(case.flat("matrix")), case.getDouble("doubt"), case.getDouble("below")
+            )
             val expected = case.objects("detections")
             close(found.map { it.score }, expected.map { it.getDouble("score") }, 1e-4, "scores")
             close(
