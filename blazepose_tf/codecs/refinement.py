@@ -263,11 +263,11 @@ def _spread(near: _Near, regressed: np.ndarray, exponents, moments: np.ndarray, 
     """(K,) cells of `Refined.spread` around (2, K) places; these and the regressed ones from the windows' middles."""
     k, half = np.arange(len(near.inside)), near.probability.shape[1] // 2
     total, first, second = moments[..., 0], moments[..., 1], moments[..., 2]
-    squared = np.add.reduce(second + moved * (moved * total - 2.0 * first))
+    squared = (second + moved * (moved * total - 2.0 * first)).sum(axis=0)
     at = np.fmin(np.fmax(np.rint(moved), -half), half)
     x, y = at.astype(np.int64) + half
     apart = at - regressed
-    prior = np.exp(exponents[:, 0] * np.add.reduce(apart * apart))
+    prior = np.exp(exponents[:, 0] * (apart * apart).sum(axis=0))
     at_place = near.probability[k, y, x] * prior
     supported = near.inside & (at_place >= MIN_PEAK)
     spread = np.sqrt(np.maximum(squared, 0.0) / np.maximum(total[0] * at_place, 1e-9))

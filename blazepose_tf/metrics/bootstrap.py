@@ -29,8 +29,8 @@ def ratio_interval(
     values = np.empty(samples)
     for i in range(samples):
         chosen = rng.integers(0, top.size, top.size)
-        total = bottom[chosen].sum()
-        values[i] = top[chosen].sum() / total if total else np.nan
+        total = float(bottom[chosen].sum())
+        values[i] = float(top[chosen].sum()) / total if total else np.nan
     tail = 50.0 * (1.0 - confidence)
     low, high = np.nanpercentile(values, [tail, 100.0 - tail])
     return float(low), float(high)

@@ -89,7 +89,7 @@ def recall_at(matches: Matches, threshold: float) -> float:
 def precision_at(matches: Matches, threshold: float) -> float:
     """Share of correct detections among those of at least this score; nan without any."""
     said = matches.scores >= threshold
-    return float((matches.correct & said).sum() / said.sum()) if said.any() else float("nan")
+    return float(matches.correct[said].mean()) if said.any() else float("nan")
 
 
 def firing_threshold(best_scores, *, rate: float = 0.05) -> float:

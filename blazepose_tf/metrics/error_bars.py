@@ -95,8 +95,8 @@ def angle_errors(points, truth, state, bars, torso, names: Sequence[str]) -> dic
         hips, shoulders = list(places["hips"]), list(places["shoulders"])
         known = (state[:, hips + shoulders] > 0).all(axis=1)
         ends = [(p[:, hips].mean(axis=1), p[:, shoulders].mean(axis=1)) for p in (points, truth)]
-        off = np.abs(angles.wrapped(angles.lean(*ends[0]) - angles.lean(*ends[1])))
+        lean = np.abs(angles.wrapped(angles.lean(*ends[0]) - angles.lean(*ends[1])))
         bar = angles.lean_error(*ends[0], angles.middle_errors(bars, hips, shoulders))
-        found[TRUNK] = [np.stack([off, bar], axis=-1)[known]]
+        found[TRUNK] = [np.stack([lean, bar], axis=-1)[known]]
     joined = {joint: np.concatenate(parts) for joint, parts in found.items()}
     return {joint: values[np.isfinite(values).all(axis=1)] for joint, values in joined.items()}

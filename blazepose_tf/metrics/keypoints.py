@@ -120,8 +120,8 @@ class PCK:
     @property
     def overall(self) -> float:
         """Share over all points (each labelled point counts once); nan without any."""
-        total = self.counts.sum()
-        return float(self.hits.sum() / total) if total else float("nan")
+        total = int(self.counts.sum())
+        return float(self.hits.sum()) / total if total else float("nan")
 
     @property
     def per_keypoint(self) -> np.ndarray:
@@ -192,8 +192,8 @@ class NME:
 
     @property
     def overall(self) -> float:
-        total = self.counts.sum()
-        return float(self.sums.sum() / total) if total else float("nan")
+        total = int(self.counts.sum())
+        return float(self.sums.sum()) / total if total else float("nan")
 
     @property
     def per_keypoint(self) -> np.ndarray:

@@ -89,8 +89,8 @@ def depth_order(predicted, truth, known, torso) -> float:
 
 def mask_iou(predicted: np.ndarray, truth: np.ndarray) -> float:
     """Pixels in both of two (H, W) bool masks as a share of those in either; 1 for two empty ones."""
-    either = np.count_nonzero(predicted | truth)
-    return float(np.count_nonzero(predicted & truth) / either) if either else 1.0
+    either = int(np.count_nonzero(predicted | truth))
+    return int(np.count_nonzero(predicted & truth)) / either if either else 1.0
 
 
 def _mean(values, known) -> np.ndarray:

@@ -15,7 +15,7 @@ _POINTS = ("left_shoulder", "right_shoulder", "left_hip", "right_hip", "left_kne
 def _patterns() -> np.ndarray:
     """(3, 12, 6) weights of `_POINTS`: where chest, belly and thighs are sampled."""
     across = np.linspace(0.2, 0.8, 6)
-    parts = []
+    parts: list[list[tuple]] = []
     for downs in ((0.2, 0.4), (0.6, 0.8)):
         parts.append([((1 - v) * (1 - u), (1 - v) * u, v * (1 - u), v * u, 0, 0) for v in downs for u in across])
     along = np.linspace(0.2, 0.7, 6)

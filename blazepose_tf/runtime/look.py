@@ -161,7 +161,7 @@ class Look:
 
     def _asked(self, detection: Detection | None) -> float:
         """The presence in their own region that makes a person of a proposal."""
-        if not self._half(detection):
+        if detection is None or not self._half(detection):
             return self._confirmed
         below = nats(self._detector.threshold) - nats(detection.score)
         return raised(self._confirmed, HALF_ASKED + EXCHANGE * below)

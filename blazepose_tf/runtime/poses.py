@@ -244,7 +244,7 @@ class PoseResult:
     def mask(self) -> np.ndarray | None:
         """(H, W) float32 in [0, 1], where people are in the frame, made when asked for; None without masks."""
         masks = [pose.mask.over(self.image_size) for pose in self.people if pose.mask is not None]
-        return np.maximum.reduce(masks) if masks else None
+        return np.max(masks, axis=0) if masks else None
 
     @property
     def roi(self) -> np.ndarray | None:

@@ -23,7 +23,8 @@ def summarize(rounds: Sequence[Sequence[float]]) -> dict:
     Raises:
         ValueError: there is no run, or a latency is not a positive number.
     """
-    runs = np.concatenate([np.asarray(r, dtype=np.float64).ravel() for r in rounds]) if len(rounds) else np.zeros(0)
+    parts = [np.asarray(r, dtype=np.float64).ravel() for r in rounds]
+    runs: np.ndarray = np.concatenate(parts) if parts else np.zeros(0)
     if not runs.size:
         raise ValueError("latencies of at least one run are needed. Received: none")
     if not np.all(np.isfinite(runs)) or runs.min() <= 0:
