@@ -148,6 +148,8 @@ class Detector:
         # Nearly all anchors see nobody: only the others are decoded.
         alive = np.flatnonzero((logits[:, 0] >= least) & (logits[:, 0] < below))
         alive = alive[(np.abs(regressors[alive]) <= specs.FARTHEST).all(axis=-1)]
+        if not alive.size:
+            return []
         faces, points, scores = detection_codec.decode(
             regressors[alive], logits[alive], anchors=self._anchors[alive], num_keypoints=self.spec.num_keypoints
         )

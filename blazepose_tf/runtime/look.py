@@ -66,7 +66,7 @@ class Look:
         self.image = image
         self.detections: list[Detection] = []
         self.detector_ran = False
-        self._doubted: list[Detection] = []
+        self._seen: list[tuple] = []  # what the detector has said of the frame, for `half_believed`
         self._detector, self._tracker = detector, tracker
         self._presence_threshold = presence_threshold
         self._confirmed = tracker.confirmed(presence_threshold)
@@ -103,15 +103,15 @@ class Look:
 
     def half_believed(self) -> list[Detection]:
         """Who may be there for all that the detector has said of this frame, below its threshold; best first."""
-        return _new(self._doubted, self.detections)
+        return _new([d for seen in self._seen for d in self._detector.half_believed(*seen)], self.detections)
 
     def _detect(self, region: np.ndarray | None, doubt: float) -> list[Detection]:
         crop, matrix = self._detector.crop(self.image, region)
         self.lap("warp")
         outputs = self._detector.infer(crop)
         self.lap("detector", self._detector.model.invoke_ms)
+        self._seen.append((outputs, matrix, doubt))
         found = self._detector.decode(outputs, matrix, doubt)
-        self._doubted += self._detector.half_believed(outputs, matrix, doubt)
         self.lap("decode")
         return found
 
