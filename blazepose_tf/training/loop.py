@@ -38,7 +38,7 @@ from blazepose_tf.training.meter import Meter
 from blazepose_tf.training.optimizers import WeightAverage
 from blazepose_tf.training.pictures import draw
 from blazepose_tf.training.stopping import NonFiniteLoss, StopRequest
-from blazepose_tf.training.validation import COLLAPSED, Validation, validate_detector, validate_tracker
+from blazepose_tf.training.validation import Validation, validate_detector, validate_tracker, wrong_spread
 
 __all__ = ["Result", "train"]
 
@@ -342,7 +342,7 @@ def _log(run: _Run, training: _Training, meter: Meter) -> None:
 
 
 def _validate(run: _Run, training: _Training) -> None:
-    """Scores of the averaged weights; keeps the best checkpoint; warns of a collapse."""
+    """Scores of the averaged weights; keeps the best checkpoint; warns of a spread that cannot be right."""
     if run.validation is None:
         return
     experiment, stage = run.experiment, training.stage
@@ -361,12 +361,9 @@ def _validate(run: _Run, training: _Training) -> None:
     shown = {name: value for name, value in result.scores.items() if not name.startswith(by_joint)}
     text = ", ".join(f"{name} {value:.4f}" for name, value in shown.items())
     log.info("validation at step %d (%s): %s", state.total_step, stage.name, text)
-    # During the warm-up nothing has been learned yet that could have collapsed.
-    if state.step > 2 * stage.warmup_steps and result.scores.get("variation", 1.0) < COLLAPSED:
-        log.warning(
-            "predictions hardly vary with the picture: their spread is %.0f %% of the truth's (stage %r, step %d)",
-            100.0 * result.scores["variation"], stage.name, state.total_step,
-        )  # fmt: skip
+    # During the warm-up nothing has been learned yet that could be wrong.
+    if state.step > 2 * stage.warmup_steps and (wrong := wrong_spread(result.scores)):
+        log.warning("%s (stage %r, step %d)", wrong, stage.name, state.total_step)
     if state.best_stage != state.stage or result.score > state.best:
         run.state = dataclasses.replace(state, best=result.score, best_stage=state.stage)
         _save(run, training, BEST)

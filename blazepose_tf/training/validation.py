@@ -31,6 +31,9 @@ from blazepose_tf.specs import (
 # Predictions whose spread over the pictures is below this share of the truth's have collapsed: a network that always
 # says the mean pose has 0, a good one 0.9 and more.
 COLLAPSED = 0.2
+# Above this share some examples are read far outside of their crop, each of which the statistics of its own batch hide
+# from the loss.
+EXPLODED = 1.5
 # Best anchors of a picture that take part in the suppression.
 CANDIDATES = 60
 
@@ -75,6 +78,19 @@ def variation(predicted, truth, labelled) -> float:
 
     true = spread(truth)
     return spread(predicted) / true if true > 0 else float("nan")
+
+
+def wrong_spread(scores: dict[str, float]) -> str | None:
+    """What is wrong where the `variation` of some scores cannot be that of a sound model; None where nothing is."""
+    share = scores.get("variation", 1.0)
+    if share < COLLAPSED:
+        return f"predictions hardly vary with the picture: their spread is {100.0 * share:.0f} % of the truth's"
+    if share > EXPLODED:
+        return (
+            f"some predictions explode: their spread is {100.0 * share:.0f} % of the truth's; a stage with "
+            "running_statistics (steady) shows the loss what inference computes"
+        )
+    return None
 
 
 def confused_sides(predicted, truth, labelled, torso, names) -> dict[str, float]:

@@ -12,7 +12,7 @@ from blazepose_tf.codecs import heatmaps as heatmap_codec
 from blazepose_tf.metrics.keypoints import normalizer
 from blazepose_tf.models.mean_pose import mean_pose
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
-from blazepose_tf.training.validation import validate_detector, validate_tracker, variation
+from blazepose_tf.training.validation import validate_detector, validate_tracker, variation, wrong_spread
 
 SPEC = TrackerSpec(input_size=128)
 
@@ -92,6 +92,19 @@ def test_variation_is_the_ratio_of_spreads():
     wild = truth.copy()
     wild[:, 0] *= 1e6
     assert variation(wild, truth, labelled) == pytest.approx(1.0)
+
+
+def test_a_spread_that_cannot_be_right_is_named():
+    truth = np.random.default_rng(0).normal(64.0, 20.0, (60, 17, 2))
+    labelled = np.ones((60, 17))
+    thrown = truth.copy()
+    thrown[0] += 3000.0  # one of sixty, as the normalisation of a batch hides it
+    assert "explode" in wrong_spread({"variation": variation(thrown, truth, labelled)})
+    still = np.broadcast_to(truth.mean(axis=0), truth.shape)
+    assert "hardly vary" in wrong_spread({"variation": variation(still, truth, labelled)})
+    sound = np.clip(truth, 30.0, 90.0)
+    assert wrong_spread({"variation": variation(sound, truth, labelled)}) is None
+    assert wrong_spread({}) is None  # a detector's scores have none
 
 
 def test_without_a_torso_the_circle_is_the_measure():
