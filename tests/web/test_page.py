@@ -26,8 +26,11 @@ FILM = """(async () => {
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d", { willReadFrequently: true }), results = [];
   for (const milliseconds of TIMES) {
+    // `seeked` comes before the picture on a busy machine: what is drawn then is the frame before.
+    const presented = new Promise((resolve) => (video.requestVideoFrameCallback(resolve), setTimeout(resolve, 2000)));
     video.currentTime = milliseconds / 1000 + 0.01;
     await new Promise((resolve) => (video.onseeked = resolve));
+    await presented;
     context.drawImage(video, 0, 0);
     const { source, landmarks, visibility } = await loop.frame(context.getImageData(0, 0, width, height), milliseconds);
     results.push({ source, landmarks, visibility });
