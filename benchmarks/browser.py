@@ -34,8 +34,7 @@ _FRAMES = """
   const context = canvas.getContext("2d", { willReadFrequently: true });
   globalThis.frames = [];
   for (let i = 0; i < COUNT; i++) {
-    video.currentTime = (i + 0.3) / 30;
-    await new Promise((resolve) => (video.onseeked = resolve));
+    await show(video, (i + 0.3) / 30);
     context.drawImage(video, 0, 0);
     frames.push(context.getImageData(0, 0, canvas.width, canvas.height));
   }
@@ -79,7 +78,8 @@ class InBrowser:
         self._browser = browser.Browser()
         self._browser.open(address + "empty.html")
         self._browser.wait("document.readyState === 'complete' && location.pathname === '/empty.html'")
-        self._browser.run(script.replace("FRAMES", _FRAMES.replace("COUNT", str(count))), 600)
+        frames = browser.SHOW + _FRAMES.replace("COUNT", str(count))
+        self._browser.run(script.replace("FRAMES", frames), 600)
         self.run(30)
 
     def run(self, turns: int) -> tuple[float, float]:

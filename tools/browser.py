@@ -45,6 +45,18 @@ def program() -> str | None:
     return next((path for path in map(shutil.which, PROGRAMS) if path), None)
 
 
+# Of scripts that look at a film's frames one by one. `seeked` comes before the picture on a busy machine: what is drawn
+# then is the frame before.
+SHOW = """
+  const show = async (video, seconds) => {
+    const presented = new Promise((resolve) => (video.requestVideoFrameCallback(resolve), setTimeout(resolve, 2000)));
+    video.currentTime = seconds;
+    await new Promise((resolve) => (video.onseeked = resolve));
+    await presented;
+  };
+"""
+
+
 class Browser:
     """One tab.
 

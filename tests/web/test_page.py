@@ -14,6 +14,7 @@ NO_GPU = ("No available adapters", "Failed to create default WebGPU device")
 READY = "document.getElementById('sample')?.disabled === false || document.getElementById('error')?.hidden === false"
 # Reads the sample film frame by frame: frames are sought, so that a slow machine misses none.
 FILM = """(async () => {
+  SHOW
   const engine = await import("@litertjs/core");
   engine.unloadLiteRt();
   const site = await (await fetch("contract.json")).json();
@@ -26,11 +27,7 @@ FILM = """(async () => {
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d", { willReadFrequently: true }), results = [];
   for (const milliseconds of TIMES) {
-    // `seeked` comes before the picture on a busy machine: what is drawn then is the frame before.
-    const presented = new Promise((resolve) => (video.requestVideoFrameCallback(resolve), setTimeout(resolve, 2000)));
-    video.currentTime = milliseconds / 1000 + 0.01;
-    await new Promise((resolve) => (video.onseeked = resolve));
-    await presented;
+    await show(video, milliseconds / 1000 + 0.01);
     context.drawImage(video, 0, 0);
     const { source, landmarks, visibility } = await loop.frame(context.getImageData(0, 0, width, height), milliseconds);
     results.push({ source, landmarks, visibility });
@@ -191,7 +188,7 @@ def test_threads_are_used_where_the_server_allows_them(chromium, site):
 @pytest.mark.slow
 def test_webgpu_gives_the_same(chromium, site):
     """On an adapter in software, which a machine without a GPU has, too."""
-    film = FILM.replace("TIMES", "[0, 33, 67]")
+    film = FILM.replace("SHOW", chromium.SHOW).replace("TIMES", "[0, 33, 67]")
     with chromium.served(site) as address, chromium.Browser(software_gpu=True) as browser:
         browser.open(address)
         browser.wait(READY, 200)
@@ -204,7 +201,7 @@ def test_webgpu_gives_the_same(chromium, site):
     assert np.abs(wasm - gpu).max() < 0.05  # measured: 0.012
 
 
-def test_the_film_gives_the_landmarks_of_the_python_runtime(page, site):
+def test_the_film_gives_the_landmarks_of_the_python_runtime(page, site, chromium):
     from blazepose_tf.media.videos import VideoReader
     from blazepose_tf.runtime.pipeline import PosePipeline
 
@@ -213,7 +210,9 @@ def test_the_film_gives_the_landmarks_of_the_python_runtime(page, site):
     with VideoReader(site / "sample.webm") as video:
         frames = list(video)
     expected = [pipeline(frame.image, frame.timestamp_ms) for frame in frames]
-    results = browser.run(FILM.replace("TIMES", str([frame.timestamp_ms for frame in frames])), 300)
+    results = browser.run(
+        FILM.replace("SHOW", chromium.SHOW).replace("TIMES", str([frame.timestamp_ms for frame in frames])), 300
+    )
     assert [r["source"] for r in results] == [e.source for e in expected]
     assert sum(e.found for e in expected) > 50
     pairs = [(r, e) for r, e in zip(results, expected, strict=True) if e.found]
