@@ -28,7 +28,8 @@ _FREE_CLOCKS = ("mpegts", "mpeg", "rtsp", "hls", "rtp", "sdp")
 _JUMP_SECONDS = 1.0
 # Beyond it a declared pixel aspect is a mistake; within a hundredth of 1 it is a rounding.
 _ASPECTS = (0.25, 4.0)
-THREADS = 4
+# Of a decoder or an encoder: the other half of the cores is for whoever looks at the frames.
+THREADS = max(1, min(4, (os.cpu_count() or 1) // 2))
 _PQ = 16
 
 
@@ -95,7 +96,7 @@ class VideoReader:
             self._declared = _declared_rate(self._stream)
             self.pixel_aspect = _pixel_aspect(self._stream)
             self._stream.thread_type = "AUTO"
-            self._stream.codec_context.thread_count = min(THREADS, os.cpu_count() or 1)
+            self._stream.codec_context.thread_count = THREADS
         except BaseException:
             self._container.close()
             raise

@@ -78,7 +78,7 @@ class VideoWriter:
             self._stream = stream = self._container.add_stream(codec, rate=rate, options=options)
             stream.width, stream.height = self.size[0] + self.size[0] % 2, self.size[1] + self.size[1] % 2
             stream.pix_fmt = "yuv420p"
-            stream.codec_context.thread_count = min(THREADS, os.cpu_count() or 1)
+            stream.codec_context.thread_count = THREADS
             stream.codec_context.time_base = stream.time_base = _CLOCK
             stream.codec_context.colorspace, stream.codec_context.color_range = _BT601, _LIMITED
             self._container.metadata["comment"] = "blazepose_tf"

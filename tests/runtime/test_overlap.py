@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 
@@ -101,3 +103,18 @@ def test_leaving_without_finishing_drops_the_rest():
         threading.Timer(0.05, release.set).start()
         raise KeyboardInterrupt
     assert done == [0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities of single threads are Linux'")
+def test_what_works_behind_yields_to_who_looks():
+    priorities = []
+
+    def work():
+        priorities.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    with Behind(work) as behind:
+        behind.put()
+        behind.finish()
+    assert priorities == [min(before + 5, 19)]
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
