@@ -22,7 +22,7 @@ _TRUNK = frozenset(topology.GROUPS["face"] + topology.GROUPS["torso"])
 MIN_PEAK = 0.05  # of the product that chooses a point's cell; below, the map says nothing about the point
 # A left and a right point of the legs that choose places fewer than so many cells apart: one of the two goes to another
 # peak of its own map, if its product is at least this share of the first one's.
-APART, SECOND_PEAK = 3.0, 0.5
+APART, SECOND_PEAK = 3.0, 0.2
 _LEGS = ("knee", "ankle", "heel", "foot_index")
 MOTION = 4.0  # cells from frame to frame, a quarter of a torso
 REACH, SMOOTH_REACH = 12, 10  # cells on either side that `refine` and `refine_smoothly` look at
