@@ -15,6 +15,8 @@ _KEPT_FIELDS = ("keypoint_source", "source_image", "face_visible")
 _READ_FIELDS = ("id", "image_id", "keypoint_source")
 # From which share of a person's labelled points inside it a box of a person is that person's.
 _INSIDE = 0.5
+# How far a box's area in a file may be from the product of its sides there, of these.
+_ROUNDED = 0.005
 
 
 def person(annotation: dict, names: Sequence[str], order: Sequence[str] | None, *, offset: float) -> Person:
@@ -51,12 +53,12 @@ def person(annotation: dict, names: Sequence[str], order: Sequence[str] | None, 
     if source is not None and order is not None:
         letters = dict(zip(order, source, strict=True))
         extra["keypoint_source"] = "".join(letters.get(name, "-") for name in names)
-    area = _number(annotation.get("area"), "area")
+    box = xywh_to_xyxy(annotation.get("bbox"))
     weight = _number(annotation.get("weight"), "weight")
     return Person(
         keypoints=keypoint_array(_states(points), offset=offset, count=len(names)),
-        box=xywh_to_xyxy(annotation.get("bbox")),
-        area=area if area and area > 0 else None,
+        box=box,
+        area=_body_area(_number(annotation.get("area"), "area"), box),
         ignore=bool(annotation.get("iscrowd") or annotation.get("ignore")),
         weight=1.0 if weight is None else weight,
         alignment=_alignment(annotation),
@@ -87,6 +89,15 @@ def surrounds(box: Person, labelled: Person) -> bool:
 def plain_fields(entry: dict, known: Sequence[str]) -> dict:
     """Further fields of an entry that are text, finite numbers or flags."""
     return {k: v for k, v in entry.items() if k not in known and _is_plain(v)}
+
+
+def _body_area(area: float | None, box: tuple[float, float, float, float] | None) -> float | None:
+    """The area, unless it is the box's own: tools fill that in where nobody drew an outline, and no body fills its
+    box. Read as a body's it makes object keypoint similarity twice as lenient."""
+    if not area or area <= 0:
+        return None
+    whole = 0.0 if box is None else (box[2] - box[0]) * (box[3] - box[1])
+    return None if abs(area - whole) <= _ROUNDED * whole else area
 
 
 def _is_plain(value: object) -> bool:

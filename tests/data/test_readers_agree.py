@@ -302,3 +302,14 @@ def test_label_studios_coco_export_is_told_apart(document, tmp_path):
     first, _ = named.pictures
     assert len(first.people) == 1 and first.people[0].keypoints[0, 2] == 0  # the numbers in the order that was given
     assert first.people[0].keypoints[topology.COCO_17.index("left_hip")].tolist() == [69, 90, 2]  # continuous already
+
+
+@pytest.mark.parametrize(("area", "read"), [(1800, 1800), (4000, 2120), (3990.1, 2120), (0, 2120), (None, 2120)])
+def test_an_area_that_is_the_boxs_is_none_of_the_body(document, tmp_path, area, read):
+    document["annotations"][0]["area"] = area  # of a box of 40 x 100
+    path = tmp_path / "areas.json"
+    path.write_text(json.dumps(document))
+    assert evaluation.load(path).people[0].area == pytest.approx(read)
+    source = converters.open_source("coco", path)
+    _, pictures = conversion.convert(source, conversion.ConversionConfig(), conversion.Tally())
+    assert next(iter(pictures)).people[0].area == pytest.approx(read)
