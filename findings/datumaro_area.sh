@@ -41,7 +41,7 @@ Path("before/annotations/person_keypoints_train.json").write_text(json.dumps(doc
 datumaro.Dataset.import_from("before", "coco_person_keypoints").export("after", "coco_person_keypoints")
 after = json.loads(Path("after/annotations/person_keypoints_train.json").read_text())
 (back,) = after["annotations"]
-points = [round(v, 6) for v in back["keypoints"]]
+points = [round(v, 4) for v in back["keypoints"]]
 print(f"datumaro {version('datumaro')}: area {person['area']} becomes {back['area']}, the box {back['bbox']}")
 print(f"points {person['keypoints']} become {points}; bones {after['categories'][0]['skeleton']}")
 as_seen = (
