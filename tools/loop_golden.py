@@ -42,6 +42,7 @@ from blazepose_tf.files import write_text
 from blazepose_tf.geometry import angles, roi
 from blazepose_tf.runtime import filters, metadata
 from blazepose_tf.runtime.detector import HALF_BELIEVED, Detector
+from blazepose_tf.runtime.exposure import lightened
 from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.tracker import Tracker
 from blazepose_tf.runtime.warp import warp
@@ -90,7 +91,15 @@ def crop_cases() -> dict[str, Any]:
     for width, height, share in ((320, 240, 0.7), (320, 180, 0.7), (101, 200, 0.5), (90, 100, 0.9)):
         rois = plain(roi.parts(width, height, share))
         parts.append({"picture": [width, height], "share": share, "rois": rois})
-    return {"matrices": matrices, "warps": warps, "parts": parts}
+    exposure = contract(DETECTOR, TRACKER)["exposure"]
+    darkened = [picture(16, 16) // divisor for divisor in (1, 3, 40, 255)]
+    lightenings = [{"crop": c.reshape(-1).tolist(), "lightened": lightened(c).reshape(-1).tolist()} for c in darkened]
+    return {
+        "matrices": matrices,
+        "warps": warps,
+        "parts": parts,
+        "exposure": {"settings": exposure, "size": 16, "cases": lightenings},
+    }
 
 
 def detection_cases() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from blazepose_tf import __version__, topology
 from blazepose_tf.codecs import refinement
 from blazepose_tf.geometry.alignment import SAME_PERSON
 from blazepose_tf.runtime import detector as detector_lib
-from blazepose_tf.runtime import filters, look, merging, person, pipeline
+from blazepose_tf.runtime import exposure, filters, look, merging, person, pipeline
 from blazepose_tf.runtime import tracker as tracker_lib
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
@@ -64,6 +64,12 @@ def contract(
             "leg_pairs": refinement.leg_pairs(tracker.keypoint_names).tolist(),
             "sides": None if sides is None else sides.tolist(),
             "confirmed_threshold": tracker_lib.raised(pipeline.PRESENCE_THRESHOLD, own_region),
+        },
+        "exposure": {
+            "share": exposure.SHARE,
+            "wanted": exposure.WANTED,
+            "most": exposure.MOST,
+            "every": exposure.EVERY,
         },
         "merging": {"one_place": merging.ONE_PLACE, "first": merging.FIRST, "unsupported": merging.UNSUPPORTED},
         "refinement": {

@@ -18,7 +18,8 @@ from blazepose_tf.runtime.pipeline import PosePipeline
 from blazepose_tf.runtime.tracker import Tracker
 
 SIDE = 128
-DARK, GREY, BRIGHT = 20, 100, 200
+# The scripted networks see means, 54 and 100 of 255; of the red nothing is lightened.
+DARK, GREY, BRIGHT = (162, 0, 0), (200, 50, 50), 200
 DETECTED_ROI = [64.0, 64.0, 100.0, 0.0]
 SHIFT = 0.04  # of the scripted tracker's region, by which it sees the body further right
 

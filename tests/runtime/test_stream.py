@@ -13,7 +13,8 @@ from blazepose_tf.runtime.detector import nats
 from blazepose_tf.runtime.pipeline import PosePipeline
 
 SIDE = 128
-DARK, GREY, BRIGHT = 20, 100, 200
+# The scripted networks see means, 54 and 100 of 255; of the red nothing is lightened.
+DARK, GREY, BRIGHT = (162, 0, 0), (200, 50, 50), 200
 SHIFT = 0.04  # of the scripted tracker's region, by which it sees the body further right
 DETECTED_ROI = [64.0 + SHIFT * 100, 64.0, 100.0, 0.0]  # of the second look
 
@@ -56,17 +57,17 @@ def test_a_film_is_looked_at_closer_part_by_part(scripted):
 
 def test_who_is_half_believed_is_looked_at_last(scripted):
     image = _image(DARK)
-    image[19:109, 19:109] = BRIGHT  # the whole is too dark for the detector, by 0.9 nats; the person is not
+    image[23:105, 23:105] = BRIGHT  # the whole is too dark for the detector, by 0.6 nats; the person is not
     pipeline = PosePipeline(*scripted, closer=False)
     result = pipeline.stream()(image, 0.0)
     assert result.found and not result.detections
-    assert nats(result.detection.score) == pytest.approx(-0.87, abs=0.05) and result.pose_presence > 0.99
+    assert nats(result.detection.score) == pytest.approx(-0.64, abs=0.05) and result.pose_presence > 0.99
     # The closer look believes in whom the whole shows half.
     assert nats(PosePipeline(*scripted).stream()(image, 0.0).detection.score) > 2.0
     # A picture stands alone; one look alone would not be enough; nor is that of a tracker which is not very sure.
     assert not pipeline(image).found
     assert not PosePipeline(*scripted, closer=False, refine_roi=False).stream()(image, 0.0).found
-    image[19:109, 19:109] = 180
+    image[23:105, 23:105] = 180
     assert not pipeline.stream()(image, 0.0).found
 
 

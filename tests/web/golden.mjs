@@ -7,6 +7,7 @@ const module = (name) => import(pathToFileURL(`${page}/${name}`).href);
 const read = (name) => JSON.parse(readFileSync(`${numbers}/${name}`, "utf8"));
 const geometry = await module("geometry.js"), decoding = await module("decoding.js");
 const { PoseLoop } = await module("loop.js"), { warp } = await module("warp.js");
+const { lightened } = await module("exposure.js");
 const { bodySize, FrameClock, PoseSmoother } = await module("filters.js");
 let checks = 0;
 
@@ -59,6 +60,13 @@ for (const { picture: size, matrix, crop_size, border, crop: expected } of crop.
   // OpenCV places samples to 1/32 of a pixel; across the rectangle's side that is a few levels.
   close(actual, expected, 8, `warp ${size} ${border}`);
   close(actual.reduce((sum, v, i) => sum + Math.abs(v - expected[i]), 0) / actual.length, 0, 0.4, "warp, mean");
+}
+for (const { crop: dark, lightened: expected } of crop.exposure.cases) {
+  for (const [low, high] of [[0, 1], [-1, 1], [0, 255]]) {
+    const values = Float32Array.from(dark, (v) => (v / 255) * (high - low) + low);
+    const actual = lightened(values, crop.exposure.size, [low, high], crop.exposure.settings);
+    close(Array.from(actual, (v) => ((v - low) / (high - low)) * 255), expected, 1e-3, "lightened");
+  }
 }
 
 const detection = read("detection.json"), spec = detection.contract.detector, grid = decoding.gridAnchors(spec);

@@ -21,12 +21,13 @@
  *   apart: number, second_peak: number, motion: number}} Refinement
  * @typedef {{landmarks: OneEuroSettings, alignment: OneEuroSettings, visibility: number, fastest: number,
  *   farthest: number, nominal_seconds: number, gap_seconds: number}} FilterSettings
+ * @typedef {import("./exposure.js").Exposure} Exposure
  * @typedef {{one_place: number, first: number, unsupported: number}} Merging
  * @typedef {{presence_threshold: number, candidates: number, min_region: number, max_region: number,
  *   motion_seconds: number, closer_shares: number[], closer_doubt: number, front: number,
  *   half_believed: number, half_asked: number, exchange: number}} LoopSettings
  * @typedef {{detector: DetectorSpec, tracker: TrackerSpec, refinement: Refinement, filters: FilterSettings,
- *   merging: Merging, pipeline: LoopSettings}} Contract
+ *   exposure: Exposure, merging: Merging, pipeline: LoopSettings}} Contract
  * @typedef {Float32Array | number[]} Numbers
  * @typedef {{regressors: Numbers, logits: Numbers}} DetectorOutputs
  * @typedef {{landmarks: Numbers, pose_presence: Numbers, alignment: Numbers, heatmaps?: Numbers}} TrackerOutputs
@@ -42,6 +43,7 @@
 
 import { apart, decodeDetections, decodeTrack, gridAnchors, nats, ofBoth, prominence, raised } from "./decoding.js";
 import { bodySize, FrameClock, PoseSmoother } from "./filters.js";
+import { lightened } from "./exposure.js";
 import { cropMatrix, parts, regionOf, wholeImage } from "./geometry.js";
 import { warp } from "./warp.js";
 
@@ -256,7 +258,7 @@ export class PoseLoop {
   /** Whom the detector sees, and whom it half believes in. @returns {Promise<Detection[][]>} */
   async detect(/** @type {Picture} */ picture, /** @type {Roi} */ region, doubt = 0) {
     const spec = this.contract.detector, matrix = cropMatrix(region, spec.input_size);
-    const input = warp(picture, matrix, spec.input_size, "zero", spec.value_range);
+    const input = this.input(picture, matrix, spec, "zero");
     const outputs = await this.timed(this.networks.detector(input));
     return [0, this.contract.pipeline.half_believed].map((below) =>
       decodeDetections(spec, this.anchors, outputs, matrix, doubt, below));
@@ -266,11 +268,18 @@ export class PoseLoop {
   async track(/** @type {Picture} */ picture, /** @type {Roi} */ roi, /** @type {Point[] | null} */ previous,
     least = this.contract.pipeline.presence_threshold, mirror = false) {
     const spec = this.contract.tracker, matrix = cropMatrix(roi, spec.input_size, mirror);
-    const input = warp(picture, matrix, spec.input_size, "replicate", spec.value_range);
+    const input = this.input(picture, matrix, spec, "replicate");
     const track = decodeTrack(this.contract, await this.timed(this.networks.tracker(input)), matrix, previous);
     // A damaged or overflowing network's numbers may be none.
     const finite = [track.points, track.visibility, track.alignment].flat(2).every(Number.isFinite);
     return finite && track.posePresence >= least ? track : null;
+  }
+
+  /** What a network sees of a picture. */
+  input(/** @type {Picture} */ picture, /** @type {Matrix} */ matrix,
+    /** @type {{input_size: number, value_range: [number, number]}} */ { input_size: size, value_range: range },
+    /** @type {"replicate" | "zero"} */ border) {
+    return lightened(warp(picture, matrix, size, border, range), size, range, this.contract.exposure);
   }
 
   /** @template T @param {Promise<T>} run @returns {Promise<T>} */

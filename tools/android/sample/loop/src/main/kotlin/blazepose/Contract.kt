@@ -8,6 +8,7 @@ class Contract(document: JSONObject) {
     val detector = DetectorSpec(document.getJSONObject("detector"))
     val tracker = TrackerSpec(document.getJSONObject("tracker"))
     val refinement = Refinement(document.getJSONObject("refinement"))
+    val exposure = Exposure(document.getJSONObject("exposure"))
     val merging = Merging(document.getJSONObject("merging"))
     val filters = FilterSettings(document.getJSONObject("filters"))
     val loop = LoopSettings(document.getJSONObject("pipeline"))
@@ -38,6 +39,13 @@ class TrackerSpec(document: JSONObject) {
 
     /** Where the other side's points are; null where a point lacks it. */
     val sides = document.optJSONArray("sides")?.doubles()?.map { it.toInt() }
+}
+
+class Exposure(document: JSONObject) {
+    val share = document.getDouble("share")
+    val wanted = document.getInt("wanted")
+    val most = document.getDouble("most")
+    val every = document.getInt("every")
 }
 
 class Merging(document: JSONObject) {

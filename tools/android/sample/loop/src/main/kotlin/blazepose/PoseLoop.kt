@@ -267,7 +267,8 @@ class PoseLoop(
     private fun detect(picture: Picture, region: Region, doubt: Double): Pair<List<Detection>, List<Detection>> {
         val spec = contract.detector
         val matrix = region.cropMatrix(spec.inputSize)
-        val input = warp(picture, matrix, spec.inputSize, true, spec.range)
+        val crop = warp(picture, matrix, spec.inputSize, true, spec.range)
+        val input = lightened(crop, spec.inputSize, spec.range, contract.exposure)
         val outputs = networks.detector(input)
         fun people(below: Double) = decodeDetections(spec, anchors, outputs, matrix, doubt, below)
         return people(0.0) to people(contract.loop.halfBelieved)
@@ -280,7 +281,8 @@ class PoseLoop(
     ): Track? {
         val spec = contract.tracker
         val matrix = region.cropMatrix(spec.inputSize, mirror)
-        val input = warp(picture, matrix, spec.inputSize, false, spec.range)
+        val crop = warp(picture, matrix, spec.inputSize, false, spec.range)
+        val input = lightened(crop, spec.inputSize, spec.range, contract.exposure)
         val track = decodeTrack(contract, networks.tracker(input), matrix, previous)
         return if (track.isFinite && track.posePresence >= least) track else null
     }

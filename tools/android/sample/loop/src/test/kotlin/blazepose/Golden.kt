@@ -60,6 +60,16 @@ class Golden(private val folder: File) {
             val mean = actual.zip(case.flat("crop")).map { (a, e) -> abs(a - e) }.average()
             close(listOf(mean), listOf(0.0), 0.4, "warp $size, mean")
         }
+        val exposure = document.getJSONObject("exposure")
+        val settings = Exposure(exposure.getJSONObject("settings"))
+        for (case in exposure.objects("cases")) {
+            for (range in listOf(listOf(0.0, 1.0), listOf(-1.0, 1.0), listOf(0.0, 255.0))) {
+                val span = (range[1] - range[0]) / 255
+                val dark = case.flat("crop").map { (it * span + range[0]).toFloat() }.toFloatArray()
+                val actual = lightened(dark, exposure.getInt("size"), range, settings).map { (it - range[0]) / span }
+                close(actual, case.flat("lightened"), 1e-3, "lightened")
+            }
+        }
     }
 
     private fun detections() {

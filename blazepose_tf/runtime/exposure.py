@@ -1,0 +1,33 @@
+"""Dark crops made as bright as what the networks have learned from.
+
+A network that has seen few dark pictures reads them badly, and what they lack is a factor: five stops below (values of
+eight of 255) `lite` has a fifth of the points of people right, and nearly all of them once they are lifted again. What
+is too bright is left alone: where it is white nothing is left to see.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+# The value of the brightest channel that this share of the pixels does not exceed becomes WANTED, by a factor of MOST
+# at most; looked at are the pixels in every EVERY-th row and column. Chosen on pictures (docs/lab_notebook.md).
+SHARE, WANTED, MOST, EVERY = 0.95, 160, 16.0, 4
+
+
+def lightened(crop: np.ndarray) -> np.ndarray:
+    """The crop itself, or a lighter one where it is dark.
+
+    Args:
+        crop: (S, S, 3) uint8.
+
+    Returns:
+        (S, S, 3) uint8.
+    """
+    seen = crop[::EVERY, ::EVERY]
+    brightest = np.maximum(np.maximum(seen[..., 0], seen[..., 1]), seen[..., 2]).reshape(-1)
+    at = int(SHARE * brightest.size)
+    level = int(np.partition(brightest, at)[at])
+    if not 0 < level < WANTED:
+        return crop
+    return cv2.LUT(crop, np.minimum(np.floor(np.arange(256) * min(WANTED / level, MOST) + 0.5), 255).astype(np.uint8))
