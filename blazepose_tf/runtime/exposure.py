@@ -1,8 +1,8 @@
 """Dark crops made as bright as what the networks have learned from.
 
 A network that has seen few dark pictures reads them badly, and what they lack is a factor: four stops below (values up
-to 16 of 255) `lite` has two thirds of the points right that it has of the same pictures as they are, and all of them
-once these are lifted (docs/design.md). What is too bright is left alone: where it is white nothing is left to see.
+to 16 of 255) `lite` has two thirds of the points right that it has of the same pictures as they are, and nearly all of
+them once these are lifted (docs/design.md). What is too bright is left alone: where it is white nothing is left to see.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 # The value of the brightest channel that this share of the pixels does not exceed becomes WANTED, by a factor of MOST
 # at most; looked at are the pixels in every EVERY-th row and column. Chosen on pictures (docs/design.md).
-SHARE, WANTED, MOST, EVERY = 0.95, 160, 16.0, 4
+SHARE, WANTED, MOST, EVERY = 0.95, 160, 8.0, 4
 
 
 def lightened(crop: np.ndarray) -> np.ndarray:

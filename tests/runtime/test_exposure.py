@@ -44,6 +44,12 @@ def test_a_lamp_does_not_keep_a_dark_room_dark():
     assert np.median(lightened(picture)) > 2.5 * np.median(picture)
 
 
+def test_nobody_is_seen_in_a_dark_noise():
+    rng, pipeline = np.random.default_rng(0), PosePipeline()
+    for _ in range(3):
+        assert not pipeline(np.clip(rng.normal(3, 2, (135, 240, 3)), 0, 255).astype(np.uint8)).found
+
+
 def test_a_person_in_the_dark_is_read_as_in_the_light():
     picture = read_picture(sorted((Path(__file__).parents[2] / "testdata" / "people" / "images").glob("*.jpg"))[0])
     pipeline = PosePipeline()
