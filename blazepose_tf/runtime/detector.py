@@ -16,9 +16,9 @@ from blazepose_tf.codecs import anchors as anchors_lib
 from blazepose_tf.codecs import detection as detection_codec
 from blazepose_tf.geometry import affine, alignment, boxes, roi
 from blazepose_tf.runtime import metadata as metadata_lib
-from blazepose_tf.runtime.exposure import lightened
+from blazepose_tf.runtime.exposure import network_input
 from blazepose_tf.runtime.interpreter import SharedModel, load_model
-from blazepose_tf.runtime.warp import check_image, warp
+from blazepose_tf.runtime.warp import check_image
 
 IOU_THRESHOLD = 0.3
 # Nobody needs more people of one picture; the numbers of a damaged network may see one at every anchor.
@@ -112,7 +112,7 @@ class Detector:
         return self.decode(self.infer(crop), matrix)
 
     def crop(self, image: np.ndarray, region: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """The (S, S, 3) uint8 input, `lightened`, and its (2, 3) matrix to image pixels.
+        """The (S, S, 3) uint8 `network_input` and its (2, 3) matrix to image pixels.
 
         Args:
             image: (H, W, 3) uint8 RGB.
@@ -122,8 +122,8 @@ class Detector:
         if region is None:
             region = roi.whole_image(image.shape[1], image.shape[0])
         matrix = roi.crop_matrix(region, self.spec.input_size)
-        crop = warp(image, matrix, self.spec.input_size, border="zero", half_pixel=self.half_pixel)
-        return lightened(crop) if self.half_pixel else crop, matrix
+        crop = network_input(image, matrix, self.spec.input_size, border="zero", half_pixel=self.half_pixel)
+        return crop, matrix
 
     def infer(self, crop: np.ndarray) -> dict[str, np.ndarray]:
         """The network's outputs (`specs.REGRESSORS`, `specs.LOGITS`) for an (S, S, 3) uint8 crop."""

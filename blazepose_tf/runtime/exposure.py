@@ -1,4 +1,4 @@
-"""Dark crops made as bright as what the networks have learned from.
+"""What the networks see of a picture: crops of it, the dark ones as bright as what they have learned from.
 
 A network that has seen few dark pictures reads them badly, and what they lack is a factor: four stops below (values up
 to 16 of 255) `lite` has two thirds of the points right that it has of the same pictures as they are, and nearly all of
@@ -10,9 +10,24 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from blazepose_tf.runtime.warp import warp
+
 # The value of the brightest channel that this share of the pixels does not exceed becomes WANTED, by a factor of MOST
 # at most; looked at are the pixels in every EVERY-th row and column. Chosen on pictures (docs/design.md).
 SHARE, WANTED, MOST, EVERY = 0.95, 160, 8.0, 4
+
+
+def network_input(
+    image: np.ndarray, crop_matrix: np.ndarray, size: int, *, border: str = "replicate", half_pixel: bool = True
+) -> np.ndarray:
+    """The (size, size, 3) uint8 crop that a network is shown.
+
+    Args:
+        image, crop_matrix, size, border: as of `warp`, errors included.
+        half_pixel: False crops as MediaPipe does, which lightens nothing.
+    """
+    crop = warp(image, crop_matrix, size, border=border, half_pixel=half_pixel)
+    return lightened(crop) if half_pixel else crop
 
 
 def lightened(crop: np.ndarray) -> np.ndarray:

@@ -18,6 +18,9 @@ DEPTH = 4
 _POLL_SECONDS = 0.2
 # A source that does not answer is left to its thread, which ends with the process.
 _PATIENCE_SECONDS = 2.0
+# By how much a thread behind has less priority. Two cores are not enough for looking, reading and writing; whoever
+# looks is the one that all wait for.
+_NICER = 5
 _END = object()
 
 
@@ -92,9 +95,6 @@ class Behind:
     After an error the rest is dropped; `finish` raises it. Leaving without `finish` waits for the work in hand.
     """
 
-    # Two cores are not enough for looking, reading and writing; whoever looks is the one that all wait for.
-    _NICER = 5
-
     def __init__(self, work: Callable[..., None], *, depth: int = DEPTH):
         """Starts the thread.
 
@@ -113,7 +113,7 @@ class Behind:
         if sys.platform == "linux":  # elsewhere a priority is the whole process's
             with contextlib.suppress(OSError):
                 thread = threading.get_native_id()
-                os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + self._NICER)
+                os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICER)
         while (call := self._calls.get()) is not _END:
             if self._error is None and not self._dropping:
                 try:

@@ -16,10 +16,9 @@ from blazepose_tf.codecs import refinement
 from blazepose_tf.codecs.error_bars import ERROR, ErrorBars
 from blazepose_tf.geometry import affine, roi
 from blazepose_tf.runtime import metadata as metadata_lib
-from blazepose_tf.runtime.exposure import lightened
+from blazepose_tf.runtime.exposure import network_input
 from blazepose_tf.runtime.interpreter import SharedModel, load_model
 from blazepose_tf.runtime.mask import Mask
-from blazepose_tf.runtime.warp import warp
 
 # The 2020 graphs cut with another margin than the later ones.
 OFFICIAL_2020 = specs.TrackerSpec(depth=True, mediapipe_head=True, roi_scale=1.5, visibility=specs.INSIDE_FRAME)
@@ -150,13 +149,12 @@ class Tracker:
         return self.read(*self.crop(image, region))
 
     def crop(self, image: np.ndarray, region: np.ndarray, *, mirror: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """The (S, S, 3) uint8 input, mirrored if wanted, `lightened`, and its (2, 3) matrix to image pixels."""
+        """The (S, S, 3) uint8 `network_input`, mirrored if wanted, and its (2, 3) matrix to image pixels."""
         region = np.asarray(region, np.float32)
         if region.shape != (4,) or not np.isfinite(region).all() or region[2] <= 0:
             raise ValueError(f"roi must be finite (center x, center y, size > 0, rotation). Received: roi={region}")
         matrix = roi.crop_matrix(region, self.spec.input_size, float(mirror))
-        crop = warp(image, matrix, self.spec.input_size, half_pixel=self.half_pixel)
-        return lightened(crop) if self.half_pixel else crop, matrix
+        return network_input(image, matrix, self.spec.input_size, half_pixel=self.half_pixel), matrix
 
     def read(self, crop: np.ndarray, matrix: np.ndarray, previous: np.ndarray | None = None) -> Track:
         """`infer` and `decode` in one, without a copy of the outputs in between."""

@@ -65,6 +65,11 @@ def page(chromium, site):
         yield browser, address
 
 
+def _film(chromium, times_ms: list[float]) -> str:
+    """The script that reads the sample's frames of these times."""
+    return FILM.replace("SHOW", chromium.SHOW).replace("TIMES", str(times_ms))
+
+
 def _text(browser, name: str) -> str:
     return browser.run(f"document.getElementById('{name}').textContent")
 
@@ -188,7 +193,7 @@ def test_threads_are_used_where_the_server_allows_them(chromium, site):
 @pytest.mark.slow
 def test_webgpu_gives_the_same(chromium, site):
     """On an adapter in software, which a machine without a GPU has, too."""
-    film = FILM.replace("SHOW", chromium.SHOW).replace("TIMES", "[0, 33, 67]")
+    film = _film(chromium, [0, 33, 67])
     with chromium.served(site) as address, chromium.Browser(software_gpu=True) as browser:
         browser.open(address)
         browser.wait(READY, 200)
@@ -210,9 +215,7 @@ def test_the_film_gives_the_landmarks_of_the_python_runtime(page, site, chromium
     with VideoReader(site / "sample.webm") as video:
         frames = list(video)
     expected = [pipeline(frame.image, frame.timestamp_ms) for frame in frames]
-    results = browser.run(
-        FILM.replace("SHOW", chromium.SHOW).replace("TIMES", str([frame.timestamp_ms for frame in frames])), 300
-    )
+    results = browser.run(_film(chromium, [frame.timestamp_ms for frame in frames]), 300)
     assert [r["source"] for r in results] == [e.source for e in expected]
     assert sum(e.found for e in expected) > 50
     pairs = [(r, e) for r, e in zip(results, expected, strict=True) if e.found]

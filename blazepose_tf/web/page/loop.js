@@ -42,8 +42,8 @@
  */
 
 import { apart, decodeDetections, decodeTrack, gridAnchors, nats, ofBoth, prominence, raised } from "./decoding.js";
-import { bodySize, FrameClock, PoseSmoother } from "./filters.js";
 import { lightened } from "./exposure.js";
+import { bodySize, FrameClock, PoseSmoother } from "./filters.js";
 import { cropMatrix, parts, regionOf, wholeImage } from "./geometry.js";
 import { warp } from "./warp.js";
 

@@ -267,9 +267,7 @@ class PoseLoop(
     private fun detect(picture: Picture, region: Region, doubt: Double): Pair<List<Detection>, List<Detection>> {
         val spec = contract.detector
         val matrix = region.cropMatrix(spec.inputSize)
-        val crop = warp(picture, matrix, spec.inputSize, true, spec.range)
-        val input = lightened(crop, spec.inputSize, spec.range, contract.exposure)
-        val outputs = networks.detector(input)
+        val outputs = networks.detector(input(picture, matrix, spec.inputSize, true, spec.range))
         fun people(below: Double) = decodeDetections(spec, anchors, outputs, matrix, doubt, below)
         return people(0.0) to people(contract.loop.halfBelieved)
     }
@@ -281,9 +279,12 @@ class PoseLoop(
     ): Track? {
         val spec = contract.tracker
         val matrix = region.cropMatrix(spec.inputSize, mirror)
-        val crop = warp(picture, matrix, spec.inputSize, false, spec.range)
-        val input = lightened(crop, spec.inputSize, spec.range, contract.exposure)
+        val input = input(picture, matrix, spec.inputSize, false, spec.range)
         val track = decodeTrack(contract, networks.tracker(input), matrix, previous)
         return if (track.isFinite && track.posePresence >= least) track else null
     }
+
+    /** What a network sees of a picture. */
+    private fun input(picture: Picture, matrix: Matrix, size: Int, zero: Boolean, range: List<Double>) =
+        lightened(warp(picture, matrix, size, zero, range), size, range, contract.exposure)
 }
