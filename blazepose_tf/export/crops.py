@@ -1,7 +1,7 @@
 """Pictures as the models see them: aligned crops for trackers, letterboxed ones for detectors.
 
-They calibrate quantised files and prove every export. They come through the runtime's own resampler, from a data set or
-from the renderer, and are the same on every call.
+They calibrate quantised files and prove every export. They come the runtime's own way, dark ones lightened, from a data
+set or from the renderer, and are the same on every call.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from blazepose_tf import synthetic
 from blazepose_tf.evaluation import annotations
 from blazepose_tf.geometry import roi as roi_lib
-from blazepose_tf.runtime.warp import warp
+from blazepose_tf.runtime.exposure import network_input
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
 # Rendered pictures come from a series of their own: neither training nor its validation draws from it.
@@ -55,9 +55,9 @@ def crop(image: np.ndarray, alignment: np.ndarray | None, spec: TrackerSpec | De
     """(S, S, 3) uint8: the person with this (2, 2) alignment for a tracker, the whole picture for a detector."""
     if isinstance(spec, TrackerSpec):
         region = roi_lib.from_alignment(np.asarray(alignment, np.float32), spec.roi_scale)
-        return warp(image, roi_lib.crop_matrix(region, spec.input_size), spec.input_size)
+        return network_input(image, roi_lib.crop_matrix(region, spec.input_size), spec.input_size)
     region = roi_lib.whole_image(image.shape[1], image.shape[0])
-    return warp(image, roi_lib.crop_matrix(region, spec.input_size), spec.input_size, border="zero")
+    return network_input(image, roi_lib.crop_matrix(region, spec.input_size), spec.input_size, border="zero")
 
 
 def _rendered(spec, count: int, _, offset: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
