@@ -38,7 +38,6 @@ def define_flags() -> None:
         None,
         "weights to start from: .keras, .npz, or a shipped name; what fits is taken",
     )
-    flags.DEFINE_string("teacher", None, "finished tracker whose heatmaps are taught beside the labels'")
     flags.DEFINE_string("keypoints", None, "keypoint set by name, or names joined by commas; heads start by name")
     flags.DEFINE_float("minutes", None, "length of the training; the experiment's own steps without it")
     flags.DEFINE_bool("compiled_kernels", False, "compile kernels for this CPU: faster with precision=mixed_bfloat16")
@@ -63,8 +62,7 @@ def nearest_flag(name: str) -> str:
 
 
 def _assignments() -> list[str]:
-    named = {"keypoints": FLAGS.keypoints, "data.teacher": FLAGS.teacher}
-    return [f"{setting}={value}" for setting, value in named.items() if value] + FLAGS.set
+    return ([f"keypoints={FLAGS.keypoints}"] if FLAGS.keypoints else []) + FLAGS.set
 
 
 def _experiment(init_from: Path | None):

@@ -169,9 +169,6 @@ class Data:
         synthetic_examples: pictures that `--data=synthetic` renders.
         synthetic_seed: series of the rendered pictures.
         mean_pose_examples: examples looked at for the mean pose; 0 keeps the built-in one.
-        teacher: a finished tracker (file, or name of a shipped one) whose heatmaps are taught beside the labels', in
-            stages whose crops are of the size that it reads; empty for none.
-        teacher_share: of its map in the target where it means the label's place.
     """
 
     tracker: TrackerDataConfig = field(default_factory=TrackerDataConfig)
@@ -179,12 +176,6 @@ class Data:
     synthetic_examples: int = 1024
     synthetic_seed: int = 0
     mean_pose_examples: int = 2000
-    teacher: str = ""
-    teacher_share: float = 0.7
-
-    def __post_init__(self):
-        if not 0.0 <= self.teacher_share <= 1.0:
-            raise ValueError(f"data.teacher_share must be in [0, 1]. Received: {self.teacher_share}")
 
 
 @dataclass(frozen=True)

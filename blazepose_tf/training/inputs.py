@@ -23,7 +23,6 @@ from blazepose_tf.models.mean_pose import mean_pose as built_in_pose
 from blazepose_tf.specs import LOGITS
 from blazepose_tf.training.config import Experiment, Stage
 from blazepose_tf.training.distributed import Group
-from blazepose_tf.training.teacher import Teacher
 
 log = logging.getLogger(__name__)
 SYNTHETIC = "synthetic"
@@ -69,7 +68,7 @@ def open_data(
     if experiment.model == "tracker" and not validation and experiment.data.tracker.view.mirror_probability > 0:
         for remark in topology.mirror_remarks(experiment.keypoint_names):
             log.warning("%s", remark)
-    return Inputs(sources, experiment, group=group, data_service=data_service, validation=validation)
+    return Inputs(sources, experiment, group=group, data_service=data_service)
 
 
 def _open(text: str, experiment: Experiment, folder: Path, validation: bool) -> records_lib.Records:
@@ -112,11 +111,9 @@ class Inputs:
         experiment: model, pipeline options, seed.
         group: this process among several; each prepares and feeds its rows of the global batch.
         data_service: host:port of a tf.data service's dispatcher.
-        validation: the experiment's teacher is not needed.
 
     Raises:
-        OSError, ImportError: the experiment's teacher cannot be opened.
-        ValueError: no examples, or the teacher is none for this training.
+        ValueError: no examples.
     """
 
     def __init__(
@@ -126,7 +123,6 @@ class Inputs:
         *,
         group: Group | None = None,
         data_service: str = "",
-        validation: bool = False,
     ):
         self.experiment = experiment
         self.data_service = data_service
@@ -137,23 +133,6 @@ class Inputs:
         passes = max(1, ROUND // self.num_examples)
         self.sources = tuple(dataclasses.replace(source, sampling=float(passes)) for source in sources)
         self.report = DamageReport()
-        self.teacher = None if validation else self._open_teacher()
-
-    def _open_teacher(self) -> Teacher | None:
-        """
-        Raises:
-            OSError, ImportError: its file cannot be opened.
-            ValueError: it is none for any stage.
-        """
-        data, sizes = self.experiment.data, {s.input_size for s in self.experiment.stages if self._has_maps(s)}
-        if not data.teacher:
-            return None
-        if self.experiment.model == "detector" or not sizes:
-            raise ValueError("data.teacher: only heatmaps of a tracker have a teacher; no stage trains any")
-        threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1
-        teacher = Teacher(data.teacher, self.experiment.keypoint_names, share=data.teacher_share, num_threads=threads)
-        teacher.check(self.experiment.spec(max(sizes)))
-        return teacher
 
     def steps_per_epoch(self, stage: Stage) -> int:
         """Whole batches of one pass over the data.
@@ -186,15 +165,15 @@ class Inputs:
                 "resume it with the data that it was started with"
             )
         if self.group.count > 1 or self.data_service:
-            found = self._one_by_one(stage, epoch=epoch, first=skip_batches)
-        else:
-            options = {"training": True, "batch_size": stage.batch_size, "epoch": epoch, "skip_examples": skipped}
-            found = self._iterate(self._dataset(stage, **options))
-        taught = self.teacher is not None and self._has_maps(stage) and stage.input_size == self.teacher.input_size
-        return self.teacher.taught(found) if taught else found
-
-    def _has_maps(self, stage: Stage) -> bool:
-        return self.experiment.heatmaps and stage.trains in ("heatmaps", "joint")
+            return self._one_by_one(stage, epoch=epoch, first=skip_batches)
+        dataset = self._dataset(
+            stage,
+            training=True,
+            batch_size=stage.batch_size,
+            epoch=epoch,
+            skip_examples=skipped,
+        )
+        return self._iterate(dataset)
 
     def _one_by_one(self, stage: Stage, *, epoch: int, first: int) -> Iterator:
         """This process' rows of the same batches, prepared here or by the service."""
@@ -240,7 +219,7 @@ class Inputs:
         if training:
             config = dataclasses.replace(
                 config,
-                heatmap_targets=self._has_maps(stage),
+                heatmap_targets=self.experiment.heatmaps and stage.trains in ("heatmaps", "joint"),
                 offset_targets=self.experiment.losses.offsets > 0,
                 coordinate_targets=stage.trains != "heatmaps",
                 world_targets=self.experiment.world and stage.trains != "heatmaps",
