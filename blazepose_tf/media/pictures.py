@@ -77,14 +77,13 @@ def read_picture(
     """
     content = read_content(path)
     try:
-        image = decode(content, max_megapixels=max_megapixels)
-        header = headers.read_header(content) if with_header else None
+        image, header = _decoded(content, max_megapixels=max_megapixels)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     height, width = image.shape[:2]
     if min(height, width) < MIN_SIDE:
         raise ValueError(f"{path}: {width}x{height} pixels cannot hold a person (at least {MIN_SIDE} a side)")
-    return image if header is None else (image, header)
+    return (image, header) if with_header else image
 
 
 def is_moving(path: str | os.PathLike) -> bool:
@@ -101,14 +100,18 @@ def is_moving(path: str | os.PathLike) -> bool:
 
 def decode(content: bytes, *, max_megapixels: float = headers.MAX_MEGAPIXELS) -> np.ndarray:
     """(H, W, 3) uint8 RGB of an encoded picture of any size, as `read_picture`; ValueError without a file's name."""
+    return _decoded(content, max_megapixels=max_megapixels)[0]
+
+
+def _decoded(content: bytes, *, max_megapixels: float) -> tuple[np.ndarray, headers.Header]:
     if headers.is_truncated(content):
         raise ValueError("the picture is truncated")
     header = headers.read_header(content)
     headers.check_size(header.width, header.height, max_megapixels=max_megapixels)
     if header.kind in headers.BY_OPENCV:
-        return _decode_opencv(content)
+        return _decode_opencv(content), header
     with headers.open_pillow(content) as image:
-        return to_rgb(image)
+        return to_rgb(image), header
 
 
 def to_rgb(image: Image.Image) -> np.ndarray:

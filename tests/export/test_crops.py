@@ -31,6 +31,13 @@ def test_detectors_see_the_whole_picture_with_black_bars():
     assert crop[10, 96, 0] == 0
 
 
+def test_dark_pictures_are_lightened_as_the_runtime_does():
+    image = np.full((100, 100, 3), 20, np.uint8)
+    for spec, alignment in ((DetectorSpec(192, (8,), (1,)), None), (TrackerSpec(), np.float32([[50, 50], [50, 20]]))):
+        crop = crops.crop(image, alignment, spec)
+        np.testing.assert_array_equal(crop[64:128, 64:128], 160)
+
+
 def test_values_cover_the_range_of_the_model():
     picture = np.stack([np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 3), 255, np.uint8)]).reshape(4, 2, 3)
     values = crops.to_inputs(picture, DetectorSpec(192, (8,), (1,), value_range=(-1.0, 1.0)))
@@ -48,7 +55,7 @@ def test_rendered_crops_repeat_and_offsets_differ():
 def test_annotated_crops_spread_over_the_data(tmp_path):
     people = []
     for i in range(6):
-        cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((64, 64, 3), 40 * i, np.uint8))
+        cv2.imwrite(str(tmp_path / f"{i}.png"), np.full((64, 64, 3), 250 - 15 * i, np.uint8))
         points = [[32.0, 32.0, 2]] * 33
         people.append(
             {"id": i, "image_id": i, "keypoints": np.ravel(points).tolist(), "center": [32, 32], "scale_point": [32, 9]}
@@ -60,9 +67,9 @@ def test_annotated_crops_spread_over_the_data(tmp_path):
     }
     (tmp_path / "x.json").write_text(json.dumps(document))
     found = [int(c.mean()) for c in crops.crops(TrackerSpec(), count=3, data=tmp_path / "x.json")]
-    assert found == [0, 80, 160]
+    assert found == [250, 220, 190]
     found = [int(c.mean()) for c in crops.crops(TrackerSpec(), count=3, data=tmp_path / "x.json", offset=1)]
-    assert found == [40, 120, 200]
+    assert found == [235, 205, 175]
 
 
 def test_data_without_people_is_refused(tmp_path):
