@@ -30,8 +30,7 @@ def predict(
     *,
     progress: Callable[[int], None] = lambda count: None,
 ) -> list[Prediction]:
-    """Everybody whom a pipeline finds; the score is the tracker's presence times the detector's score, where the
-    detector was asked.
+    """Everybody whom a pipeline finds, with `Pose.score`.
 
     Raises:
         OSError: a picture cannot be read.
@@ -42,8 +41,7 @@ def predict(
     for image_id in image_ids:
         for pose in pipeline(data.picture(image_id)).people:
             points, visibility = systems.in_order(pose.landmarks, pose.visibility, pose.names)
-            score = pose.pose_presence * (1.0 if pose.detection is None else pose.detection.score)
-            out.append(Prediction(image_id, None, points, visibility, score))
+            out.append(Prediction(image_id, None, points, visibility, pose.score))
         progress(1)
     return out
 

@@ -1,6 +1,7 @@
 """Whether two findings are the same person: by body circle and incline, and by object keypoint similarity (numpy).
 
-Faces have no say in it: a body that is seen from behind has none.
+Faces have no say in it: a body that is seen from behind has none. By the same measure, how similar a pose probably is to
+the person that it is of.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from blazepose_tf.specs import TrackerSpec
 # Object keypoint similarity above which two poses are one body read twice; of two people a third of a radius apart it
 # is below 0.1.
 SAME_BODY = 0.3
+# Radius within which 90 % of the errors lie, in standard deviations along each axis.
+_RADIUS_90 = math.sqrt(2.0 * math.log(10.0))
 # Area of a person in squares of the body circle's radius (a standing adult: 0.46 m2 in a circle of 1 m).
 _AREA = 0.45
 
@@ -50,6 +53,33 @@ def similarity(a: np.ndarray, b: np.ndarray, radius: float, names: tuple[str, ..
     squared = ((np.asarray(a, np.float64) - b) ** 2).sum(axis=-1)
     scale = 2.0 * (2.0 * _falloff(tuple(names))) ** 2 * (_AREA * radius * radius)
     return float(np.exp(-squared / scale).mean())
+
+
+def expected_similarity(error: np.ndarray, radius: float, names: tuple[str, ...]) -> float:
+    """Object keypoint similarity to the person that error bars lead one to expect, of COCO's 17 points.
+
+    Were the errors of a point normally distributed, the mean of its similarity would be 1 / (1 + variance / scale).
+
+    Args:
+        error: (K,) pixels within which 90 % of a point's labelled places lie; one that is not finite counts 0.
+        radius: of the body circle in pixels.
+        names: the K keypoint names.
+
+    Returns:
+        In [0, 1].
+    """
+    names = tuple(names)
+    with np.errstate(invalid="ignore"):
+        variance = (np.asarray(error, np.float64) / _RADIUS_90) ** 2
+    expected = 1.0 / (1.0 + variance / ((2.0 * _falloff(names)) ** 2 * (_AREA * radius * radius)))
+    return float(np.where(np.isfinite(expected), expected, 0.0)[_measured(names)].mean())
+
+
+@functools.lru_cache(maxsize=8)
+def _measured(names: tuple[str, ...]) -> np.ndarray:
+    """Indices of the points that the measure is made for, COCO's; of all points where there are none of them."""
+    found = [i for i, name in enumerate(names) if name in topology.COCO_17]
+    return np.array(found or range(len(names)))
 
 
 def same_body(a: Track, b: Track, spec: TrackerSpec) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from blazepose_tf import documents, specs
 from blazepose_tf.codecs.error_bars import ERROR
 from blazepose_tf.runtime.detector import Detection
+from blazepose_tf.runtime.likeness import expected_similarity
 from blazepose_tf.runtime.mask import Mask
 
 DETECTED, TRACKED, GIVEN, NONE = "detected", "tracked", "given", "none"
@@ -63,6 +64,14 @@ class Pose:
     def body_size(self) -> float:
         """Diameter of the body circle in pixels, by the margin that regions usually have; at least 1e-6."""
         return max(float(self.region[2]) / specs.TrackerSpec.roi_scale, 1e-6)
+
+    @property
+    def score(self) -> float:
+        """How good a finding this is, in [0, 1], to rank people by: presence times the object keypoint similarity to
+        the person that the error bars lead one to expect; presence alone without error bars or a region."""
+        if self.error is None or self.roi is None:
+            return self.pose_presence
+        return self.pose_presence * expected_similarity(self.error, 0.5 * self.body_size, self.names)
 
     def to_dict(self) -> dict[str, Any]:
         """Numbers that JSON takes, rounded to what they are worth; optional parts that are None are left out.

@@ -81,8 +81,8 @@ def coco_results(
     """Entries of a COCO results list, one for each person.
 
     COCO counts pixels by index, so coordinates are half a pixel less than elsewhere here. The third number of a
-    keypoint is its visibility in [0, 1]; a keypoint that the model lacks is 0, 0, 0. Where several people were looked
-    for, `track_id` is their id.
+    keypoint is its visibility in [0, 1]; a keypoint that the model lacks is 0, 0, 0. `score` is `Pose.score`. Where
+    several people were looked for, `track_id` is their id.
 
     Args:
         result: of one frame.
@@ -99,7 +99,7 @@ def coco_results(
                 "image_id": image_id,
                 "category_id": _PERSON_CATEGORY,
                 "keypoints": rounded(values.reshape(-1), 3),
-                "score": round(pose.pose_presence, 4),
+                "score": round(pose.score, 4),
                 **({"track_id": pose.id} if result.max_people > 1 else {}),
                 **extra,
             }
