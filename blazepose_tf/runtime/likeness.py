@@ -1,7 +1,7 @@
 """Whether two findings are the same person: by body circle and incline, and by object keypoint similarity (numpy).
 
-Faces have no say in it: a body that is seen from behind has none. By the same measure, how similar a pose probably is to
-the person that it is of.
+Faces have no say in it: a body that is seen from behind has none. By the same measure, how similar a pose probably is
+to the person that it is of.
 """
 
 from __future__ import annotations
