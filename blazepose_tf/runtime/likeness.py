@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from blazepose_tf import topology
+from blazepose_tf.codecs.error_bars import COVERED
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.metrics import oks
 from blazepose_tf.runtime.tracker import Track
@@ -20,8 +21,8 @@ from blazepose_tf.specs import TrackerSpec
 # Object keypoint similarity above which two poses are one body read twice; of two people a third of a radius apart it
 # is below 0.1.
 SAME_BODY = 0.3
-# Radius within which 90 % of the errors lie, in standard deviations along each axis.
-_RADIUS_90 = math.sqrt(2.0 * math.log(10.0))
+# The radius that an error bar is, in standard deviations along each axis.
+_BAR = math.sqrt(-2.0 * math.log(1.0 - COVERED))
 # Area of a person in squares of the body circle's radius (a standing adult: 0.46 m2 in a circle of 1 m).
 _AREA = 0.45
 
@@ -51,14 +52,19 @@ def similarity(a: np.ndarray, b: np.ndarray, radius: float, names: tuple[str, ..
         In [0, 1].
     """
     squared = ((np.asarray(a, np.float64) - b) ** 2).sum(axis=-1)
-    scale = 2.0 * (2.0 * _falloff(tuple(names))) ** 2 * (_AREA * radius * radius)
-    return float(np.exp(-squared / scale).mean())
+    return float(np.exp(-squared / (2.0 * _variances(tuple(names), radius))).mean())
+
+
+def _variances(names: tuple[str, ...], radius: float) -> np.ndarray:
+    """(K,) squared pixels along each axis: how fast the similarity of a point falls with its distance."""
+    return (2.0 * _falloff(names)) ** 2 * (_AREA * radius * radius)
 
 
 def expected_similarity(error: np.ndarray, radius: float, names: tuple[str, ...]) -> float:
     """Object keypoint similarity to the person that error bars lead one to expect, of COCO's 17 points.
 
-    Were the errors of a point normally distributed, the mean of its similarity would be 1 / (1 + variance / scale).
+    Were the errors of a point normally distributed, the mean of its similarity would be
+    1 / (1 + its variance / that of the similarity).
 
     Args:
         error: (K,) pixels within which 90 % of a point's labelled places lie; one that is not finite counts 0.
@@ -69,10 +75,9 @@ def expected_similarity(error: np.ndarray, radius: float, names: tuple[str, ...]
         In [0, 1].
     """
     names = tuple(names)
-    with np.errstate(invalid="ignore"):
-        variance = (np.asarray(error, np.float64) / _RADIUS_90) ** 2
-    expected = 1.0 / (1.0 + variance / ((2.0 * _falloff(names)) ** 2 * (_AREA * radius * radius)))
-    return float(np.where(np.isfinite(expected), expected, 0.0)[_measured(names)].mean())
+    variance = (np.asarray(error, np.float64) / _BAR) ** 2
+    expected = np.nan_to_num(1.0 / (1.0 + variance / _variances(names, radius)))
+    return float(expected[_measured(names)].mean())
 
 
 @functools.lru_cache(maxsize=8)
