@@ -4,7 +4,7 @@
 # Behaviour: it is the angle of the matrix's first column alone. A film mirrored left to right (a front camera's) has -180, as
 # one that stands on its head; one mirrored top to bottom has 0, as an upright one; a transposed one has -90, as a turned one.
 # Turning by it puts the first on its head and leaves the second there. The whole matrix is in the frame's side data.
-# Seen with av 18.1.0 (FFmpeg 8), also 16.1.0 and 19.0.2, numpy 2.4. blazepose_tf: media.videos reads the matrix and makes an FFmpeg filter of it.
+# Seen with av 18.1.0 (FFmpeg 8), also 16.1.0 and 19.0.2, numpy 2.4. blazepose_tf: media.videos turns and mirrors by the whole matrix.
 set -euo pipefail
 DIR=$(mktemp -d); trap 'rm -rf "$DIR"' EXIT
 python3 -m venv "$DIR/venv"
