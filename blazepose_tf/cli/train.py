@@ -67,10 +67,14 @@ def _assignments() -> list[str]:
 
 def _experiment(init_from: Path | None):
     """The experiment as the flags ask for it; some are made for the model that they start from."""
-    from blazepose_tf.training import attributes, experiments, finetune, settings
+    from blazepose_tf.training import experiments, finetune, heads, settings
 
     found = experiments.experiment(FLAGS.experiment)
-    made = {finetune.NAME: finetune.finetune, attributes.NAME: attributes.attributes}
+    made = {
+        finetune.NAME: finetune.finetune,
+        heads.ATTRIBUTES.name: heads.attributes,
+        heads.PRESENCE.name: heads.presence,
+    }
     if found.name in made:
         from blazepose_tf.models.weights import describe
 

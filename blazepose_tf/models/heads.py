@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from blazepose_tf.layers.convolution import conv_norm_relu
 from blazepose_tf.models.mean_pose import CENTER, SCALE_POINT, mean_pose
 from blazepose_tf.specs import ALIGNMENT, HEATMAPS, LANDMARKS, OFFSETS, POSE_PRESENCE, WORLD_LANDMARKS, TrackerSpec
 
@@ -21,6 +22,8 @@ MEDIAPIPE_POINTS = 39
 # What depth and metric points are read from: one layer of so many channels between the last feature and their heads.
 DEPTH_FEATURES = 256
 MEDIAPIPE_VALUES = 5
+# Units between the backbone's features, averaged over the crop, and their say in whether somebody is there.
+PRESENCE_FEATURES = 64
 
 
 def _dense(x, channels: int, name: str):
@@ -59,12 +62,13 @@ def _flat(x, name: str):
 
 
 def regression_heads(
-    x, spec: TrackerSpec, *, pose: np.ndarray | None = None, world: bool = False, barrier: bool = True
+    x, seen: Sequence, spec: TrackerSpec, *, pose: np.ndarray | None = None, world: bool = False, barrier: bool = True
 ) -> dict:
     """Heads on the last feature.
 
     Args:
         x: (B, n, n, C) feature, 2x2 for a 256 px input.
+        seen: (B, n, n, C) features of the backbone that say what is in the crop at all (not with the MediaPipe head).
         pose: (K, 2) mean pose in crop units; that of `mean_pose` by default.
         world: also metric landmarks, (B, K, 3) metres, hip-centred ((B, 117) with the MediaPipe head).
         barrier: the heads of z and metric landmarks do not teach the feature.
@@ -89,7 +93,10 @@ def regression_heads(
     else:
         outputs[LANDMARKS] = _landmarks(x, deep, spec, pose)
         outputs[ALIGNMENT] = _points(x, np.array([CENTER, SCALE_POINT], np.float32), spec.input_size, ALIGNMENT)
-    outputs[POSE_PRESENCE] = _flat(_dense(x, 1, "presence"), POSE_PRESENCE)
+    presence = _dense(x, 1, "presence")
+    if not spec.mediapipe_head:
+        presence = keras.layers.Add(dtype="float32", name="presence_sum")([presence, _presence_of(seen)])
+    outputs[POSE_PRESENCE] = _flat(presence, POSE_PRESENCE)
     if world:
         count = MEDIAPIPE_POINTS if spec.mediapipe_head else spec.num_keypoints
         values = _dense(deep, 3 * count, "world")
@@ -98,6 +105,22 @@ def regression_heads(
         else:
             outputs[WORLD_LANDMARKS] = keras.layers.Reshape((count, 3), dtype="float32", name=WORLD_LANDMARKS)(values)
     return outputs
+
+
+def _presence_of(seen: Sequence):
+    """(B, n, n, C) features -> (B, 1, 1, 1) logit, zero to begin with.
+
+    The last feature of the regression knows where the joints of a body would be, and a cat's lie where a crouching
+    person's would; fur, hands and clothes are what the backbone saw. It is asked and not taught.
+    """
+    pooled = [
+        keras.layers.AveragePooling2D(x.shape[1], name=f"presence_pool{i}")(keras.ops.stop_gradient(x))
+        for i, x in enumerate(seen)
+    ]
+    x = conv_norm_relu(
+        keras.layers.Concatenate(name="presence_pooled")(pooled), PRESENCE_FEATURES, kernel=1, name="presence_1"
+    )
+    return _dense(x, 1, "presence_2")
 
 
 def _depth_features(x):

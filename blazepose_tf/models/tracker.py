@@ -85,7 +85,8 @@ def build_tracker(
     if regression:
         barrier = keras.ops.stop_gradient if stop_gradient and training_heads and table.stacked else _pass
         x = _regress(decoded if table.stacked else features["f32"], features, table, barrier)
-        outputs |= regression_heads(x, spec, pose=mean_pose, world=world, barrier=attribute_barrier)
+        seen = [features[level] for level in ("f8", "f16", "f32")]
+        outputs |= regression_heads(x, seen, spec, pose=mean_pose, world=world, barrier=attribute_barrier)
     if training_heads:
         outputs |= heatmap_heads(decoded, spec, kernel=heatmap_kernel, offsets=offsets)
     if segmentation:

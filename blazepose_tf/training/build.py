@@ -23,7 +23,7 @@ from blazepose_tf.specs import (
     WORLD_LANDMARKS,
 )
 from blazepose_tf.training.config import Experiment, Losses, Stage
-from blazepose_tf.training.optimizers import ATTRIBUTE_LAYERS, REGRESSION_LAYERS, build_optimizer
+from blazepose_tf.training.optimizers import ATTRIBUTE_LAYERS, PRESENCE_LAYERS, REGRESSION_LAYERS, build_optimizer
 from blazepose_tf.training.residual_scale import with_residual_scale
 
 
@@ -110,6 +110,7 @@ def build_losses(config: Losses, *, stage: Stage, outputs, pairs=(), limbs=()) -
         "heatmaps": heatmap,
         "regression": regression | world,
         "attributes": {LANDMARKS: regression[LANDMARKS], **world, **mask},
+        "presence": {POSE_PRESENCE: regression[POSE_PRESENCE]},
         "joint": {**heatmap, **regression, **world, **mask, **detector},
     }[stage.trains]
     chosen = {name: pair for name, pair in wanted.items() if name in outputs and pair[1] > 0}
@@ -123,8 +124,8 @@ def freeze(model: keras.Model, stage: Stage, losses) -> None:
 
     Args:
         model: changed in place.
-        stage: `regression` freezes everything but the regression network, `attributes` all but the heads of those,
-            `running_statistics` every normalisation.
+        stage: `regression` freezes everything but the regression network, `attributes` and `presence` all but the
+            heads of those, `running_statistics` every normalisation.
         losses: names of the outputs with a loss; a heatmap head without one (an ablation) is frozen.
     """
     for layer in model.layers:
@@ -132,6 +133,8 @@ def freeze(model: keras.Model, stage: Stage, losses) -> None:
             layer.trainable = layer.name.startswith(REGRESSION_LAYERS)
         if stage.trains == "attributes":
             layer.trainable = layer.name.startswith(ATTRIBUTE_LAYERS)
+        if stage.trains == "presence":
+            layer.trainable = layer.name.startswith(PRESENCE_LAYERS)
         if layer.name.startswith(f"{HEATMAPS}_") and HEATMAPS not in losses:
             layer.trainable = False
         if stage.running_statistics and isinstance(layer, keras.layers.BatchNormalization):

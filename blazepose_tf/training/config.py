@@ -16,7 +16,7 @@ from blazepose_tf.models.presets import DETECTORS
 from blazepose_tf.specs import DetectorSpec, TrackerSpec
 
 FILE_NAME = "config.json"
-TRAINS = ("heatmaps", "regression", "attributes", "joint")
+TRAINS = ("heatmaps", "regression", "attributes", "presence", "joint")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -28,7 +28,8 @@ class Stage:
         name: unique in the experiment.
         trains: `heatmaps` (backbone, decoder and training heads only), `regression` (the regression encoder
             and its heads; the rest is frozen), `attributes` (the heads of depth, metric points and mask; the rest is
-            frozen, so that the points stay the same to the bit) or `joint`. A detector has `joint` only.
+            frozen, so that the points stay the same to the bit), `presence` (its head; the rest is frozen) or
+            `joint`. A detector has `joint` only.
         steps: length in batches; 0 to use `epochs`.
         epochs: length in passes over the data, may be a fraction.
         input_size: side of the crop in pixels.

@@ -6,15 +6,15 @@ import dataclasses
 import difflib
 
 from blazepose_tf.data.config import TrackerDataConfig, ViewConfig, weakened
-from blazepose_tf.training.attributes import ATTRIBUTES
 from blazepose_tf.training.config import Data, Experiment, Losses, Stage
 from blazepose_tf.training.finetune import FINETUNE
+from blazepose_tf.training.heads import ATTRIBUTES, PRESENCE
 
 __all__ = ["experiment"]
 
 # Presence is one number among hundreds: it needs weight of its own, and people in regions as film brings them, or it
 # learns that nobody stands askew.
-PRESENCE = Losses(offsets=0.0, pose_presence=0.5)
+LOSSES = Losses(offsets=0.0, pose_presence=0.5)
 FOLLOWED = Data(tracker=TrackerDataConfig(view=ViewConfig(followed_probability=0.2)))
 
 # The paper's Lite in one command: heatmaps at 128 px (five times cheaper per image), everything at 256 px, the same
@@ -32,7 +32,7 @@ TRACKER_LITE = Experiment(
             running_statistics=True,
         ),
     ),
-    losses=PRESENCE,
+    losses=LOSSES,
     data=FOLLOWED,
 )  # fmt: skip
 
@@ -49,7 +49,7 @@ TRACKER_FULL = Experiment(
             running_statistics=True,
         ),
     ),
-    losses=PRESENCE,
+    losses=LOSSES,
     data=FOLLOWED,
 )  # fmt: skip
 
@@ -106,7 +106,7 @@ def memorizing(experiment: Experiment) -> Experiment:
 
 
 EXPERIMENTS: dict[str, Experiment] = {
-    e.name: e for e in (TRACKER_LITE, TRACKER_FULL, DETECTOR, FINETUNE, ATTRIBUTES, ABLATION, SMOKE)
+    e.name: e for e in (TRACKER_LITE, TRACKER_FULL, DETECTOR, FINETUNE, ATTRIBUTES, PRESENCE, ABLATION, SMOKE)
 }
 
 

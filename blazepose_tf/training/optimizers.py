@@ -26,6 +26,8 @@ HEAD_LAYERS = ("coordinates_", "alignment_", "depth_", "landmarks_", "world_", "
 
 # Layers of what a person has beyond points and their visibility: z, metric points, mask.
 ATTRIBUTE_LAYERS = ("depth", "world", "segmentation")
+# Layers of the presence.
+PRESENCE_LAYERS = ("presence", "pose_presence")
 
 
 def in_regression(variable: keras.Variable) -> bool:

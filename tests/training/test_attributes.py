@@ -12,7 +12,7 @@ from blazepose_tf.losses.attributes import MaskLoss, WorldLoss
 from blazepose_tf.losses.landmarks import LandmarkLoss
 from blazepose_tf.models import build_tracker, load_tracker
 from blazepose_tf.models.saving import Description, infer_description, load_model
-from blazepose_tf.training import attributes, loop
+from blazepose_tf.training import heads, loop
 from blazepose_tf.training.inputs import open_data
 
 LIMBS = ((0, 1, 2, 3),)

@@ -1,0 +1,74 @@
+"""Experiments that teach heads of a trained tracker alone; its points stay the same to the bit.
+
+`attributes`: z, metric points and the mask. What the data does not know is not asked for: rendered people know
+everything, and `blazepose label --attributes` writes what a teacher knows of real ones.
+
+`presence`: whether somebody is there at all. It is one number among hundreds, and hardly learns beside them; alone it
+learns from people and from pictures in which a detector imagines some (`blazepose label --imagined`).
+
+Either is a pass forward and a few small layers back, a quarter of an hour of one core.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from blazepose_tf.data.config import TrackerDataConfig, ViewConfig
+from blazepose_tf.models.saving import Description
+from blazepose_tf.specs import DETECTOR
+from blazepose_tf.training.config import Data, Experiment, Losses, Optimizer, Stage
+
+# The heads are new and follow a layer of their own: no reason to go slower than it.
+_OPTIMIZER = Optimizer(head_rate=1.0, ema_decay=0.99)
+
+ATTRIBUTES = Experiment(
+    name="attributes",
+    variant="lite",
+    depth=True,
+    world=True,
+    mask=True,
+    stages=(Stage("attributes", trains="attributes", steps=1500, input_size=256, learning_rate=3e-3, warmup_steps=50),),
+    losses=Losses(offsets=0.0),
+    optimizer=_OPTIMIZER,
+    validate_every=500,
+)
+
+PRESENCE = Experiment(
+    name="presence",
+    variant="lite",
+    stages=(Stage("presence", trains="presence", steps=1500, input_size=256, learning_rate=3e-3, warmup_steps=50),),
+    losses=Losses(offsets=0.0, pose_presence=1.0),
+    optimizer=_OPTIMIZER,
+    # People as they are followed on film; nobody where a detector has imagined somebody, else anywhere.
+    data=Data(tracker=TrackerDataConfig(view=ViewConfig(followed_probability=0.2))),
+    validate_every=500,
+)
+
+
+def _made_for(experiment: Experiment) -> Callable[[Description], Experiment]:
+    def made(description: Description) -> Experiment:
+        """The experiment for one model.
+
+        Args:
+            description: of the weights that it starts from.
+
+        Raises:
+            ValueError: a detector, or a tracker with MediaPipe's head.
+        """
+        spec = description.spec
+        if description.kind == DETECTOR or spec.mediapipe_head:
+            raise ValueError(f"{experiment.name!r} is for trackers of this project. Received: {description.variant!r}")
+        stages = tuple(dataclasses.replace(stage, input_size=spec.input_size) for stage in experiment.stages)
+        own = dataclasses.replace(
+            experiment, variant=description.variant, stages=stages, depth=experiment.depth or spec.depth
+        )
+        if spec.keypoint_names != experiment.keypoint_names:
+            own = dataclasses.replace(own, keypoints=",".join(spec.keypoint_names))
+        return own
+
+    return made
+
+
+attributes = _made_for(ATTRIBUTES)
+presence = _made_for(PRESENCE)
