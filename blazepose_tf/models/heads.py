@@ -114,7 +114,7 @@ def _presence_of(seen: Sequence):
     person's would; fur, hands and clothes are what the backbone saw. It is asked and not taught.
     """
     pooled = [
-        keras.layers.AveragePooling2D(x.shape[1], name=f"presence_pool{i}")(keras.ops.stop_gradient(x))
+        keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"presence_mean{i}")(keras.ops.stop_gradient(x))
         for i, x in enumerate(seen)
     ]
     x = conv_norm_relu(

@@ -72,7 +72,7 @@ def test_heads_are_an_option_and_none_of_it_was_there_before():
 
 def test_taught_attributes_leave_every_point_as_it_was(tmp_path):
     before = load_tracker("lite")
-    experiment = attributes.attributes(infer_description(before))
+    experiment = heads.attributes(infer_description(before))
     stage = dataclasses.replace(experiment.stages[0], steps=2, batch_size=4, warmup_steps=1)
     data = dataclasses.replace(experiment.data, mean_pose_examples=0)
     experiment = dataclasses.replace(experiment, stages=(stage,), data=data)
@@ -94,7 +94,7 @@ def test_taught_attributes_leave_every_point_as_it_was(tmp_path):
 
 def test_a_detector_has_no_depth():
     with pytest.raises(ValueError, match="trackers of this project"):
-        attributes.attributes(Description("blazeface", specs.DetectorSpec()))
+        heads.attributes(Description("blazeface", specs.DetectorSpec()))
 
 
 def test_limbs_are_named_by_their_ends():
