@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from blazepose_tf.data.config import TrackerDataConfig, ViewConfig
 from blazepose_tf.models.saving import Description
-from blazepose_tf.specs import DETECTOR
+from blazepose_tf.specs import TrackerSpec
 from blazepose_tf.training.config import Data, Experiment, Losses, Optimizer, Stage
 
 # The heads are new and follow a layer of their own: no reason to go slower than it.
@@ -57,7 +57,7 @@ def _made_for(experiment: Experiment) -> Callable[[Description], Experiment]:
             ValueError: a detector, or a tracker with MediaPipe's head.
         """
         spec = description.spec
-        if description.kind == DETECTOR or spec.mediapipe_head:
+        if not isinstance(spec, TrackerSpec) or spec.mediapipe_head:
             raise ValueError(f"{experiment.name!r} is for trackers of this project. Received: {description.variant!r}")
         stages = tuple(dataclasses.replace(stage, input_size=spec.input_size) for stage in experiment.stages)
         own = dataclasses.replace(
