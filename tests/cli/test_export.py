@@ -123,7 +123,7 @@ def test_inspect_tells_how_a_file_was_made(tiny_file, tmp_path):
 
 def test_inspect_takes_the_name_of_a_shipped_model():
     result = blazepose("inspect", "lite")
-    assert result.returncode == 0 and "lite: 2.63 MB" in result.stdout and result.stderr == ""
+    assert result.returncode == 0 and "lite: 2.68 MB" in result.stdout and result.stderr == ""
 
 
 def test_inspect_of_what_is_no_model(tmp_path):

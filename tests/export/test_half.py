@@ -37,7 +37,7 @@ def test_what_half_precision_costs_is_mostly_its_biases(contents, pictures):
         np.mean([np.abs(load_model(c).infer(p)[LANDMARKS] - e) for p, e in zip(pictures, expected, strict=True)])
         for c in (stored, mixed)
     )
-    assert float_biases < 0.8 * plain
+    assert float_biases < 0.9 * plain
     found = inspect(mixed)
     assert found.partitions.fully_delegated and not found.faults and found.precision == "float16"
     assert len(stored) < len(mixed) < 1.1 * len(stored)

@@ -57,7 +57,7 @@ def test_bodies_are_integer_and_heads_float(tiny_file, ranges):
     for operator in model.subgraphs[0].operators:
         if graph.kind_of(model, operator) == "CONV_2D":
             kinds[name(int(operator.outputs[0]))] = tensors[int(operator.outputs[0])].type
-    heads = ("coordinates", "visibility", "alignment_", "presence")
+    heads = ("coordinates", "visibility", "alignment_", "presence_0_conv", "presence_2_0_conv")
     floats = [n for n, kind in kinds.items() if kind == 0]
     assert len(floats) == len(heads)
     assert all(any(h in n for n in floats) for h in heads)

@@ -27,7 +27,7 @@ def tiny():
 
 def test_contract_of_the_default_spec(check_contract):
     # The blocks of tiny, its heads on 24 x 4 inputs (66 + 33 + 4 + 1) and 8 inputs (33 + 66), with biases; four
-    # values per normalised channel.
+    # values per normalised channel. The presence has 64 units more, on the 56 channels of three levels.
     outputs = {
         LANDMARKS: (33, 3),
         POSE_PRESENCE: (1,),
@@ -38,7 +38,8 @@ def test_contract_of_the_default_spec(check_contract):
     model = build_tracker(variant="tiny", stop_gradient=False)
     body = sum(w.shape.num_elements() for w in model.weights if w.path.split("_")[0] in ("f2", "f4", "f8", "f16", "f32",
                "decoder", "regression"))  # fmt: skip
-    check_contract(model, outputs, body + (66 + 33 + 4 + 1) * (4 * 24 + 1) + 99 * (8 + 1))
+    presence = 56 * 64 + 4 * 64 + 64 + 1
+    check_contract(model, outputs, body + presence + (66 + 33 + 4 + 1) * (4 * 24 + 1) + 99 * (8 + 1))
 
 
 def test_contract_with_depth_other_keypoints_world_and_segmentation(check_contract):
