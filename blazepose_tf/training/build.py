@@ -23,7 +23,7 @@ from blazepose_tf.specs import (
     WORLD_LANDMARKS,
 )
 from blazepose_tf.training.config import Experiment, Losses, Stage
-from blazepose_tf.training.optimizers import ATTRIBUTE_LAYERS, PRESENCE_LAYERS, REGRESSION_LAYERS, build_optimizer
+from blazepose_tf.training.optimizers import TAUGHT_LAYERS, build_optimizer
 from blazepose_tf.training.residual_scale import with_residual_scale
 
 
@@ -129,12 +129,8 @@ def freeze(model: keras.Model, stage: Stage, losses) -> None:
         losses: names of the outputs with a loss; a heatmap head without one (an ablation) is frozen.
     """
     for layer in model.layers:
-        if stage.trains == "regression":
-            layer.trainable = layer.name.startswith(REGRESSION_LAYERS)
-        if stage.trains == "attributes":
-            layer.trainable = layer.name.startswith(ATTRIBUTE_LAYERS)
-        if stage.trains == "presence":
-            layer.trainable = layer.name.startswith(PRESENCE_LAYERS)
+        if stage.trains in TAUGHT_LAYERS:
+            layer.trainable = layer.name.startswith(TAUGHT_LAYERS[stage.trains])
         if layer.name.startswith(f"{HEATMAPS}_") and HEATMAPS not in losses:
             layer.trainable = False
         if stage.running_statistics and isinstance(layer, keras.layers.BatchNormalization):

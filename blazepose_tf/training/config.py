@@ -282,6 +282,14 @@ class Experiment:
             raise ValueError(f"{self.name!r} has no stage {', '.join(unknown)} (it has {', '.join(own)})")
         return replace(self, stages=tuple(s for s in self.stages if s.name in names)) if names else self
 
+    def for_tracker(self, variant: str, spec: TrackerSpec) -> Experiment:
+        """The experiment with a tracker's variant and points, every stage at its input size."""
+        stages = tuple(replace(stage, input_size=spec.input_size) for stage in self.stages)
+        made = replace(self, variant=variant, stages=stages)
+        if spec.keypoint_names == self.keypoint_names:
+            return made
+        return replace(made, keypoints=",".join(spec.keypoint_names))
+
     def spec(self, input_size: int) -> TrackerSpec | DetectorSpec:
         """Contract of the model at an input size."""
         if self.model == "detector":

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 
 from blazepose_tf.models.saving import Description
-from blazepose_tf.specs import DETECTOR
+from blazepose_tf.specs import TrackerSpec
 from blazepose_tf.training.config import Experiment, Losses, Optimizer, Stage
 
 NAME = "finetune"
@@ -47,24 +47,20 @@ def finetune(description: Description) -> Experiment:
     Raises:
         ValueError: a detector whose anchors are others than those that its variant is trained with.
     """
-    detector = description.kind == DETECTOR
-    stages = _DETECTOR_STAGES if detector else FINETUNE.stages
-    size = description.spec.input_size
+    spec = description.spec
+    if isinstance(spec, TrackerSpec):
+        return FINETUNE.for_tracker(description.variant, spec)
     experiment = dataclasses.replace(
         FINETUNE,
-        model="detector" if detector else "tracker",
+        model="detector",
         variant=description.variant,
-        stages=tuple(dataclasses.replace(stage, input_size=size) for stage in stages),
+        stages=tuple(dataclasses.replace(stage, input_size=spec.input_size) for stage in _DETECTOR_STAGES),
+        score_threshold=spec.score_threshold,
     )
-    if detector:
-        experiment = dataclasses.replace(experiment, score_threshold=description.spec.score_threshold)
-        if (wanted := experiment.spec(size)) != description.spec:
-            theirs, ours = dataclasses.asdict(description.spec), dataclasses.asdict(wanted)
-            other = ", ".join(
-                f"{name}={theirs[name]!r} (not {ours[name]!r})" for name in ours if theirs[name] != ours[name]
-            )
-            raise ValueError(f"{description.variant!r} is not trained with what this file has: {other}")
-        return experiment
-    if description.spec.keypoint_names == FINETUNE.keypoint_names:
-        return experiment
-    return dataclasses.replace(experiment, keypoints=",".join(description.spec.keypoint_names))
+    if (wanted := experiment.spec(spec.input_size)) != spec:
+        theirs, ours = dataclasses.asdict(spec), dataclasses.asdict(wanted)
+        other = ", ".join(
+            f"{name}={theirs[name]!r} (not {ours[name]!r})" for name in ours if theirs[name] != ours[name]
+        )
+        raise ValueError(f"{description.variant!r} is not trained with what this file has: {other}")
+    return experiment

@@ -12,7 +12,6 @@ Either is a pass forward and a few small layers back, a quarter of an hour of on
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 
 from blazepose_tf.data.config import TrackerDataConfig, ViewConfig
 from blazepose_tf.models.saving import Description
@@ -46,29 +45,26 @@ PRESENCE = Experiment(
 )
 
 
-def _made_for(experiment: Experiment) -> Callable[[Description], Experiment]:
-    def made(description: Description) -> Experiment:
-        """The experiment for one model.
-
-        Args:
-            description: of the weights that it starts from.
-
-        Raises:
-            ValueError: a detector, or a tracker with MediaPipe's head.
-        """
-        spec = description.spec
-        if not isinstance(spec, TrackerSpec) or spec.mediapipe_head:
-            raise ValueError(f"{experiment.name!r} is for trackers of this project. Received: {description.variant!r}")
-        stages = tuple(dataclasses.replace(stage, input_size=spec.input_size) for stage in experiment.stages)
-        own = dataclasses.replace(
-            experiment, variant=description.variant, stages=stages, depth=experiment.depth or spec.depth
-        )
-        if spec.keypoint_names != experiment.keypoint_names:
-            own = dataclasses.replace(own, keypoints=",".join(spec.keypoint_names))
-        return own
-
-    return made
+def attributes(description: Description) -> Experiment:
+    """`ATTRIBUTES` for one model; arguments and errors as of `presence`."""
+    return _made_for(description, ATTRIBUTES)
 
 
-attributes = _made_for(ATTRIBUTES)
-presence = _made_for(PRESENCE)
+def presence(description: Description) -> Experiment:
+    """`PRESENCE` for one model.
+
+    Args:
+        description: of the weights that it starts from.
+
+    Raises:
+        ValueError: a detector, or a tracker with MediaPipe's head.
+    """
+    return _made_for(description, PRESENCE)
+
+
+def _made_for(description: Description, experiment: Experiment) -> Experiment:
+    spec = description.spec
+    if not isinstance(spec, TrackerSpec) or spec.mediapipe_head:
+        raise ValueError(f"{experiment.name!r} is for trackers of this project. Received: {description.variant!r}")
+    made = experiment.for_tracker(description.variant, spec)
+    return dataclasses.replace(made, depth=experiment.depth or spec.depth)

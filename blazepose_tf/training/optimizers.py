@@ -24,10 +24,13 @@ REGRESSION_LAYERS = (
 HEAD_LAYERS = ("coordinates_", "alignment_", "depth_", "landmarks_", "world_", "presence_", "visibility_")
 
 
-# Layers of what a person has beyond points and their visibility: z, metric points, mask.
-ATTRIBUTE_LAYERS = ("depth", "world", "segmentation")
-# Layers of the presence.
-PRESENCE_LAYERS = ("presence", "pose_presence")
+# Layers, likewise, of stages that teach a part of the network and leave the rest as it is. Attributes are what a person
+# has beyond points and their visibility: z, metric points, mask.
+TAUGHT_LAYERS = {
+    "regression": REGRESSION_LAYERS,
+    "attributes": ("depth", "world", "segmentation"),
+    "presence": ("presence",),
+}
 
 
 def in_regression(variable: keras.Variable) -> bool:

@@ -18,7 +18,8 @@ def contents(tiny):
     rng = np.random.default_rng(5)
     kept = model.get_weights()
     for weight in model.weights:
-        if weight.path.endswith(("bias", "beta")):
+        # Landmarks know nothing of the presence.
+        if weight.path.endswith(("bias", "beta")) and not weight.path.startswith("presence"):
             weight.assign(rng.normal(0, 1, weight.shape))
     try:
         full = litert.to_litert(model, description.spec, name="tiny")
@@ -37,7 +38,7 @@ def test_what_half_precision_costs_is_mostly_its_biases(contents, pictures):
         np.mean([np.abs(load_model(c).infer(p)[LANDMARKS] - e) for p, e in zip(pictures, expected, strict=True)])
         for c in (stored, mixed)
     )
-    assert float_biases < 0.9 * plain
+    assert float_biases < 0.8 * plain
     found = inspect(mixed)
     assert found.partitions.fully_delegated and not found.faults and found.precision == "float16"
     assert len(stored) < len(mixed) < 1.1 * len(stored)
