@@ -5,7 +5,8 @@
 Two looks are told apart: the first in the region that the detector draws, at 0.5, and the second in the person's own
 region (that of the first reading's alignment), at what the file asks for there: the one that `PosePipeline` goes by.
 People are the detections nearest to the labelled ones, within half a body circle's radius; nobody are the pictures of
-`--people` without any label, and those of the folders `--nobody`.
+`--people` without any label, and those of the folders `--nobody`. "Seen" is the share of pictures in which the whole
+pipeline finds somebody, as `predict` would.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from blazepose_tf.runtime.tracker import Tracker
 from blazepose_tf.runtime.weights import model_file
 
 NEAR = 0.5  # radii
+PEOPLE = "people"
 
 
 def confirmed(tracker: Tracker, picture: np.ndarray, alignment) -> tuple[bool, bool]:
@@ -53,36 +55,47 @@ def main() -> int:
     parser.add_argument("--nobody", action="append", default=[], type=Path, help="folder of pictures without people")
     args = parser.parse_args()
     trackers = {name: Tracker(model_file(name)) for name in args.tracker}
-    pipeline = PosePipeline(model_file(args.detector), next(iter(trackers.values())))
+    pipelines = [PosePipeline(model_file(args.detector), tracker) for tracker in trackers.values()]
     data = annotations.load(args.people)
     by_picture = data.people_by_picture()
-    pictures, fired, looks = {}, {}, {}
+    pictures, fired, looks, seen = {}, {}, {}, {}
+
+    def proposed(picture: np.ndarray) -> list:
+        return pipelines[0].look(picture).detect()
 
     def note(kind: str, picture: np.ndarray, proposals: list) -> None:
         pictures[kind] = pictures.get(kind, 0) + 1
         fired[kind] = fired.get(kind, 0) + bool(proposals)
+        if kind != PEOPLE:
+            seen.setdefault(kind, []).append([pipeline(picture).found for pipeline in pipelines])
         looks.setdefault(kind, []).extend(
             [confirmed(tracker, picture, d.alignment) for tracker in trackers.values()] for d in proposals
         )
 
     for image_id in data.pictures:
         picture = data.picture(image_id)
-        detections = pipeline.look(picture).detect()
+        detections = proposed(picture)
         if not by_picture[image_id]:
             note("nobody", picture, detections)
         for person in by_picture[image_id]:
             if not person.ignore and np.isfinite(person.alignment).all():
-                note("people", picture, nearest(detections, person))
+                note(PEOPLE, picture, nearest(detections, person))
     for folder in args.nobody:
         for path in sorted(p for p in folder.iterdir() if p.is_file()):
             picture = read_picture(path)
-            note(str(folder), picture, pipeline.look(picture).detect())
+            note(str(folder), picture, proposed(picture))
     rows = []
     for kind, found in looks.items():
         shares = 100.0 * np.array(found, float).reshape(len(found), len(trackers), 2).mean(axis=0) if found else None
         cells = [f"{first:.1f} / {again:.1f}" for first, again in shares] if found else ["-"] * len(trackers)
+        cells += (
+            [f"{100.0 * np.mean(one):.1f}" for one in zip(*seen[kind], strict=True)]
+            if kind in seen
+            else ["-"] * len(trackers)
+        )
         rows.append([kind, str(pictures[kind]), f"{100.0 * fired[kind] / pictures[kind]:.1f}", str(len(found)), *cells])
     header = ["shown", "pictures or people", "with a proposal, %", "proposals", *(f"{n}, kept %" for n in trackers)]
+    header += [f"{name}, seen %" for name in trackers]
     print(tables.grid(header, rows))
     return 0
 

@@ -187,7 +187,7 @@ def finetune(options: Options) -> Path:
     if (run / MODEL).exists():
         return run / MODEL
     weights = model_file(options.model, suffix=".npz")
-    experiment, stored = experiment_of(describe(weights)), run / config.FILE_NAME
+    experiment, stored = experiment_of(*describe(weights)), run / config.FILE_NAME
     if experiment.model != "tracker" or experiment.keypoint_names != topology.KEYPOINTS:
         raise ValueError(f"{options.model}: a tracker with the 33 points is needed; blazepose train takes any other")
     folder = options.workdir / "data"

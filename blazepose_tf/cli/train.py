@@ -80,7 +80,7 @@ def _experiment(init_from: Path | None):
 
         if init_from is None:
             raise UserError(f"{found.name} starts from a trained model: give --init_from=lite, full or a file")
-        found = made[found.name](describe(init_from))
+        found = made[found.name](*describe(init_from))
     if FLAGS.keypoints and found.model == "detector":
         raise UserError("a detector has no keypoints to choose (--keypoints)")
     return settings.override(found.with_stages(FLAGS.stages), _assignments())

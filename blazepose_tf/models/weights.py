@@ -148,12 +148,24 @@ def values_of(
     return keypoint_rows.by_name(values, description.spec.keypoint_names, keypoints)
 
 
-def describe(path: str | os.PathLike) -> Description:
-    """What a `.npz` or `.keras` file holds; errors as `load_described`."""
-    description = load_model(path)[1] if Path(path).suffix == ".keras" else read_weights(path)[1]
+def describe(path: str | os.PathLike) -> tuple[Description, frozenset[str]]:
+    """What a `.npz` or `.keras` file holds, and a tracker's parts in it (`_parts`); errors as `load_described`."""
+    if Path(path).suffix == ".keras":
+        model, description = load_model(path)
+        return description, _parts(_values(model))
+    values, stored = read_weights(path)
+    return _known(stored, path), _parts(values)
+
+
+def _known(description: Description | None, path: str | os.PathLike) -> Description:
     if description is None:
         raise ValueError(f"{str(path)!r} does not say which model its weights belong to")
     return description
+
+
+def _parts(values: dict[str, np.ndarray]) -> frozenset[str]:
+    """First words of the variables' names: "heatmaps", "regression", "depth", "world", "segmentation", ..."""
+    return frozenset(name.partition("_")[0] for name in values)
 
 
 def transfer(source: keras.Model | str | os.PathLike | dict[str, np.ndarray], model: keras.Model) -> TransferReport:
@@ -222,22 +234,20 @@ def load_described(path: str | os.PathLike) -> tuple[keras.Model, Description]:
     """
     if Path(path).suffix == ".keras":
         return load_model(path)
-    values, description = read_weights(path)
-    if description is None:
-        raise ValueError(f"{str(path)!r} does not say which model its weights belong to")
-    heads = {name.split("_")[0] for name in values}
+    values, stored = read_weights(path)
+    description, parts = _known(stored, path), _parts(values)
     if isinstance(description.spec, DetectorSpec):
         model = build_detector(description.spec, variant=description.variant)
     else:
         model = build_tracker(
             description.spec,
             variant=description.variant,
-            training_heads="heatmaps" in heads,
-            offsets="offsets" in heads,
-            regression="regression" in heads,
+            training_heads="heatmaps" in parts,
+            offsets="offsets" in parts,
+            regression="regression" in parts,
             mean_pose=values.get(MEAN_POSE),
-            world="world" in heads,
-            segmentation="segmentation" in heads,
+            world="world" in parts,
+            segmentation="segmentation" in parts,
         )
     _assign_all(values, model, path)
     return model, description

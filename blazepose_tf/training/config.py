@@ -6,7 +6,7 @@ flags of the command line.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from blazepose_tf import topology
@@ -282,10 +282,24 @@ class Experiment:
             raise ValueError(f"{self.name!r} has no stage {', '.join(unknown)} (it has {', '.join(own)})")
         return replace(self, stages=tuple(s for s in self.stages if s.name in names)) if names else self
 
-    def for_tracker(self, variant: str, spec: TrackerSpec) -> Experiment:
-        """The experiment with a tracker's variant and points, every stage at its input size."""
+    def for_tracker(self, variant: str, spec: TrackerSpec, parts: Collection[str] = ()) -> Experiment:
+        """The experiment with a tracker's variant, points and heads, every stage at its input size.
+
+        Args:
+            variant: the tracker's.
+            spec: its contract.
+            parts: what its weights are of (`weights.describe`); z comes with the spec.
+        """
         stages = tuple(replace(stage, input_size=spec.input_size) for stage in self.stages)
-        made = replace(self, variant=variant, stages=stages)
+        ours = not spec.mediapipe_head  # whose z, metric points and mask are others
+        made = replace(
+            self,
+            variant=variant,
+            stages=stages,
+            depth=self.depth or (ours and spec.depth),
+            world=self.world or (ours and "world" in parts),
+            mask=self.mask or (ours and "segmentation" in parts),
+        )
         if spec.keypoint_names == self.keypoint_names:
             return made
         return replace(made, keypoints=",".join(spec.keypoint_names))

@@ -11,6 +11,7 @@ scores are the source's.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 
 from blazepose_tf.models.saving import Description
 from blazepose_tf.specs import TrackerSpec
@@ -38,18 +39,19 @@ _DETECTOR_STAGES = (
 )
 
 
-def finetune(description: Description) -> Experiment:
-    """The experiment for one model.
+def finetune(description: Description, parts: Collection[str] = ()) -> Experiment:
+    """The experiment for one model; a tracker keeps what it has: z, metric points, mask.
 
     Args:
         description: of the weights that it starts from.
+        parts: what they are of (`weights.describe`).
 
     Raises:
         ValueError: a detector whose anchors are others than those that its variant is trained with.
     """
     spec = description.spec
     if isinstance(spec, TrackerSpec):
-        return FINETUNE.for_tracker(description.variant, spec)
+        return FINETUNE.for_tracker(description.variant, spec, parts)
     experiment = dataclasses.replace(
         FINETUNE,
         model="detector",

@@ -11,7 +11,7 @@ Either is a pass forward and a few small layers back, a quarter of an hour of on
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Collection
 
 from blazepose_tf.data.config import TrackerDataConfig, ViewConfig
 from blazepose_tf.models.saving import Description
@@ -45,26 +45,26 @@ PRESENCE = Experiment(
 )
 
 
-def attributes(description: Description) -> Experiment:
+def attributes(description: Description, parts: Collection[str] = ()) -> Experiment:
     """`ATTRIBUTES` for one model; arguments and errors as of `presence`."""
-    return _made_for(description, ATTRIBUTES)
+    return _made_for(description, parts, ATTRIBUTES)
 
 
-def presence(description: Description) -> Experiment:
-    """`PRESENCE` for one model.
+def presence(description: Description, parts: Collection[str] = ()) -> Experiment:
+    """`PRESENCE` for one model; what else it has goes along.
 
     Args:
         description: of the weights that it starts from.
+        parts: what they are of (`weights.describe`).
 
     Raises:
         ValueError: a detector, or a tracker with MediaPipe's head.
     """
-    return _made_for(description, PRESENCE)
+    return _made_for(description, parts, PRESENCE)
 
 
-def _made_for(description: Description, experiment: Experiment) -> Experiment:
+def _made_for(description: Description, parts: Collection[str], experiment: Experiment) -> Experiment:
     spec = description.spec
     if not isinstance(spec, TrackerSpec) or spec.mediapipe_head:
         raise ValueError(f"{experiment.name!r} is for trackers of this project. Received: {description.variant!r}")
-    made = experiment.for_tracker(description.variant, spec)
-    return dataclasses.replace(made, depth=experiment.depth or spec.depth)
+    return experiment.for_tracker(description.variant, spec, parts)

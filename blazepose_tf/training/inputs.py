@@ -222,7 +222,7 @@ class Inputs:
                 heatmap_targets=self.experiment.heatmaps and stage.trains in ("heatmaps", "joint"),
                 offset_targets=self.experiment.losses.offsets > 0,
                 coordinate_targets=stage.trains != "heatmaps",
-                world_targets=self.experiment.world and stage.trains != "heatmaps",
+                world_targets=self.experiment.world and stage.trains not in ("heatmaps", "presence"),
                 mask_targets=self.experiment.mask and stage.trains in ("attributes", "joint"),
             )
         else:

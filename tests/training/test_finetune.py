@@ -28,11 +28,28 @@ SQUAT = tuple(f"{side}_{part}" for part in ("shoulder", "hip", "knee", "ankle") 
 
 @pytest.mark.parametrize("name", ["lite", "full"])
 def test_a_tracker_gives_variant_size_and_keypoints(name):
-    experiment = finetune(describe(weight_file(f"{name}.npz")))
+    experiment = finetune(*describe(weight_file(f"{name}.npz")))
     assert (experiment.model, experiment.variant, experiment.keypoint_names) == ("tracker", name, topology.KEYPOINTS)
     assert [stage.input_size for stage in experiment.stages] == [256]
     own = finetune(Description("lite", TrackerSpec(128, SQUAT)))
     assert (own.keypoint_names, own.stages[0].input_size) == (SQUAT, 128)
+
+
+def test_what_a_tracker_knows_beside_its_points_goes_on():
+    path = weight_file("lite_3d.npz")
+    experiment = finetune(*describe(path))
+    assert (experiment.depth, experiment.world, experiment.mask) == (True, True, True)
+    report = transfer(values_of(path), build_model(experiment, experiment.stages[0]))
+    assert not (report.missing or report.mismatched)
+    assert not [name for name in report.unused if not name.startswith("offsets")]
+    plain = finetune(*describe(weight_file("lite.npz")))
+    assert not (plain.depth or plain.world or plain.mask)
+
+
+def test_mediapipes_other_outputs_do_not():
+    spec = TrackerSpec(256, mediapipe_head=True, depth=True)
+    experiment = finetune(Description("ghum_lite", spec), {"world", "segmentation"})
+    assert not (experiment.depth or experiment.world or experiment.mask)
 
 
 def test_a_detector_has_one_stage_of_its_size():
@@ -46,7 +63,7 @@ def test_a_detector_has_one_stage_of_its_size():
 
 def test_the_shipped_detector_goes_on_whole():
     path = weight_file("blazeface.npz")
-    description = describe(path)
+    description, _ = describe(path)
     experiment = finetune(description)
     assert experiment.spec(experiment.stages[0].input_size) == description.spec
     report = transfer(values_of(path), build_model(experiment, experiment.stages[0]))
@@ -130,7 +147,7 @@ def test_mediapipes_heads_become_ours():
 
 @pytest.mark.slow
 def test_a_run_goes_on_from_the_mean_pose_of_its_source(source, tmp_path, data_folder):
-    experiment = finetune(describe(source))
+    experiment = finetune(*describe(source))
     stages = tuple(
         dataclasses.replace(stage, steps=1, batch_size=2, learning_rate=1e-30, warmup_steps=0)
         for stage in experiment.stages

@@ -10,6 +10,7 @@ import numpy as np
 from blazepose_tf import specs, synthetic
 from blazepose_tf.models import build_tracker
 from blazepose_tf.models.saving import infer_description, load_model
+from blazepose_tf.models.weights import describe, save_weights
 from blazepose_tf.training import heads, loop
 from blazepose_tf.training.inputs import open_data
 
@@ -35,11 +36,12 @@ def test_mediapipes_head_has_no_second_opinion():
 
 def test_taught_presence_leaves_everything_else_as_it_was(tmp_path):
     before = build_tracker(specs.TrackerSpec(128, depth=True), variant="tiny", world=True, offsets=False)
-    made = heads.presence(infer_description(before))
-    assert made.depth and made.stages[0].input_size == 128
+    save_weights(before, tmp_path / "before.npz", description=infer_description(before))
+    made = heads.presence(*describe(tmp_path / "before.npz"))
+    assert made.depth and made.world and not made.mask and made.stages[0].input_size == 128
     stage = dataclasses.replace(made.stages[0], steps=4, batch_size=4, warmup_steps=1)
     data = dataclasses.replace(made.data, mean_pose_examples=0)
-    experiment = dataclasses.replace(made, stages=(stage,), data=data, world=True)
+    experiment = dataclasses.replace(made, stages=(stage,), data=data)
     path = synthetic.write_dataset(tmp_path / "people", 6, 3, size=(160, 160), persons=1)
     source = open_data(str(path), experiment=experiment, folder=tmp_path / "cache")
     loop.train(experiment, workdir=tmp_path / "run", source=source, validation=None, init_from=before, quiet=True)
