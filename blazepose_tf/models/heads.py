@@ -123,6 +123,11 @@ def _presence_of(seen: Sequence):
     return _dense(x, 1, "presence_2")
 
 
+def presence_inputs(model: keras.Model) -> list:
+    """The two (B, 1, 1, C) tensors that a tracker's presence is read from: the backbone's means, the last feature."""
+    return [model.get_layer("presence_pooled").output, model.get_layer("presence_0_conv").input]
+
+
 def _depth_features(x):
     """(B, n, n, C) -> (B, 1, 1, DEPTH_FEATURES); places are a linear function of the last feature, depths are not."""
     return keras.layers.Conv2D(

@@ -163,7 +163,7 @@ def compile_for(
     training = model
     if experiment.losses.coordinates == RLE and LANDMARKS in losses:
         training = with_residual_scale(model)
-    optimizer = build_optimizer(experiment.optimizer, stage, steps=steps, model=training)
+    optimizer = build_optimizer(experiment.optimizer, stage, steps=steps * max(1, stage.replays), model=training)
     training.compile(optimizer=optimizer, loss=losses, loss_weights=weights, jit_compile=_jit())
     return training, sorted(losses)
 

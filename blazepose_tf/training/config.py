@@ -41,6 +41,8 @@ class Stage:
             hurts its end.
         running_statistics: normalise by the running statistics, which stay as they are: the loss then sees what the
             statistics of a batch hide, an example that grows from block to block.
+        replays: for `presence`: updates per step, each from the features of 128 of all crops that the stage has read
+            so far (`replay`); `warmup_steps` counts updates then. 0 = one, from the step's own crops.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Stage:
     final_rate: float = 0.02
     augmentation: float = 1.0
     running_statistics: bool = False
+    replays: int = 0
 
     def __post_init__(self):
         if self.trains not in TRAINS:
@@ -62,6 +65,11 @@ class Stage:
             raise ValueError(
                 f"stage {self.name!r}: give either steps or epochs, positive. "
                 f"Received: steps={self.steps}, epochs={self.epochs}"
+            )
+        if self.replays < 0 or (self.replays and self.trains != "presence"):
+            raise ValueError(
+                f"stage {self.name!r}: replays are for a stage that trains 'presence'. "
+                f"Received: replays={self.replays}, trains={self.trains!r}"
             )
         if not 0 <= self.augmentation <= 1:
             raise ValueError(f"stage {self.name!r}: augmentation must be in [0, 1]. Received: {self.augmentation}")

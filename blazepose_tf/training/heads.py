@@ -6,7 +6,8 @@ everything, and `blazepose label --attributes` writes what a teacher knows of re
 `presence`: whether somebody is there at all. It is one number among hundreds, and hardly learns beside them; alone it
 learns from people and from pictures in which a detector imagines some (`blazepose label --imagined`).
 
-Either is a pass forward and a few small layers back, a quarter of an hour of one core.
+Either is a pass forward and a few small layers back, a quarter of an hour of one core. The presence learns from what it
+has read many times over (`replay`).
 """
 
 from __future__ import annotations
@@ -36,7 +37,18 @@ ATTRIBUTES = Experiment(
 PRESENCE = Experiment(
     name="presence",
     variant="lite",
-    stages=(Stage("presence", trains="presence", steps=1500, input_size=256, learning_rate=3e-3, warmup_steps=50),),
+    stages=(
+        Stage(
+            "presence",
+            trains="presence",
+            steps=1500,
+            input_size=256,
+            learning_rate=3e-3,
+            warmup_steps=200,
+            augmentation=0.6,
+            replays=8,
+        ),
+    ),
     losses=Losses(offsets=0.0, pose_presence=1.0),
     optimizer=_OPTIMIZER,
     # People as they are followed on film; nobody where a detector has imagined somebody, else anywhere.

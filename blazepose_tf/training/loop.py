@@ -2,7 +2,7 @@
 
 Invariant: what a run computes is a function of its configuration and data alone. The state between two steps is the
 checkpoint's content (weights, average, optimizer, counters); batches are a function of (seed, epoch, position). A run
-that was killed and resumed therefore ends with the weights of an undisturbed one.
+that was killed and resumed therefore ends with the weights of an undisturbed one (`replay` has a file beside it).
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from blazepose_tf.training.journal import Journal
 from blazepose_tf.training.meter import Meter
 from blazepose_tf.training.optimizers import WeightAverage
 from blazepose_tf.training.pictures import draw
+from blazepose_tf.training.replay import Replay
 from blazepose_tf.training.stopping import NonFiniteLoss, StopRequest
 from blazepose_tf.training.validation import Validation, validate_detector, validate_tracker, wrong_spread
 
@@ -87,9 +88,8 @@ class _Run:
 
 @dataclass
 class _Training:
-    """One stage under way: the model, its training form, average, and length.
-
-    `local` is a copy of the model outside of the group of processes, for what one of them does alone.
+    """One stage under way: the model, its training form, average, and length; `local` is a copy of the model outside of
+    the group of processes, for what one of them does alone, `replay` teaches a head from features.
     """
 
     stage: Stage
@@ -99,6 +99,19 @@ class _Training:
     average: WeightAverage
     steps: int
     local: keras.Model | None
+    replay: Replay | None = None
+
+    def learn(self, number: int, inputs: dict, targets: dict, weights: dict) -> dict[str, float]:
+        """The stage's `number`-th step, from 0, and its losses by name."""
+        if self.replay:
+            (name,) = self.losses
+            return self.replay.step(number, inputs[IMAGE], targets[name], weights[name])
+        return self.compiled.train_on_batch(
+            inputs[IMAGE],
+            {name: targets[name] for name in self.losses},
+            sample_weight={name: weights[name] for name in self.losses},
+            return_dict=True,
+        )
 
     @contextlib.contextmanager
     def averaged(self):
@@ -144,12 +157,14 @@ def train(
             `mixed_bfloat16`, the same up to rounding.
 
     Raises:
-        ValueError: the folder holds another run and `resume` is not set, or a different configuration.
+        ValueError: the folder holds another run or configuration, or several processes shall replay.
         NonFiniteLoss: training diverged; the last checkpoint is from before that.
         OSError: a file could not be written; the last checkpoint is intact.
         RuntimeError: compiled kernels cannot be had (another backend, no C++ compiler).
     """
     workdir, group = Path(workdir), group or Group()
+    if group.count > 1 and any(stage.replays for stage in experiment.stages):
+        raise ValueError("replays are for one process: set stages.presence.replays=0")
     initial: dict[str, np.ndarray] = {}
     if init_from is not None and not (workdir / LAST).exists():
         names = experiment.keypoint_names if experiment.model == "tracker" else None
@@ -231,6 +246,8 @@ def _train(run: _Run, pose: np.ndarray | None, initial: dict[str, np.ndarray]) -
                 _validate(run, training)
         if not _run_stage(run, training):
             return Result(STOPPED, run.stop.signal_number, run.state, run.scores)
+        if training.replay:
+            training.replay.close()
         before = training
     if run.group.count > 1:
         log.info("process %d of %d ends with weights %s", run.group.index, run.group.count, before.average.digest())
@@ -253,14 +270,17 @@ def _start_stage(run: _Run, stage: Stage, pose: np.ndarray | None) -> _Training:
     model = build_model(run.experiment, stage, mean_pose=pose)
     steps = plan.length(stage, run.source)
     compiled, losses = compile_for(model, run.experiment, stage, steps=steps, compiled_kernels=run.compiled_kernels)
-    compiled.optimizer.build(compiled.trainable_variables)
+    going_on = run.state.step > 0 and run.experiment.stages[run.state.stage] is stage
+    more = {"steps": steps, "folder": run.workdir, "resumed": going_on}
+    replay = Replay(compiled, run.experiment, stage, **more) if stage.replays else None
+    compiled.optimizer.build((replay.head if replay else compiled).trainable_variables)
     settings = run.experiment.optimizer
     average = WeightAverage(compiled, decay=settings.ema_decay, every=settings.ema_every)
     log.info("%s, losses %s", plan.lines(run.experiment, run.source)[run.experiment.stages.index(stage)], losses)
     local = None
     if run.group.count > 1 and run.group.is_primary:
         local = local_build(lambda: build_model(run.experiment, stage, mean_pose=pose))
-    return _Training(stage, model, compiled, losses, average, steps, local)
+    return _Training(stage, model, compiled, losses, average, steps, local, replay)
 
 
 def _start_weights(run: _Run, training: _Training, before: _Training | None, initial: dict) -> None:
@@ -291,12 +311,7 @@ def _run_stage(run: _Run, training: _Training) -> bool:
             for inputs, targets, weights in run.source.batches(
                 stage, epoch=run.state.epoch, skip_batches=run.state.batch
             ):
-                logs = training.compiled.train_on_batch(
-                    inputs[IMAGE],
-                    {name: targets[name] for name in training.losses},
-                    sample_weight={name: weights[name] for name in training.losses},
-                    return_dict=True,
-                )
+                logs = training.learn(run.state.step, inputs, targets, weights)
                 run.state = _advanced(run.state)
                 _check_finite(logs, run)
                 training.average.update(run.state.step)
@@ -374,6 +389,8 @@ def _save(run: _Run, training: _Training, name: str) -> None:
         run.state = dataclasses.replace(run.state, finished=True)
     if not run.group.is_primary:
         return
+    if training.replay:
+        training.replay.flush()
     checkpoint.save(
         run.workdir / name,
         state=run.state,
