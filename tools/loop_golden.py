@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from loop_recorded import (
     DETECTOR,
+    FAINT,
     FILM_TRACKER,
     HALF,
     NEAR,
@@ -232,7 +233,7 @@ def film() -> list[dict]:
         (2500, seen(shift=(1, 0))),  # the same time again
         (2533, seen(shift=(-900, 0))),  # a body far outside of the picture is not followed
         (2567, detector(), detector(part=3)),  # so the detector looks, and finds nobody
-        (2600, detector(ONE), unseen(), doubtful(), detector(ONE, part=4)),  # a face, no body
+        (2600, detector(FAINT), unseen(), doubtful(), detector(FAINT, part=4)),  # a face, no body
         (2633, detector(TWO), seen(), seen()),
         (None, seen(shift=(-3, 0))),  # no time: a nominal step
         (4000, detector(), detector(SMALL, part=0), unseen(), unseen()),  # a gap; a face in the middle, but no body
@@ -288,6 +289,7 @@ def stills() -> list[dict]:
     wide = (320, 180)
     script = Script(6)
     detector, seen, unseen, doubtful = script.detector, script.seen, script.unseen, script.doubtful
+    sure = script.sure
     in_wide = Script(7, wide).detector
     parts = lambda **found: [detector(*found.get(f"part{i}", ()), part=i) for i in range(5)]  # noqa: E731
     smaller = lambda **found: [detector(*found.get(f"part{i}", ()), part=i) for i in range(5, 10)]  # noqa: E731
@@ -295,7 +297,9 @@ def stills() -> list[dict]:
         ((320, 240), detector(ONE), seen(), seen(shift=(2, 1), mirror=True)),  # read twice, between both looks
         ((320, 240), detector(ONE), unseen(), seen(shift=(1, 0), mirror=True)),  # only the second look decides
         ((320, 240), detector(ONE, TWO), seen(), unseen(), doubtful(), seen()),  # nobody there: the next one
-        ((320, 240), detector(ONE), seen(), doubtful(), *parts(), *smaller()),  # not sure enough in the own region
+        ((320, 240), detector(FAINT), seen(), doubtful(), *parts(), *smaller()),  # not sure enough in the own region
+        ((320, 240), detector(ONE), seen(), doubtful()),  # enough where the detector is sure
+        ((320, 240), detector(HALF), *parts(), *smaller(), seen(), sure(mirror=True)),  # half believed in
         ((320, 240), detector(ONE, NEAR), seen(shift=(3, 2)), seen(shift=(1, 2))),  # who is in front; two places each
         ((320, 240), detector(), *parts(), *smaller()),  # nobody
         ((320, 240), detector(), *parts(), *smaller(part8=[TWO]), seen(), seen()),  # a still closer look shows somebody

@@ -103,7 +103,7 @@ def _tracker_call(rng, presence: float, *, shift=(0.0, 0.0), jump: float = 0.0, 
 # Faces in pixels of a whole picture of 320x240: middle x, y, side, logit. At a glance the third is not to be seen.
 ONE, TWO, SMALL = (150.0, 60.0, 40.0, 3.0), (60.0, 160.0, 30.0, 2.0), (240.0, 100.0, 20.0, 2.0)
 NEAR = (230.0, 120.0, 80.0, 1.5)
-HALF = (150.0, 60.0, 40.0, -1.7)  # below the threshold
+FAINT, HALF = (150.0, 60.0, 40.0, -0.6), (150.0, 60.0, 40.0, -1.7)  # at the threshold, and below it
 
 
 class Script:
@@ -124,9 +124,9 @@ class Script:
         """The tracker's, sure of a person."""
         return _tracker_call(self.rng, 3.0, **how)
 
-    def sure(self) -> dict:
+    def sure(self, **how) -> dict:
         """The tracker's, very sure of a person."""
-        return _tracker_call(self.rng, 9.0)
+        return _tracker_call(self.rng, 9.0, **how)
 
     def unseen(self) -> dict:
         """The tracker's, sure of nobody."""
@@ -134,4 +134,4 @@ class Script:
 
     def doubtful(self) -> dict:
         """The tracker's, surer of a person than of nobody, and not as sure as in the person's own region."""
-        return _tracker_call(self.rng, 1.0)
+        return _tracker_call(self.rng, 0.2)

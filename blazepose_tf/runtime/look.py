@@ -18,9 +18,6 @@ from blazepose_tf.runtime.warp import check_image
 
 # A smaller region (in pixels) holds no body that the tracker could read; a larger one (in long sides) is a mistake.
 MIN_REGION, MAX_REGION = 4.0, 8.0
-# Whom the detector only half believes in is asked for so many more nats of presence, and for so many more for each one
-# that the detection is below the threshold. Chosen on pictures (docs/lab_notebook.md).
-HALF_ASKED, EXCHANGE = 4.0, 2.0
 
 
 class Looks(enum.Enum):
@@ -33,6 +30,13 @@ class Looks(enum.Enum):
     """
 
     ONE, TWO, MERGED = range(3)
+
+
+# Detector and presence are two witnesses. Whom the detector proposes at its very threshold is asked for so many nats
+# more of presence than a person in their own region has; on film, where another frame comes, for more of them. Each nat
+# of the detection's score counts for so many. Chosen on pictures (docs/lab_notebook.md).
+ASKED = {Looks.TWO: 2.0, Looks.MERGED: 1.0}
+EXCHANGE = 2.0
 
 
 class Sighting(NamedTuple):
@@ -148,7 +152,7 @@ class Look:
             return sighting if sure else None
         region = self.region(sighting.track.alignment)
         mirror = looks is Looks.MERGED and self._tracker.symmetric
-        least = self._asked(sighting.detection)
+        least = self._asked(sighting.detection, looks)
         if region is None or (track := self._track(region, least, mirror=mirror)) is None:
             return None
         if looks is Looks.MERGED:
@@ -159,12 +163,12 @@ class Look:
         """Whether the detector only half believes in who was proposed; nobody doubts a region of the caller's."""
         return detection is not None and detection.score < self._detector.threshold
 
-    def _asked(self, detection: Detection | None) -> float:
-        """The presence in their own region that makes a person of a proposal."""
-        if detection is None or not self._half(detection):
+    def _asked(self, detection: Detection | None, looks: Looks) -> float:
+        """The presence in their own region that makes a person of a proposal; never less than the caller asks for."""
+        if detection is None:
             return self._confirmed
         below = nats(self._detector.threshold) - nats(detection.score)
-        return raised(self._confirmed, HALF_ASKED + EXCHANGE * below)
+        return max(self._presence_threshold, raised(self._confirmed, ASKED[looks] + EXCHANGE * below))
 
     def read(self, regions, limit: int, looks: Looks) -> list[Sighting]:
         """People in the caller's regions.

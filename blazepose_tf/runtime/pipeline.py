@@ -120,6 +120,9 @@ class PosePipeline:
                 if places := self.max_people - len(seen):
                     found = look.detect_closer(regions)
                     seen += look.find(found, places, self.tries(places), looks, known=[s.track for s in seen])
+            if looks is not Looks.ONE and (places := self.max_people - len(seen)):
+                known = [s.track for s in seen]
+                seen += look.find(look.half_believed(), places, self.tries(places), looks, known=known)
         else:
             seen = look.read(roi, self.max_people, looks)
         spec = self.tracker.spec

@@ -15,7 +15,7 @@ from blazepose_tf.media.pictures import read_picture
 from blazepose_tf.runtime.detector import Detection, Detector, nats
 from blazepose_tf.runtime.interpreter import TASK_MEMBERS, load_model
 from blazepose_tf.runtime.pipeline import PosePipeline
-from blazepose_tf.runtime.tracker import Tracker
+from blazepose_tf.runtime.tracker import Tracker, raised
 
 SIDE = 128
 # The scripted networks see means, 54 and 100 of 255; of the red nothing is lightened.
@@ -56,12 +56,25 @@ def test_the_second_look_decides_by_what_the_file_asks_for(scripted):
     assert tracker.confirmed(0.5) == 0.5  # a file that asks for nothing more
     assert PosePipeline(scripted[0], tracker)(_image(BRIGHT)).found
     presence = PosePipeline(scripted[0], tracker)(_image(BRIGHT)).pose_presence
-    tracker._own_region = nats(presence) + 0.1  # as `calibrate` writes it
-    assert tracker.confirmed(0.5) > presence
-    for timestamp in (None, 0.0):  # a picture, a frame
-        result = PosePipeline(scripted[0], tracker)(_image(BRIGHT), timestamp)
-        assert not result.found and result.detections
-    assert PosePipeline(scripted[0], tracker, refine_roi=False)(_image(BRIGHT)).found
+    score = Detector(scripted[0])(_image(BRIGHT))[0].score
+
+    def found(own_region: float, above: float, timestamp=None, **options) -> bool:
+        """Of a file that asks for so many nats in the own region, where the score is so many above the threshold."""
+        tracker._own_region = own_region  # as `calibrate` writes it
+        threshold = raised(score, -above)
+        result = PosePipeline(scripted[0], tracker, detection_threshold=threshold, **options)(_image(BRIGHT), timestamp)
+        assert result.detections
+        return result.found
+
+    for timestamp, asked in ((None, 1.0), (0.0, 2.0)):  # a picture, a frame: nats more at the threshold itself
+        assert found(nats(presence) - asked - 0.1, 0.01, timestamp)
+        assert not found(nats(presence) - asked + 0.1, 0.01, timestamp)
+        # The surer the detector is, the less is asked: two nats for one; never less than 0.5, or what the caller asks.
+        assert found(nats(presence) - asked + 1.9, 1.0, timestamp)
+        assert not found(nats(presence) - asked + 2.1, 1.0, timestamp)
+        assert found(20.0, 12.0, timestamp)
+        assert not found(20.0, 12.0, timestamp, presence_threshold=raised(presence, 0.1))
+    assert found(nats(presence) + 9.0, 0.01, refine_roi=False)
     # Where the caller says that somebody is, the first reading stays.
     assert PosePipeline(scripted[0], tracker)(_image(BRIGHT), roi=np.array(DETECTED_ROI)).found
 
@@ -105,7 +118,7 @@ def _small_person():
 
 
 def test_a_closer_look_finds_who_is_too_small_for_the_whole(scripted):
-    assert not PosePipeline(*scripted, closer=False)(_small_person()).found
+    assert not PosePipeline(*scripted, refine_roi=False, closer=False)(_small_person()).found
     pipeline = PosePipeline(*scripted, refine_roi=False)
     result = pipeline(_small_person())
     assert result.source == "detected"

@@ -25,7 +25,7 @@
  * @typedef {{one_place: number, first: number, unsupported: number}} Merging
  * @typedef {{presence_threshold: number, candidates: number, min_region: number, max_region: number,
  *   motion_seconds: number, closer_shares: number[], closer_doubt: number, front: number,
- *   half_believed: number, half_asked: number, exchange: number}} LoopSettings
+ *   half_believed: number, asked_still: number, asked_film: number, exchange: number}} LoopSettings
  * @typedef {{detector: DetectorSpec, tracker: TrackerSpec, refinement: Refinement, filters: FilterSettings,
  *   exposure: Exposure, merging: Merging, pipeline: LoopSettings}} Contract
  * @typedef {Float32Array | number[]} Numbers
@@ -168,12 +168,12 @@ export class PoseLoop {
   }
 
   /**
-   * Whom the detector sees and the tracker confirms: in the whole picture, else in parts of it.
+   * Whom the detector sees and the tracker confirms: in the whole picture, else in parts of it, else whom the detector
+   * only half believes in.
    * @param {Picture} picture
    * @param {(looks: Roi[][]) => Roi[][]} choose of the squares of a closer look and of still closer ones, those to look
    *   at now
-   * @param {boolean} still read the mirror image the second time, and both looks as one; else whom the detector only
-   *   half believes in is looked at, too, where nobody else is
+   * @param {boolean} still read the mirror image the second time, and both looks as one
    * @returns {Promise<Sighting | null>}
    */
   async find(picture, choose, still) {
@@ -192,7 +192,7 @@ export class PoseLoop {
     for (const squares of this.closer && !found ? choose(closer_shares.map((share) => parts(width, height, share))) : []) {
       found ??= await this.confirm(picture, await look(squares, closer_doubt), still);
     }
-    return found ?? (still ? null : this.confirm(picture, this.fresh(doubted, known), false));
+    return found ?? this.confirm(picture, this.fresh(doubted, known), still);
   }
 
   /** Those of some people who are nobody known, each once, best first; now they are. */
@@ -208,17 +208,18 @@ export class PoseLoop {
 
   /**
    * The first of the most prominent people whom the tracker sees in the region that its first reading gives: there it
-   * tells people from what is none far better than where a detector has drawn.
+   * tells people from what is none far better than where a detector has drawn. The surer the detector is, the less is
+   * asked of the tracker.
    * @returns {Promise<Sighting | null>}
    */
   async confirm(/** @type {Picture} */ picture, /** @type {Detection[]} */ detections, /** @type {boolean} */ still) {
-    const { candidates, front, presence_threshold, half_asked, exchange } = this.contract.pipeline;
+    const { candidates, front, presence_threshold, asked_still, asked_film, exchange } = this.contract.pipeline;
     const { confirmed_threshold, sides } = this.contract.tracker, { score_threshold } = this.contract.detector;
     const inTurn = [...detections].sort((p, q) => prominence(q, front) - prominence(p, front));
     for (const { keypoints, score } of inTurn.slice(0, candidates)) {
-      const half = score < score_threshold, below = nats(score_threshold) - nats(score);
-      const least = half ? raised(confirmed_threshold, half_asked + exchange * below) : confirmed_threshold;
-      const first = await this.sight(picture, keypoints, half ? presence_threshold : 0);
+      const more = (still ? asked_still : asked_film) + exchange * (nats(score_threshold) - nats(score));
+      const least = Math.max(presence_threshold, raised(confirmed_threshold, more));
+      const first = await this.sight(picture, keypoints, score < score_threshold ? presence_threshold : 0);
       const second = first && (await this.sight(picture, first.track.alignment, least, still && sides !== null));
       if (second && still) return { ...second, track: ofBoth(first.track, second.track, this.contract.merging) };
       if (second) return second;

@@ -91,7 +91,8 @@ class LoopSettings(document: JSONObject) {
     val closerDoubt = document.getDouble("closer_doubt")
     val front = document.getDouble("front")
     val halfBelieved = document.getDouble("half_believed")
-    val halfAsked = document.getDouble("half_asked")
+    val askedStill = document.getDouble("asked_still")
+    val askedFilm = document.getDouble("asked_film")
     val exchange = document.getDouble("exchange")
 }
 

@@ -182,10 +182,9 @@ class PoseLoop(
     }
 
     /**
-     * Whom the detector sees and the tracker confirms: in the whole picture, else in parts of it; of the squares of a
-     * closer look and of still closer ones, `choose` gives those to look at now. In a `still` it is the mirror image
-     * that is read the second time, and the reading is that of both looks; on film whom the detector only half believes
-     * in is looked at, too, where nobody else is.
+     * Whom the detector sees and the tracker confirms: in the whole picture, else in parts of it, else whom the detector
+     * only half believes in; of the squares of a closer look and of still closer ones, `choose` gives those to look at
+     * now. In a `still` it is the mirror image that is read the second time, and the reading is that of both looks.
      */
     private fun find(
         picture: Picture, still: Boolean, choose: (List<List<Region>>) -> List<List<Region>>
@@ -205,7 +204,7 @@ class PoseLoop(
                 confirm(picture, look(squares, contract.loop.closerDoubt), still)?.let { return it }
             }
         }
-        return if (still) null else confirm(picture, fresh(doubted, known), false)
+        return confirm(picture, fresh(doubted, known), still)
     }
 
     /** Those of some people who are nobody known, each once, best first; now they are. */
@@ -219,17 +218,18 @@ class PoseLoop(
 
     /**
      * The first of the most prominent people whom the tracker sees in the region that its first reading gives: there it
-     * tells people from what is none far better than where a detector has drawn.
+     * tells people from what is none far better than where a detector has drawn. The surer the detector is, the less is
+     * asked of the tracker.
      */
     private fun confirm(picture: Picture, detections: List<Detection>, still: Boolean): Sighting? {
         val threshold = contract.detector.scoreThreshold
         val mirror = still && contract.tracker.sides != null
+        val asked = if (still) contract.loop.askedStill else contract.loop.askedFilm
         val inTurn = detections.sortedByDescending { it.prominence(contract.loop.front) }
         for (person in inTurn.take(contract.loop.candidates)) {
-            val half = person.score < threshold
-            val more = contract.loop.halfAsked + contract.loop.exchange * (nats(threshold) - nats(person.score))
-            val least = contract.tracker.confirmedThreshold.let { if (half) raised(it, more) else it }
-            val presence = if (half) contract.loop.presenceThreshold else 0.0
+            val more = asked + contract.loop.exchange * (nats(threshold) - nats(person.score))
+            val least = maxOf(contract.loop.presenceThreshold, raised(contract.tracker.confirmedThreshold, more))
+            val presence = if (person.score < threshold) contract.loop.presenceThreshold else 0.0
             val first = sight(picture, person.alignment, presence) ?: continue
             val second = sight(picture, first.track.alignment, least, mirror) ?: continue
             return if (still) Sighting(ofBoth(first.track, second.track, contract.merging), second.region) else second
