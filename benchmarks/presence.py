@@ -3,7 +3,8 @@
     python benchmarks/presence.py --people=detector/val.json --nobody=pictures/ --tracker=lite --tracker=full
 
 Two looks are told apart: the first in the region that the detector draws, at 0.5, and the second in the person's own
-region (that of the first reading's alignment), at what the file asks for there: the one that `PosePipeline` goes by.
+region (that of the first reading's alignment), at what is asked for there of somebody whom the detector is so sure of:
+the one that `PosePipeline` goes by.
 People are the detections nearest to the labelled ones, within half a body circle's radius; nobody are the pictures of
 `--people` without any label, and those of the folders `--nobody`. "Seen" is the share of pictures in which the whole
 pipeline finds somebody, as `predict` would.
@@ -21,23 +22,20 @@ from blazepose_tf.evaluation import annotations, tables
 from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.media.pictures import read_picture
 from blazepose_tf.runtime import PosePipeline
-from blazepose_tf.runtime.look import region_of
-from blazepose_tf.runtime.pipeline import PRESENCE_THRESHOLD
-from blazepose_tf.runtime.tracker import Tracker
+from blazepose_tf.runtime.detector import Detection
+from blazepose_tf.runtime.look import Looks
 from blazepose_tf.runtime.weights import model_file
 
 NEAR = 0.5  # radii
 PEOPLE = "people"
 
 
-def confirmed(tracker: Tracker, picture: np.ndarray, alignment) -> tuple[bool, bool]:
+def confirmed(pipeline: PosePipeline, picture: np.ndarray, detection: Detection) -> tuple[bool, bool]:
     """Whether the first and the second look see somebody."""
-    if (region := region_of(alignment, tracker, picture)) is None:
-        return False, False
-    first = tracker(picture, region)
-    own = region_of(first.alignment, tracker, picture)
-    again = 0.0 if own is None else tracker(picture, own).pose_presence
-    return first.pose_presence >= PRESENCE_THRESHOLD, again >= tracker.confirmed(PRESENCE_THRESHOLD)
+    look = pipeline.look(picture)
+    region = look.region(detection.alignment)
+    first = region is not None and look.track(region) is not None
+    return first, bool(look.find([detection], 1, 1, Looks.MERGED, known=[]))
 
 
 def nearest(detections, person) -> list:
@@ -54,8 +52,8 @@ def main() -> int:
     parser.add_argument("--people", required=True, help="COCO file of whole pictures")
     parser.add_argument("--nobody", action="append", default=[], type=Path, help="folder of pictures without people")
     args = parser.parse_args()
-    trackers = {name: Tracker(model_file(name)) for name in args.tracker}
-    pipelines = [PosePipeline(model_file(args.detector), tracker) for tracker in trackers.values()]
+    trackers = args.tracker
+    pipelines = [PosePipeline(model_file(args.detector), model_file(name)) for name in trackers]
     data = annotations.load(args.people)
     by_picture = data.people_by_picture()
     pictures, fired, looks, seen = {}, {}, {}, {}
@@ -69,7 +67,7 @@ def main() -> int:
         if kind != PEOPLE:
             seen.setdefault(kind, []).append([pipeline(picture).found for pipeline in pipelines])
         looks.setdefault(kind, []).extend(
-            [confirmed(tracker, picture, d.alignment) for tracker in trackers.values()] for d in proposals
+            [confirmed(pipeline, picture, d) for pipeline in pipelines] for d in proposals
         )
 
     for image_id in data.pictures:
