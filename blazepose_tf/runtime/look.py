@@ -219,20 +219,30 @@ class Look:
             least = self._presence_threshold if looks is Looks.ONE or self._half(detection) else 0.0
             if region is None or (track := self._track(region, least)) is None:
                 continue
+            if self._among(track, taken):
+                continue
             first = Sighting(track, region, DETECTED, detection)
             sighting = first if looks is Looks.ONE else self.again(first, looks)
-            if sighting and not any(likeness.same_body(sighting.track, o, self._tracker.spec) for o in taken):
+            if sighting is first or (sighting and not self._among(sighting.track, taken)):
                 seen.append(sighting)
         return seen
+
+    def _among(self, track: Track, others: list[Track]) -> bool:
+        """Whether it is the body of one of the others, read once more."""
+        return any(likeness.same_body(track, other, self._tracker.spec) for other in others)
 
 
 def _new(found: list[Detection], known: list[Detection]) -> list[Detection]:
     """Those of some detections who are nobody known, each once, best first."""
-    new: list[Detection] = []
-    for detection in sorted(found, key=lambda d: -d.score):
-        if not any(likeness.same_circle(detection.alignment, other.alignment) for other in (*known, *new)):
-            new.append(detection)
-    return new
+    everybody = [*known, *sorted(found, key=lambda d: -d.score)]
+    if not found:
+        return []
+    same = likeness.same_circles(np.stack([detection.alignment for detection in everybody]))
+    kept = list(range(len(known)))
+    for row in range(len(known), len(everybody)):
+        if not same[row, kept].any():
+            kept.append(row)
+    return [everybody[row] for row in kept[len(known) :]]
 
 
 def region_of(alignment: np.ndarray, tracker: Tracker, image: np.ndarray) -> np.ndarray | None:
