@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import re
@@ -126,7 +127,7 @@ def test_damaged_files_end_in_one_line(tmp_path, model, evaluation, three_people
                 if source.random() < 0.3 and isinstance(node, dict):
                     node.pop(last, None)
                 else:
-                    node[last] = source.choice(odd)
+                    node[last] = copy.deepcopy(source.choice(odd))  # a value set into itself would be a circle
             (tmp_path / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
         paths = {name: str(tmp_path / f"{name}.json") for name in names}
         sources = model_card.Sources(
