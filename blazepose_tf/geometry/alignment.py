@@ -71,6 +71,11 @@ def distance(a, b):
     return 0.5 * (apart[..., 0] + apart[..., 1]) / xp.maximum(xp.maximum(radius(a), radius(b)), 1e-6)
 
 
+def same_people(alignments):
+    """(N, N) whether each two of (N, 2, 2) alignments are one person's (`SAME_PERSON`)."""
+    return distance(alignments[:, None], alignments[None]) < SAME_PERSON
+
+
 def from_keypoints(keypoints, labelled, *, hips, shoulders, ankles=None, feet=None):
     """Alignment of annotated bodies. `topology.alignment_indices` gives the indices of a keypoint set.
 

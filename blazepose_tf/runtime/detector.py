@@ -157,7 +157,7 @@ class Detector:
         )
         same = None
         if self.spec.num_keypoints == 2:  # MediaPipe's have four
-            same = alignment.distance(points[:, None, :2], points[None, :, :2]) < alignment.SAME_PERSON
+            same = alignment.same_people(points[:, :2])
         faces, points, scores = boxes.weighted_nms(faces, points, scores, iou_threshold=self.iou_threshold, same=same)
         matrix = np.asarray(matrix, np.float32)
         faces = affine.apply(matrix, faces.reshape(-1, 2, 2)).reshape(-1, 4)

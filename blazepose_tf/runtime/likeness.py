@@ -32,11 +32,6 @@ def same_circle(a: np.ndarray | None, b: np.ndarray | None) -> bool:
     return a is not None and b is not None and alignment_lib.distance(a, b) < alignment_lib.SAME_PERSON
 
 
-def same_circles(alignments: np.ndarray) -> np.ndarray:
-    """(N, N) whether each two of (N, 2, 2) alignments are one person's."""
-    return alignment_lib.distance(alignments[:, None], alignments[None]) < alignment_lib.SAME_PERSON
-
-
 @functools.lru_cache(maxsize=8)
 def _falloff(names: tuple[str, ...]) -> np.ndarray:
     """(K,) sigmas of the keypoints; points of the user's own are taken to be as exact as an elbow."""

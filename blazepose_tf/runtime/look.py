@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from blazepose_tf.geometry import alignment as alignment_lib
 from blazepose_tf.geometry import roi as roi_lib
 from blazepose_tf.runtime import likeness
 from blazepose_tf.runtime.detector import CLOSER_DOUBT, CLOSER_SHARES, Detection, Detector, nats
@@ -234,10 +235,10 @@ class Look:
 
 def _new(found: list[Detection], known: list[Detection]) -> list[Detection]:
     """Those of some detections who are nobody known, each once, best first."""
-    everybody = [*known, *sorted(found, key=lambda d: -d.score)]
     if not found:
         return []
-    same = likeness.same_circles(np.stack([detection.alignment for detection in everybody]))
+    everybody = [*known, *sorted(found, key=lambda d: -d.score)]
+    same = alignment_lib.same_people(np.stack([detection.alignment for detection in everybody]))
     kept = list(range(len(known)))
     for row in range(len(known), len(everybody)):
         if not same[row, kept].any():

@@ -164,11 +164,11 @@ def compile_for(
     if experiment.losses.coordinates == RLE and LANDMARKS in losses:
         training = with_residual_scale(model)
     optimizer = build_optimizer(experiment.optimizer, stage, steps=steps * max(1, stage.replays), model=training)
-    training.compile(optimizer=optimizer, loss=losses, loss_weights=weights, jit_compile=_jit())
+    training.compile(optimizer=optimizer, loss=losses, loss_weights=weights, jit_compile=jit())
     return training, sorted(losses)
 
 
-def _jit() -> bool | str:
+def jit() -> bool | str:
     """XLA where it pays: never for TensorFlow on a CPU, where it is 20 times slower than without."""
     if keras.config.backend() != "tensorflow":
         return "auto"

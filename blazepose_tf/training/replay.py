@@ -15,7 +15,7 @@ import numpy as np
 
 from blazepose_tf.models.heads import presence_inputs
 from blazepose_tf.specs import POSE_PRESENCE
-from blazepose_tf.training.build import build_losses
+from blazepose_tf.training.build import build_losses, jit
 from blazepose_tf.training.config import Experiment, Stage
 
 log = logging.getLogger(__name__)
@@ -48,11 +48,12 @@ class Replay:
         self.trunk = keras.Model(compiled.input, cut)
         self.head = keras.Model(cut, {POSE_PRESENCE: compiled.output[POSE_PRESENCE]})
         losses, weights = build_losses(experiment.losses, stage=stage, outputs=self.head.output)
-        self.head.compile(optimizer=compiled.optimizer, loss=losses, loss_weights=weights, jit_compile=False)
+        self.head.compile(optimizer=compiled.optimizer, loss=losses, loss_weights=weights, jit_compile=jit())
         self.shapes = [tuple(x.shape[1:]) for x in cut]
+        # A row is the features, the target and the weight.
+        self.ends = np.cumsum([*(int(np.prod(shape)) for shape in self.shapes), 1])
         self.updates, self.seed, self.path = stage.replays, experiment.seed, folder / FILE_NAME
-        shape = (steps * stage.batch_size, sum(int(np.prod(s)) for s in self.shapes) + 2)
-        self.rows = self._open(shape, resumed)
+        self.rows = self._open((steps * stage.batch_size, int(self.ends[-1]) + 1), resumed)
 
     def _open(self, shape: tuple[int, int], resumed: bool) -> np.memmap:
         if resumed:
@@ -88,14 +89,11 @@ class Replay:
         return self._mean([self._update(np.sort(rows)) for rows in chosen])
 
     def _update(self, chosen: np.ndarray) -> dict[str, float]:
-        rows = self.rows[chosen].astype(np.float32)
-        sizes = np.cumsum([int(np.prod(shape)) for shape in self.shapes])
-        parts = np.split(rows, [*sizes, sizes[-1] + 1], axis=1)
-        inputs = [part.reshape(-1, *shape) for part, shape in zip(parts, self.shapes, strict=False)]
+        *features, target, weight = np.split(self.rows[chosen].astype(np.float32), self.ends, axis=1)
         return self.head.train_on_batch(
-            inputs,
-            {POSE_PRESENCE: parts[-2]},
-            sample_weight={POSE_PRESENCE: parts[-1][:, 0]},
+            [part.reshape(-1, *shape) for part, shape in zip(features, self.shapes, strict=True)],
+            {POSE_PRESENCE: target},
+            sample_weight={POSE_PRESENCE: weight[:, 0]},
             return_dict=True,
         )
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+from blazepose_tf import synthetic
+from blazepose_tf.models.saving import load_model
+from blazepose_tf.training import loop
 from blazepose_tf.training.config import Data, Experiment, Optimizer, Stage
+from blazepose_tf.training.inputs import open_data
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +37,19 @@ def tiny_experiment() -> Experiment:
 def data_folder(tmp_path_factory):
     """Where rendered pictures and records are kept for all tests."""
     return tmp_path_factory.mktemp("rendered")
+
+
+@pytest.fixture
+def taught(tmp_path):
+    """What a few steps of an experiment for one part make of a tracker, on six rendered people: model, description."""
+
+    def teach(experiment: Experiment, before, *, steps: int):
+        stage = dataclasses.replace(experiment.stages[0], steps=steps, batch_size=4, warmup_steps=1)
+        data = dataclasses.replace(experiment.data, mean_pose_examples=0)
+        experiment = dataclasses.replace(experiment, stages=(stage,), data=data)
+        path = synthetic.write_dataset(tmp_path / "people", 6, 3, size=(160, 160), persons=1)
+        source = open_data(str(path), experiment=experiment, folder=tmp_path / "cache")
+        loop.train(experiment, workdir=tmp_path / "run", source=source, validation=None, init_from=before, quiet=True)
+        return load_model(tmp_path / "run" / "model.keras")
+
+    return teach

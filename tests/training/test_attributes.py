@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -11,9 +9,8 @@ from blazepose_tf import specs, synthetic, topology
 from blazepose_tf.losses.attributes import MaskLoss, WorldLoss
 from blazepose_tf.losses.landmarks import LandmarkLoss
 from blazepose_tf.models import build_tracker, load_tracker
-from blazepose_tf.models.saving import Description, infer_description, load_model
-from blazepose_tf.training import heads, loop
-from blazepose_tf.training.inputs import open_data
+from blazepose_tf.models.saving import Description, infer_description
+from blazepose_tf.training import heads
 
 LIMBS = ((0, 1, 2, 3),)
 
@@ -70,16 +67,9 @@ def test_heads_are_an_option_and_none_of_it_was_there_before():
     assert deep.output[specs.SEGMENTATION].shape == (None, spec.mask_size, spec.mask_size, 1)
 
 
-def test_taught_attributes_leave_every_point_as_it_was(tmp_path):
+def test_taught_attributes_leave_every_point_as_it_was(taught):
     before = load_tracker("lite")
-    experiment = heads.attributes(infer_description(before))
-    stage = dataclasses.replace(experiment.stages[0], steps=2, batch_size=4, warmup_steps=1)
-    data = dataclasses.replace(experiment.data, mean_pose_examples=0)
-    experiment = dataclasses.replace(experiment, stages=(stage,), data=data)
-    path = synthetic.write_dataset(tmp_path / "people", 6, 3, size=(160, 160), persons=1)
-    source = open_data(str(path), experiment=experiment, folder=tmp_path / "cache")
-    loop.train(experiment, workdir=tmp_path / "run", source=source, validation=None, init_from=before, quiet=True)
-    after, description = load_model(tmp_path / "run" / "model.keras")
+    after, description = taught(heads.attributes(infer_description(before)), before, steps=2)
     assert description.spec.depth and set(after.output) >= {specs.WORLD_LANDMARKS, specs.SEGMENTATION}
     pictures = np.stack([synthetic.render_sample(9, i, persons=1).image for i in range(2)]).astype(np.float32) / 255.0
     old, new = (model.predict_on_batch(pictures) for model in (before, after))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import keras
 import numpy as np
 
 from blazepose_tf import specs, synthetic
 from blazepose_tf.models import build_tracker
-from blazepose_tf.models.saving import infer_description, load_model
+from blazepose_tf.models.saving import infer_description
 from blazepose_tf.models.weights import describe, save_weights
-from blazepose_tf.training import heads, loop
-from blazepose_tf.training.inputs import open_data
+from blazepose_tf.training import heads
 
 
 def _pictures(count: int) -> np.ndarray:
@@ -34,18 +31,12 @@ def test_mediapipes_head_has_no_second_opinion():
     assert not [layer for layer in model.layers if layer.name.startswith("presence_1")]
 
 
-def test_taught_presence_leaves_everything_else_as_it_was(tmp_path):
+def test_taught_presence_leaves_everything_else_as_it_was(taught, tmp_path):
     before = build_tracker(specs.TrackerSpec(128, depth=True), variant="tiny", world=True, offsets=False)
     save_weights(before, tmp_path / "before.npz", description=infer_description(before))
     made = heads.presence(*describe(tmp_path / "before.npz"))
     assert made.depth and made.world and not made.mask and made.stages[0].input_size == 128
-    stage = dataclasses.replace(made.stages[0], steps=4, batch_size=4, warmup_steps=1)
-    data = dataclasses.replace(made.data, mean_pose_examples=0)
-    experiment = dataclasses.replace(made, stages=(stage,), data=data)
-    path = synthetic.write_dataset(tmp_path / "people", 6, 3, size=(160, 160), persons=1)
-    source = open_data(str(path), experiment=experiment, folder=tmp_path / "cache")
-    loop.train(experiment, workdir=tmp_path / "run", source=source, validation=None, init_from=before, quiet=True)
-    after, _ = load_model(tmp_path / "run" / "model.keras")
+    after, _ = taught(made, before, steps=4)
     old, new = (model.predict_on_batch(_pictures(2)) for model in (before, after))
     assert np.abs(new.pop(specs.POSE_PRESENCE) - old.pop(specs.POSE_PRESENCE)).min() > 0.01
     assert set(new) == set(old)
