@@ -21,7 +21,7 @@ __all__ = ["VideoWriter"]
 _CLOCK = Fraction(1, 90000)
 # B frames are stored in another order than they are shown; without them a frame's duration is what the file says.
 _ENCODERS = (
-    ("libx264", {"preset": "ultrafast", "crf": "22", "bf": "0"}),
+    ("libx264", {"preset": "ultrafast", "qp": "24", "bf": "0"}),
     ("libvpx-vp9", {"deadline": "realtime", "cpu-used": "8", "crf": "32", "b": "0", "lag-in-frames": "0"}),
     ("mpeg4", {"qscale": "4"}),
 )

@@ -12,12 +12,15 @@ import keras
 
 from blazepose_tf.layers.fusion import depth_to_space, upsample
 from blazepose_tf.layers.normalization import use_fused_kernels
+from blazepose_tf.models.heads import presence_of
 from blazepose_tf.models.presets import DETECTORS, DetectorTable
 from blazepose_tf.models.stages import run_stage
 from blazepose_tf.specs import IMAGE, LOGITS, REGRESSORS, DetectorSpec
 
 # A fresh detector believes in a person in one of a hundred anchors.
 PRIOR = 0.01
+# Units between what the backbone saw of the whole picture and its say in every anchor's logit.
+PRESENCE_FEATURES = 48
 
 
 def build_detector(spec: DetectorSpec | None = None, *, variant: str = "blazeface") -> keras.Model:
@@ -59,17 +62,18 @@ def build_detector(spec: DetectorSpec | None = None, *, variant: str = "blazefac
         lateral = run_stage(features[level.source], level.lateral)
         x = keras.layers.Add(name=f"{level.blocks.name}_sum")([top, lateral])
         x = features[level.name] = run_stage(x, level.blocks)
+    presence = presence_of([features[name] for name in table.seen], PRESENCE_FEATURES) if table.seen else None
     outputs = {
         REGRESSORS: _head(features, table, spec, REGRESSORS, spec.num_values, 0.0),
-        LOGITS: _head(features, table, spec, LOGITS, 1, -math.log((1.0 - PRIOR) / PRIOR)),
+        LOGITS: _head(features, table, spec, LOGITS, 1, -math.log((1.0 - PRIOR) / PRIOR), presence),
     }
     model = keras.Model(image, outputs, name=f"detector_{variant}")
     use_fused_kernels(model)
     return model
 
 
-def _head(features: dict, table: DetectorTable, spec: DetectorSpec, name: str, values: int, bias: float):
-    """(B, A, values) float32 from the features of all levels."""
+def _head(features: dict, table: DetectorTable, spec: DetectorSpec, name: str, values: int, bias: float, shared=None):
+    """(B, A, values) float32 from the features of all levels; `shared`, (B, 1, 1, 1), is added to every value."""
     levels = []
     for i, (feature, count) in enumerate(zip(table.heads, spec.anchors_per_cell, strict=True)):
         x = features[feature]
@@ -86,6 +90,8 @@ def _head(features: dict, table: DetectorTable, spec: DetectorSpec, name: str, v
         if name == REGRESSORS and table.regression_scale is not None:
             scale = table.regression_scale * spec.input_size
             x = keras.layers.Rescaling(scale, dtype="float32", name=f"{name}_{i}_pixels")(x)
+        if shared is not None:
+            x = keras.layers.Add(dtype="float32", name=f"{name}_{i}_sum")([x, shared])
         anchors = x.shape[1] * x.shape[2] * count
         last = name if len(table.heads) == 1 else f"{name}_{i}_anchors"
         levels.append(keras.layers.Reshape((anchors, values), dtype="float32", name=last)(x))

@@ -12,7 +12,16 @@ import numpy as np
 
 from blazepose_tf.layers.convolution import conv_norm_relu
 from blazepose_tf.models.mean_pose import CENTER, SCALE_POINT, mean_pose
-from blazepose_tf.specs import ALIGNMENT, HEATMAPS, LANDMARKS, OFFSETS, POSE_PRESENCE, WORLD_LANDMARKS, TrackerSpec
+from blazepose_tf.specs import (
+    ALIGNMENT,
+    HEATMAPS,
+    LANDMARKS,
+    LOGITS,
+    OFFSETS,
+    POSE_PRESENCE,
+    WORLD_LANDMARKS,
+    TrackerSpec,
+)
 
 # One unit of a coordinate head's raw output in crop sides: keeps its weights as large as those of other layers.
 COORDINATE_SCALE = 0.25
@@ -95,7 +104,8 @@ def regression_heads(
         outputs[ALIGNMENT] = _points(x, np.array([CENTER, SCALE_POINT], np.float32), spec.input_size, ALIGNMENT)
     presence = _dense(x, 1, "presence")
     if not spec.mediapipe_head:
-        presence = keras.layers.Add(dtype="float32", name="presence_sum")([presence, _presence_of(seen)])
+        seen_presence = presence_of(seen, PRESENCE_FEATURES)
+        presence = keras.layers.Add(dtype="float32", name="presence_sum")([presence, seen_presence])
     outputs[POSE_PRESENCE] = _flat(presence, POSE_PRESENCE)
     if world:
         count = MEDIAPIPE_POINTS if spec.mediapipe_head else spec.num_keypoints
@@ -107,25 +117,42 @@ def regression_heads(
     return outputs
 
 
-def _presence_of(seen: Sequence):
+def presence_of(seen: Sequence, units: int):
     """(B, n, n, C) features -> (B, 1, 1, 1) logit, zero to begin with.
 
     The last feature of the regression knows where the joints of a body would be, and a cat's lie where a crouching
     person's would; fur, hands and clothes are what the backbone saw. It is asked and not taught.
+
+    Args:
+        seen: of the backbone; their means over the picture are read.
+        units: between them and the logit.
     """
     pooled = [
         keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"presence_mean{i}")(keras.ops.stop_gradient(x))
         for i, x in enumerate(seen)
     ]
     x = conv_norm_relu(
-        keras.layers.Concatenate(name="presence_pooled")(pooled), PRESENCE_FEATURES, kernel=1, name="presence_1"
+        keras.layers.Concatenate(name="presence_pooled")(pooled), units, kernel=1, name="presence_1"
     )
     return _dense(x, 1, "presence_2")
 
 
 def presence_inputs(model: keras.Model) -> list:
-    """The two (B, 1, 1, C) tensors that a tracker's presence is read from: the backbone's means, the last feature."""
-    return [model.get_layer("presence_pooled").output, model.get_layer("presence_0_conv").input]
+    """The two tensors that a model's presence is read from: the backbone's means, (B, 1, 1, C), and a tracker's last
+    feature or the logits that a detector's anchors have without it.
+
+    Raises:
+        ValueError: a model without such a head.
+    """
+    names = {layer.name for layer in model.layers}
+    if "presence_pooled" not in names:
+        raise ValueError(f"{model.name} does not read its presence from what the backbone saw")
+    rest = model.get_layer("presence_0_conv").input if "presence_0_conv" in names else _plain_logits(model)
+    return [model.get_layer("presence_pooled").output, rest]
+
+
+def _plain_logits(model: keras.Model):
+    return model.get_layer(f"{LOGITS}_0_conv").output
 
 
 def _depth_features(x):

@@ -186,6 +186,7 @@ class DetectorTable:
         heads: feature of each output level.
         shuffled: heads are depth-to-space, depthwise at stride 2, 1x1 (2021) instead of 1x1.
         regression_scale: input sides per unit of the regression head's raw output; None: it is in pixels already.
+        seen: features whose means say, for all anchors, whether anybody is in the picture at all.
     """
 
     spec: DetectorSpec
@@ -195,6 +196,7 @@ class DetectorTable:
     heads: tuple[str, ...]
     shuffled: bool = False
     regression_scale: float | None = None
+    seen: tuple[str, ...] = ()
 
 
 def _face_level(stride: int, width: int) -> PyramidLevel:
@@ -238,6 +240,7 @@ DETECTORS: dict[str, DetectorTable] = {
         (_face_level(16, 104), _face_level(8, 104)),
         ("p8",),
         regression_scale=0.25,
+        seen=("f8", "f16", "f32"),
     ),
     "det_2020": DetectorTable(
         DETECTOR_2020,

@@ -110,7 +110,7 @@ def build_losses(config: Losses, *, stage: Stage, outputs, pairs=(), limbs=()) -
         "heatmaps": heatmap,
         "regression": regression | world,
         "attributes": {LANDMARKS: regression[LANDMARKS], **world, **mask},
-        "presence": {POSE_PRESENCE: regression[POSE_PRESENCE]},
+        "presence": {POSE_PRESENCE: regression[POSE_PRESENCE], LOGITS: detector[LOGITS]},
         "joint": {**heatmap, **regression, **world, **mask, **detector},
     }[stage.trains]
     chosen = {name: pair for name, pair in wanted.items() if name in outputs and pair[1] > 0}

@@ -29,7 +29,7 @@ class Stage:
         trains: `heatmaps` (backbone, decoder and training heads only), `regression` (the regression encoder
             and its heads; the rest is frozen), `attributes` (the heads of depth, metric points and mask; the rest is
             frozen, so that the points stay the same to the bit), `presence` (its head; the rest is frozen) or
-            `joint`. A detector has `joint` only.
+            `joint`. A detector has the last two only.
         steps: length in batches; 0 to use `epochs`.
         epochs: length in passes over the data, may be a fraction.
         input_size: side of the crop in pixels.
@@ -254,7 +254,8 @@ class Experiment:
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names):
             raise ValueError(f"stage names must be unique. Received: {names}")
-        partial = [stage.name for stage in self.stages if stage.trains != "joint"]
+        whole = ("joint", "presence") if self.model == "detector" else ("joint",)
+        partial = [stage.name for stage in self.stages if stage.trains not in whole]
         if partial and (self.model == "detector" or not self.heatmaps):
             raise ValueError(
                 f"stages {partial} train a part of the network, which needs a tracker with heatmaps=True. "

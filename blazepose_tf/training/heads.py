@@ -1,10 +1,11 @@
-"""Experiments that teach heads of a trained tracker alone; its points stay the same to the bit.
+"""Experiments that teach heads of a trained model alone; its points stay the same to the bit.
 
 `attributes`: z, metric points and the mask. What the data does not know is not asked for: rendered people know
 everything, and `blazepose label --attributes` writes what a teacher knows of real ones.
 
 `presence`: whether somebody is there at all. It is one number among hundreds, and hardly learns beside them; alone it
-learns from people and from pictures in which a detector imagines some (`blazepose label --imagined`).
+learns from people and from pictures in which a detector imagines some (`blazepose label --imagined`). A detector's is a
+number that all of its anchors share: whether anybody is in the picture at all.
 
 Either is a pass forward and a few small layers back, a quarter of an hour of one core. The presence learns from what it
 has read many times over (`replay`).
@@ -13,10 +14,12 @@ has read many times over (`replay`).
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from blazepose_tf.data.config import TrackerDataConfig, ViewConfig
+from blazepose_tf.models.presets import DETECTORS
 from blazepose_tf.models.saving import Description
-from blazepose_tf.specs import TrackerSpec
+from blazepose_tf.specs import DetectorSpec, TrackerSpec
 from blazepose_tf.training.config import Data, Experiment, Losses, Optimizer, Stage
 
 # The heads are new and follow a layer of their own: no reason to go slower than it.
@@ -58,7 +61,7 @@ PRESENCE = Experiment(
 
 
 def attributes(description: Description, parts: Collection[str] = ()) -> Experiment:
-    """`ATTRIBUTES` for one model; arguments and errors as of `presence`."""
+    """`ATTRIBUTES` for one tracker; arguments and errors as of `presence`."""
     return _made_for(description, parts, ATTRIBUTES)
 
 
@@ -70,13 +73,18 @@ def presence(description: Description, parts: Collection[str] = ()) -> Experimen
         parts: what they are of (`weights.describe`).
 
     Raises:
-        ValueError: a detector, or a tracker with MediaPipe's head.
+        ValueError: one of MediaPipe's, which have no such head.
     """
+    spec = description.spec
+    if isinstance(spec, DetectorSpec) and DETECTORS[description.variant].seen:
+        stages = tuple(replace(stage, input_size=spec.input_size) for stage in PRESENCE.stages)
+        made = replace(PRESENCE, model="detector", variant=description.variant, stages=stages)
+        return replace(made, score_threshold=spec.score_threshold)
     return _made_for(description, parts, PRESENCE)
 
 
 def _made_for(description: Description, parts: Collection[str], experiment: Experiment) -> Experiment:
     spec = description.spec
     if not isinstance(spec, TrackerSpec) or spec.mediapipe_head:
-        raise ValueError(f"{experiment.name!r} is for trackers of this project. Received: {description.variant!r}")
+        raise ValueError(f"{experiment.name!r} is for models of this project. Received: {description.variant!r}")
     return experiment.for_tracker(description.variant, spec, parts)

@@ -8,13 +8,14 @@ that a run which was interrupted goes on with the very rows of an undisturbed on
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from blazepose_tf.models.heads import presence_inputs
-from blazepose_tf.specs import POSE_PRESENCE
+from blazepose_tf.specs import LOGITS, POSE_PRESENCE
 from blazepose_tf.training.build import build_losses, jit
 from blazepose_tf.training.config import Experiment, Stage
 
@@ -28,6 +29,7 @@ class Replay:
 
     Attributes:
         head: the compiled head; its variables and optimizer are those of the whole model.
+        name: of the output that it gives: a tracker's presence, or the logits of a detector's anchors.
 
     Args:
         compiled: the whole model as the stage trains it (`build.compile_for`).
@@ -46,14 +48,16 @@ class Replay:
     ):
         cut = presence_inputs(compiled)
         self.trunk = keras.Model(compiled.input, cut)
-        self.head = keras.Model(cut, {POSE_PRESENCE: compiled.output[POSE_PRESENCE]})
+        self.name = POSE_PRESENCE if POSE_PRESENCE in compiled.output else LOGITS
+        self.head = keras.Model(cut, {self.name: compiled.output[self.name]})
         losses, weights = build_losses(experiment.losses, stage=stage, outputs=self.head.output)
         self.head.compile(optimizer=compiled.optimizer, loss=losses, loss_weights=weights, jit_compile=jit())
-        self.shapes = [tuple(x.shape[1:]) for x in cut]
-        # A row is the features, the target and the weight.
-        self.ends = np.cumsum([*(int(np.prod(shape)) for shape in self.shapes), 1])
+        self.shapes = [tuple(x.shape[1:]) for x in (*cut, compiled.output[self.name])]
+        # A row is the features, the targets and their weights.
+        sizes = [math.prod(shape) for shape in self.shapes]
+        self.ends = np.cumsum(sizes)
         self.updates, self.seed, self.path = stage.replays, experiment.seed, folder / FILE_NAME
-        self.rows = self._open((steps * stage.batch_size, int(self.ends[-1]) + 1), resumed)
+        self.rows = self._open((steps * stage.batch_size, int(self.ends[-1]) + sizes[-1]), resumed)
 
     def _open(self, shape: tuple[int, int], resumed: bool) -> np.memmap:
         if resumed:
@@ -73,8 +77,8 @@ class Replay:
         Args:
             number: of the step in its stage, from 0.
             images: (B, S, S, 3) crops.
-            target: (B, 1), 1 where somebody is.
-            weight: (B,) of the examples.
+            target: (B, 1), 1 where somebody is; of a detector (B, A, 1).
+            weight: (B,) of the examples; of a detector (B, A).
 
         Returns:
             Means of the losses by name.
@@ -82,7 +86,7 @@ class Replay:
         features = [np.asarray(keras.ops.convert_to_numpy(x)) for x in self.trunk.predict_on_batch(images)]
         count, limit = len(features[0]), np.finfo(np.float16).max
         columns = [np.clip(x, -limit, limit).reshape(count, -1) for x in features]
-        columns += [np.reshape(keras.ops.convert_to_numpy(x), (count, 1)) for x in (target, weight)]
+        columns += [np.reshape(keras.ops.convert_to_numpy(x), (count, -1)) for x in (target, weight)]
         end = (number + 1) * count
         self.rows[end - count : end] = np.concatenate(columns, axis=1)
         chosen = np.random.default_rng((self.seed, number)).integers(0, end, (self.updates, BATCH))
@@ -90,10 +94,11 @@ class Replay:
 
     def _update(self, chosen: np.ndarray) -> dict[str, float]:
         *features, target, weight = np.split(self.rows[chosen].astype(np.float32), self.ends, axis=1)
+        *cut, wanted = self.shapes
         return self.head.train_on_batch(
-            [part.reshape(-1, *shape) for part, shape in zip(features, self.shapes, strict=True)],
-            {POSE_PRESENCE: target},
-            sample_weight={POSE_PRESENCE: weight[:, 0]},
+            [part.reshape(-1, *shape) for part, shape in zip(features, cut, strict=True)],
+            {self.name: target.reshape(-1, *wanted)},
+            sample_weight={self.name: weight.reshape(-1, *wanted[:-1])},
             return_dict=True,
         )
 
