@@ -91,7 +91,8 @@ def _head(features: dict, table: DetectorTable, spec: DetectorSpec, name: str, v
             scale = table.regression_scale * spec.input_size
             x = keras.layers.Rescaling(scale, dtype="float32", name=f"{name}_{i}_pixels")(x)
         if shared is not None:
-            x = keras.layers.Add(dtype="float32", name=f"{name}_{i}_sum")([x, shared])
+            # In this order: keras 3.15 on TensorFlow takes a second (B, 1, 1, 1) for a bias where B is x's channels.
+            x = keras.layers.Add(dtype="float32", name=f"{name}_{i}_sum")([shared, x])
         anchors = x.shape[1] * x.shape[2] * count
         last = name if len(table.heads) == 1 else f"{name}_{i}_anchors"
         levels.append(keras.layers.Reshape((anchors, values), dtype="float32", name=last)(x))

@@ -131,9 +131,7 @@ def presence_of(seen: Sequence, units: int):
         keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"presence_mean{i}")(keras.ops.stop_gradient(x))
         for i, x in enumerate(seen)
     ]
-    x = conv_norm_relu(
-        keras.layers.Concatenate(name="presence_pooled")(pooled), units, kernel=1, name="presence_1"
-    )
+    x = conv_norm_relu(keras.layers.Concatenate(name="presence_pooled")(pooled), units, kernel=1, name="presence_1")
     return _dense(x, 1, "presence_2")
 
 

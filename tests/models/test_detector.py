@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import keras
 import numpy as np
 import pytest
 
 from blazepose_tf.models import build_detector
+from blazepose_tf.models.presets import DETECTORS
 from blazepose_tf.specs import DETECTOR_2020, LOGITS, REGRESSORS, DetectorSpec
 
 
@@ -33,6 +37,22 @@ def test_contract_of_the_published_detectors(check_contract):
 def test_number_of_anchors_follows_the_spec(size):
     model = build_detector(DetectorSpec(size))
     assert model.output[REGRESSORS].shape[1:] == (DetectorSpec(size).num_anchors, 8)
+
+
+def test_what_the_backbone_saw_is_said_to_every_anchor():
+    """Zero to begin with, so that older weights say what they said; then a picture's own nats for all of its anchors,
+    in a batch of as many pictures as a cell has anchors, too."""
+    model = build_detector(dataclasses.replace(DETECTORS["blazeface"].spec, input_size=128))
+    pictures = np.random.default_rng(0).uniform(size=(2, 128, 128, 3)).astype(np.float32)
+    before = model(pictures, training=False)[LOGITS].numpy()
+    layer = model.get_layer("presence_2_0_conv")
+    assert not layer.kernel.numpy().any()
+    layer.kernel.assign(np.ones(layer.kernel.shape))
+    said = model.get_layer("presence_2_0_conv").output
+    said = keras.Model(model.input, said)(pictures, training=False).numpy().reshape(2, 1, 1)
+    assert abs(said[0] - said[1]) > 1e-3
+    after = model(pictures, training=False)[LOGITS].numpy()
+    np.testing.assert_allclose(after - before, np.broadcast_to(said, after.shape), rtol=1e-3, atol=1e-4)
 
 
 def test_a_fresh_detector_believes_in_few_persons(blazeface):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from blazepose_tf import specs, synthetic
-from blazepose_tf.models import build_tracker
+from blazepose_tf.models import build_detector, build_tracker
+from blazepose_tf.models.presets import DETECTORS
 from blazepose_tf.models.saving import infer_description, load_model
 from blazepose_tf.training import heads, loop
 from blazepose_tf.training.build import compile_for
@@ -19,9 +20,8 @@ from blazepose_tf.training.inputs import open_data
 from blazepose_tf.training.replay import FILE_NAME, Replay
 
 
-@pytest.fixture(scope="module")
-def tracker():
-    model = build_tracker(specs.TrackerSpec(128), variant="tiny", offsets=False)
+def _with_a_say(model):
+    """The model with a presence head that does not begin as nothing."""
     rng = np.random.default_rng(0)
     for variable in model.weights:
         if variable.path.startswith("presence") and "conv" in variable.path:
@@ -29,8 +29,18 @@ def tracker():
     return model
 
 
-def _experiment(tracker, *, steps: int = 4, replays: int = 3, **changes):
-    made = heads.presence(infer_description(tracker))
+@pytest.fixture(scope="module")
+def tracker():
+    return _with_a_say(build_tracker(specs.TrackerSpec(128), variant="tiny", offsets=False))
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return _with_a_say(build_detector(dataclasses.replace(DETECTORS["blazeface"].spec, input_size=128)))
+
+
+def _experiment(model, *, steps: int = 4, replays: int = 3, **changes):
+    made = heads.presence(infer_description(model))
     stage = dataclasses.replace(made.stages[0], steps=steps, batch_size=4, warmup_steps=1, replays=replays)
     data = dataclasses.replace(made.data, mean_pose_examples=0)
     return dataclasses.replace(made, stages=(stage,), data=data, pictures=0, **changes)
@@ -41,22 +51,26 @@ def source(tmp_path):
     return synthetic.write_dataset(tmp_path / "people", 8, 3, size=(160, 160), persons=1)
 
 
-def _train(experiment, tracker, source, folder, **more):
+def _train(experiment, model, source, folder, **more):
     inputs = open_data(str(source), experiment=experiment, folder=folder / "cache")
-    loop.train(experiment, workdir=folder / "run", source=inputs, init_from=tracker, quiet=True, **more)
+    loop.train(experiment, workdir=folder / "run", source=inputs, init_from=model, quiet=True, **more)
     return load_model(folder / "run" / "model.keras")[0]
 
 
-def test_the_head_alone_says_what_the_whole_network_says(tracker, tmp_path):
-    experiment = _experiment(tracker)
+def _pictures(count: int, **what) -> np.ndarray:
+    rendered = [synthetic.render_sample(9, i, size=(128, 128), **what).image for i in range(count)]
+    return np.stack(rendered).astype(np.float32) / 255
+
+
+@pytest.mark.parametrize(("kind", "output"), [("tracker", specs.POSE_PRESENCE), ("detector", specs.LOGITS)])
+def test_the_head_alone_says_what_the_whole_network_says(kind, output, request, tmp_path):
+    model = request.getfixturevalue(kind)
+    experiment = _experiment(model)
     (stage,) = experiment.stages
-    compiled, _ = compile_for(tracker, experiment, stage, steps=4)
+    compiled, _ = compile_for(model, experiment, stage, steps=4)
     replay = Replay(compiled, experiment, stage, steps=4, folder=tmp_path, resumed=False)
-    pictures = (
-        np.stack([synthetic.render_sample(9, i, size=(128, 128)).image for i in range(2)]).astype(np.float32) / 255
-    )
-    whole = compiled.predict_on_batch(pictures)[specs.POSE_PRESENCE]
-    alone = replay.head.predict_on_batch(replay.trunk.predict_on_batch(pictures))[specs.POSE_PRESENCE]
+    whole = compiled.predict_on_batch(_pictures(2))[output]
+    alone = replay.head.predict_on_batch(replay.trunk.predict_on_batch(_pictures(2)))[output]
     np.testing.assert_allclose(alone, whole, rtol=1e-5, atol=1e-5)
     assert {v.path for v in replay.head.trainable_variables} == {v.path for v in compiled.trainable_variables}
     assert all(v.path.startswith("presence") for v in replay.head.trainable_variables)
@@ -99,14 +113,29 @@ def test_features_that_are_gone_are_missed(tracker, source, tmp_path, monkeypatc
 
 def test_more_is_learned_of_the_same_crops(tracker, source, tmp_path):
     """Everybody is there: the more updates, the surer it is."""
-    pictures = np.stack([synthetic.render_sample(9, i, persons=1, size=(128, 128)).image for i in range(2)])
     said = [
         _train(_experiment(tracker, replays=replays), tracker, source, tmp_path / str(replays))
-        .predict_on_batch(pictures.astype(np.float32) / 255)[specs.POSE_PRESENCE]
+        .predict_on_batch(_pictures(2, persons=1))[specs.POSE_PRESENCE]
         .mean()
         for replays in (0, 12)
     ]
     assert said[1] > said[0] + 0.05
+
+
+def test_all_anchors_of_a_detector_move_together(detector, source, tmp_path):
+    """Whether anybody is in a picture: boxes and points stay, and so does what sets one anchor apart from another."""
+    taught = _train(_experiment(detector), detector, source, tmp_path)
+    before, after = (model.predict_on_batch(_pictures(2, persons=1)) for model in (detector, taught))
+    np.testing.assert_allclose(after[specs.REGRESSORS], before[specs.REGRESSORS], rtol=1e-4, atol=1e-2)
+    moved = after[specs.LOGITS] - before[specs.LOGITS]
+    np.testing.assert_allclose(moved, np.broadcast_to(moved[:, :1], moved.shape), rtol=0, atol=1e-4)
+    assert np.abs(moved).min() > 0.01
+
+
+def test_a_detector_without_such_a_head_is_refused():
+    description = infer_description(build_detector(variant="det_2020"))
+    with pytest.raises(ValueError, match="of this project"):
+        heads.presence(description)
 
 
 def test_replays_are_for_the_presence_and_one_process(tracker, source, tmp_path):
