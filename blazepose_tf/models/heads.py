@@ -12,16 +12,7 @@ import numpy as np
 
 from blazepose_tf.layers.convolution import conv_norm_relu
 from blazepose_tf.models.mean_pose import CENTER, SCALE_POINT, mean_pose
-from blazepose_tf.specs import (
-    ALIGNMENT,
-    HEATMAPS,
-    LANDMARKS,
-    LOGITS,
-    OFFSETS,
-    POSE_PRESENCE,
-    WORLD_LANDMARKS,
-    TrackerSpec,
-)
+from blazepose_tf.specs import ALIGNMENT, HEATMAPS, LANDMARKS, OFFSETS, POSE_PRESENCE, WORLD_LANDMARKS, TrackerSpec
 
 # One unit of a coordinate head's raw output in crop sides: keeps its weights as large as those of other layers.
 COORDINATE_SCALE = 0.25
@@ -145,12 +136,9 @@ def presence_inputs(model: keras.Model) -> list:
     names = {layer.name for layer in model.layers}
     if "presence_pooled" not in names:
         raise ValueError(f"{model.name} does not read its presence from what the backbone saw")
-    rest = model.get_layer("presence_0_conv").input if "presence_0_conv" in names else _plain_logits(model)
+    in_tracker = "presence_0_conv" in names
+    rest = model.get_layer("presence_0_conv").input if in_tracker else model.get_layer("logits_0_conv").output
     return [model.get_layer("presence_pooled").output, rest]
-
-
-def _plain_logits(model: keras.Model):
-    return model.get_layer(f"{LOGITS}_0_conv").output
 
 
 def _depth_features(x):

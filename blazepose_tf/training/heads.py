@@ -86,5 +86,5 @@ def presence(description: Description, parts: Collection[str] = ()) -> Experimen
 def _made_for(description: Description, parts: Collection[str], experiment: Experiment) -> Experiment:
     spec = description.spec
     if not isinstance(spec, TrackerSpec) or spec.mediapipe_head:
-        raise ValueError(f"{experiment.name!r} is for models of this project. Received: {description.variant!r}")
+        raise ValueError(f"{experiment.name!r} teaches heads that {description.variant!r} does not have")
     return experiment.for_tracker(description.variant, spec, parts)

@@ -83,7 +83,7 @@ def test_taught_attributes_leave_every_point_as_it_was(taught):
 
 
 def test_a_detector_has_no_depth():
-    with pytest.raises(ValueError, match="trackers of this project"):
+    with pytest.raises(ValueError, match="does not have"):
         heads.attributes(Description("blazeface", specs.DetectorSpec()))
 
 

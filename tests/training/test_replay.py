@@ -128,13 +128,13 @@ def test_all_anchors_of_a_detector_move_together(detector, source, tmp_path):
     before, after = (model.predict_on_batch(_pictures(2, persons=1)) for model in (detector, taught))
     np.testing.assert_allclose(after[specs.REGRESSORS], before[specs.REGRESSORS], rtol=1e-4, atol=1e-2)
     moved = after[specs.LOGITS] - before[specs.LOGITS]
-    np.testing.assert_allclose(moved, np.broadcast_to(moved[:, :1], moved.shape), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(moved, np.broadcast_to(moved[:, :1], moved.shape), rtol=1e-4, atol=1e-3)
     assert np.abs(moved).min() > 0.01
 
 
 def test_a_detector_without_such_a_head_is_refused():
     description = infer_description(build_detector(variant="det_2020"))
-    with pytest.raises(ValueError, match="of this project"):
+    with pytest.raises(ValueError, match="does not have"):
         heads.presence(description)
 
 
