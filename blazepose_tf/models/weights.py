@@ -177,11 +177,12 @@ def transfer(source: keras.Model | str | os.PathLike | dict[str, np.ndarray], mo
 
     Raises:
         OSError: no such file.
-        ValueError: a damaged file, or not a single weight in common.
+        ValueError: a damaged file, or not a single kernel in common.
     """
     values = source if isinstance(source, dict) else values_of(source)
     report = _assign(values, model)
-    if not report.loaded:
+    # A detector and a tracker share a bias or two.
+    if not any(name.endswith("kernel") for name in report.loaded):
         name = f"{len(values)} arrays" if isinstance(source, dict) else repr(source)
         raise ValueError(f"the source has no weight in common with {model.name!r}. Received: source={name}")
     return report

@@ -193,6 +193,8 @@ def test_transfer_between_models_reports_what_is_missing(model):
     x = keras.Input((3,))
     with pytest.raises(ValueError, match="no weight in common"):
         transfer(keras.Model(x, keras.layers.Dense(2)(x)), build())
+    with pytest.raises(ValueError, match="no weight in common"):
+        transfer(build_detector(DetectorSpec(128)), build())
 
 
 def test_shipped_weights_are_checked(weight_path, tmp_path, monkeypatch):
