@@ -1,4 +1,6 @@
-"""Output heads of the tracker. All of them compute in float32, also under a mixed precision policy.
+"""Output heads of the tracker, and the presence that a detector has, too.
+
+All of them compute in float32, also under a mixed precision policy.
 
 Each kind of value has a convolution of its own, so that a quantised model gives each its own scale.
 """

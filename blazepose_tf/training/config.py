@@ -7,7 +7,7 @@ flags of the command line.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from blazepose_tf import topology
 from blazepose_tf.data.config import DetectorDataConfig, TrackerDataConfig
@@ -312,6 +312,22 @@ class Experiment:
         if spec.keypoint_names == self.keypoint_names:
             return made
         return replace(made, keypoints=",".join(spec.keypoint_names))
+
+    def for_detector(self, variant: str, spec: DetectorSpec) -> Experiment:
+        """The experiment with a detector's variant and threshold, every stage at its input size.
+
+        Raises:
+            ValueError: a detector whose anchors are others than those that its variant is trained with.
+        """
+        stages = tuple(replace(stage, input_size=spec.input_size) for stage in self.stages)
+        made = replace(self, model="detector", variant=variant, stages=stages, score_threshold=spec.score_threshold)
+        if (wanted := made.spec(spec.input_size)) != spec:
+            theirs, ours = asdict(spec), asdict(wanted)
+            other = ", ".join(
+                f"{name}={theirs[name]!r} (not {ours[name]!r})" for name in ours if theirs[name] != ours[name]
+            )
+            raise ValueError(f"{variant!r} is not trained with what this file has: {other}")
+        return made
 
     def spec(self, input_size: int) -> TrackerSpec | DetectorSpec:
         """Contract of the model at an input size."""

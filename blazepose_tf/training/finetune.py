@@ -52,17 +52,4 @@ def finetune(description: Description, parts: Collection[str] = ()) -> Experimen
     spec = description.spec
     if isinstance(spec, TrackerSpec):
         return FINETUNE.for_tracker(description.variant, spec, parts)
-    experiment = dataclasses.replace(
-        FINETUNE,
-        model="detector",
-        variant=description.variant,
-        stages=tuple(dataclasses.replace(stage, input_size=spec.input_size) for stage in _DETECTOR_STAGES),
-        score_threshold=spec.score_threshold,
-    )
-    if (wanted := experiment.spec(spec.input_size)) != spec:
-        theirs, ours = dataclasses.asdict(spec), dataclasses.asdict(wanted)
-        other = ", ".join(
-            f"{name}={theirs[name]!r} (not {ours[name]!r})" for name in ours if theirs[name] != ours[name]
-        )
-        raise ValueError(f"{description.variant!r} is not trained with what this file has: {other}")
-    return experiment
+    return dataclasses.replace(FINETUNE, stages=_DETECTOR_STAGES).for_detector(description.variant, spec)

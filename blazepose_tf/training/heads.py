@@ -14,7 +14,6 @@ has read many times over (`replay`).
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 
 from blazepose_tf.data.config import TrackerDataConfig, ViewConfig
 from blazepose_tf.models.presets import DETECTORS
@@ -73,13 +72,11 @@ def presence(description: Description, parts: Collection[str] = ()) -> Experimen
         parts: what they are of (`weights.describe`).
 
     Raises:
-        ValueError: one of MediaPipe's, which have no such head.
+        ValueError: one of MediaPipe's, which have no such head; or as of `Experiment.for_detector`.
     """
     spec = description.spec
     if isinstance(spec, DetectorSpec) and DETECTORS[description.variant].seen:
-        stages = tuple(replace(stage, input_size=spec.input_size) for stage in PRESENCE.stages)
-        made = replace(PRESENCE, model="detector", variant=description.variant, stages=stages)
-        return replace(made, score_threshold=spec.score_threshold)
+        return PRESENCE.for_detector(description.variant, spec)
     return _made_for(description, parts, PRESENCE)
 
 

@@ -48,7 +48,7 @@ class Replay:
     ):
         cut = presence_inputs(compiled)
         self.trunk = keras.Model(compiled.input, cut)
-        self.name = POSE_PRESENCE if POSE_PRESENCE in compiled.output else LOGITS
+        self.name = LOGITS if experiment.model == "detector" else POSE_PRESENCE
         self.head = keras.Model(cut, {self.name: compiled.output[self.name]})
         losses, weights = build_losses(experiment.losses, stage=stage, outputs=self.head.output)
         self.head.compile(optimizer=compiled.optimizer, loss=losses, loss_weights=weights, jit_compile=jit())

@@ -145,3 +145,9 @@ def test_replays_are_for_the_presence_and_one_process(tracker, source, tmp_path)
     inputs = open_data(str(source), experiment=experiment, folder=tmp_path / "cache")
     with pytest.raises(ValueError, match="one process"):
         loop.train(experiment, workdir=tmp_path / "run", source=inputs, group=Group(0, 2))
+
+
+def test_a_detector_with_other_anchors_is_refused():
+    """The first `blazeface` had anchors of faces alone: the head of today's is not built for it."""
+    with pytest.raises(ValueError, match=r"is not trained with what this file has: .*proxies"):
+        heads.presence(infer_description(build_detector(specs.DetectorSpec(128))))
